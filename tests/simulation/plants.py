@@ -157,9 +157,9 @@ def _no_second_look() -> list[Patch]:
 def _blind_repeat() -> list[Patch]:
     real = caller.Caller._call
 
-    async def twice(self: Any, connector: Any, intent: Any) -> Any:
-        result = await real(self, connector, intent)
-        return await real(self, connector, intent) if isinstance(result, Unknown) else result
+    async def twice(self: Any, connector: Any, intent: Any, lease: Any) -> Any:
+        result = await real(self, connector, intent, lease)
+        return await real(self, connector, intent, lease) if isinstance(result, Unknown) else result
 
     return [(caller.Caller, "_call", twice)]
 

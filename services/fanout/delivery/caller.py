@@ -39,6 +39,9 @@ CHECK_SECONDS = 5.0
 ANSWER_MARGIN = 0.1
 """The part of the lease that is kept for writing the receipt."""
 
+MOMENT = 0.01
+"""Seconds by which a connector may take its call's end for later than it is: it is done by more than that before."""
+
 LOOKS = 4
 """How often a platform is asked at once for a post whose call had no clear answer."""
 
@@ -132,7 +135,7 @@ class Caller:
         while result is None:
             tries += 1
             with observed_answers() as answers:
-                answer = await self._call(connector, intent)
+                answer = await self._call(connector, intent, lease)
             self._report_quota(intent.profile, answers)
             if on_answer(answer) is AfterAnswer.LEAVE_IT or not isinstance(answer, Retryable):
                 return await self._resolved(connector, intent, lease, answer)
@@ -143,7 +146,6 @@ class Caller:
             result = authorize()
             if result is None and not lease.may_start():
                 return answer
-            intent = replace(intent, call_timeout=lease.left())
         return result
 
     def _too_late(self, lease: Lease) -> NotAttempted | None:
@@ -198,12 +200,15 @@ class Caller:
         if reported is not None:
             self.on_reported(profile, reported)
 
-    async def _call(self, connector: Connector, intent: Intent) -> PublishResult:
+    async def _call(self, connector: Connector, intent: Intent, lease: Lease) -> PublishResult:
+        timeout = lease.left()
+        if intent.call_timeout > timeout + MOMENT:
+            intent = replace(intent, call_timeout=timeout)
         try:
-            async with asyncio.timeout(intent.call_timeout):
+            async with asyncio.timeout(timeout):
                 return await connector.publish(intent, self._fetch_media)
         except TimeoutError:
-            return Unknown(f"no answer within {intent.call_timeout:.1f} s", Cause.HOST)
+            return Unknown(f"no answer within {timeout:.1f} s", Cause.HOST)
         except Exception as error:  # noqa: BLE001 - it may have posted before it failed
             self._log.exception("the connector failed", platform=connector.platform)
             return Unknown(f"the connector failed: {type(error).__name__}")
