@@ -48,7 +48,7 @@ class GateHandlers:
         self.second_look = second_look
         self.schedule = schedule
         self.overlooked = OverlookedRequests(runtime)
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "receipt", "verdict")
 
     async def on_request(self, event: Request, entry: EntryOf) -> None:
         """Decide a new request."""
@@ -150,7 +150,7 @@ class GateHandlers:
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
         """Look again soon at a request that a receipt has reopened, or that a cleared one replaces."""
-        if applied.kind not in ("receipt", "verdict") or applied.void:
+        if applied.void:
             return
         state = self.runtime.fold.requests.get(place_of(entry.subject).request_id)
         if applied.kind == "verdict":

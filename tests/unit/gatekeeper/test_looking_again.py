@@ -15,6 +15,7 @@ from services.gatekeeper.second_look import SecondLook
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
+from services.kernel.projection.listeners import Listeners
 from tests.unit.fanout.world import NOW, request, verdict
 from tests.unit.states import state
 
@@ -24,12 +25,14 @@ SEQ = 90
 
 def looked_at(held: RequestState, *, void: str = "") -> set[str]:
     """Tell a gate of a receipt on the request that is in its fold."""
-    listeners: list[Any] = []
+    listeners = Listeners()
     fold = SimpleNamespace(requests={held.request_id: held})
-    runtime: Any = SimpleNamespace(fold=fold, projection=SimpleNamespace(listen=listeners.append))
+    runtime: Any = SimpleNamespace(
+        fold=fold, projection=SimpleNamespace(listen=lambda one, *kinds: listeners.add(one, kinds))
+    )
     gate = GateHandlers(runtime, Schedule(), SecondLook(runtime))
     entry = Entry(SEQ, subjects.receipt("fire-social", held.request_id), NOW, b"{}", {})
-    for listen in listeners:
+    for listen in listeners.of("receipt"):
         listen(entry, Applied(SEQ, "receipt", (), void))
     return gate.schedule.soon
 
