@@ -1,6 +1,6 @@
 """Looks for what only a stolen key writes: verdicts that the policy would not give, requests that changed or hide.
 
-Nothing is undone: a refusal is final for every reader. But it is told at once, in the log, by ``doctor`` and by
+Nothing is undone: a refusal is final for every reader. But it is reported at once, in the log, by ``doctor`` and by
 ``pending``, so that a person submits the message again; ``audit verify`` finds it in the record.
 """
 

@@ -30,6 +30,7 @@ from schemas.platforms import LIMITS
 from services.intake.domain.answering import check_answer
 from services.intake.domain.following import Earlier, carriers
 from services.intake.domain.identity import Identity
+from services.intake.domain.language import check_languages
 from services.intake.domain.times import expiry_of
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
@@ -121,7 +122,8 @@ def draft_of(
     Raises:
         BadInput: as ``carriers`` and ``check_answer``.
         BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``platform.unknown``, ``variant.unused``,
-            ``expires.past``, ``expires.too_far``, ``at.past``, ``at.too_far``, ``time.stale``, ``time.future``.
+            ``language.unknown``, ``expires.past``, ``expires.too_far``, ``at.past``, ``at.too_far``, ``time.stale``,
+            ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
     """
     data = identity.submission
@@ -129,6 +131,7 @@ def draft_of(
     scope, targets, left_out = _reach(data, state, earlier)
     created_at = _created_at(event.time, kind, now)
     _check_platforms(targets, state)
+    check_languages(data.language, *data.translations)
     check_answer(data, scope, targets, state)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
     _check_variants(data, platforms)

@@ -272,11 +272,12 @@ async def test_no_token_in_any_log(mastodon: MastodonRig, caplog: pytest.LogCapt
 
 
 async def test_a_post_says_the_language_of_its_text(mastodon: MastodonRig) -> None:
-    """What was approved before languages were kept has the city's."""
+    """What was approved before languages were kept has the city's. Mastodon takes no script: ISO 639 alone."""
     fire = mastodon.profile("fire")
+    await mastodon.connector.publish(an_intent(fire, "請將水煮沸。", request_id="rzh", language="zh-Hant"), store)
     await mastodon.connector.publish(an_intent(fire, "ਪਾਣੀ ਉਬਾਲੋ।", request_id="rpa", language="pa"), store)
     await mastodon.connector.publish(an_intent(fire, "Boil water.", request_id="rold"), store)
-    assert [status["language"] for status in await mastodon.statuses(fire)] == ["en", "pa"]
+    assert [status["language"] for status in await mastodon.statuses(fire)] == ["en", "pa", "zh"]
 
 
 async def test_the_same_beginning_is_a_thread_of_its_own(mastodon: MastodonRig) -> None:

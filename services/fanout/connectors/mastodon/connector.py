@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
-from services.fanout.connectors import sockets
+from schemas.languages import base
 from services.fanout.connectors.answers import not_let_in
+from services.fanout.connectors.calls import sockets
+from services.fanout.connectors.calls.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
@@ -39,7 +41,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
+from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.mastodon import listing
@@ -52,10 +54,9 @@ from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
 from services.fanout.connectors.mastodon.timeline import find
-from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.domain.addresses import own_address
-from services.kernel.base.city_platforms import ServerLimits
 from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.settings.city_platforms import ServerLimits
 
 _REMEMBERED = 10_000
 _SHARE = 0.95
@@ -141,15 +142,14 @@ class MastodonConnector(Connector):
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
         stands = addressed(existing, account.endpoint.base)
-        answers = _answers(intent)
         for number in range(len(stands), len(intent.content.parts)):
             body: dict[str, Any] = {
                 "status": intent.content.parts[number],
                 "visibility": "public",
                 "content_type": "text/plain",
-                "language": intent.content.language_of(number) or self._language,
+                "language": base(intent.content.language_of(number) or self._language),
             }
-            if before := stands[-1][0] if stands else answers:
+            if before := stands[-1][0] if stands else _answers(intent):
                 body["in_reply_to_id"] = before
             if media_ids and not stands:
                 body["media_ids"] = media_ids

@@ -224,7 +224,7 @@ class Writer:
 class _Views:
     """Views of messages, made again only when the message is another.
 
-    A file that cannot be read is left out and told: the others must go out.
+    A file that cannot be read is left out and reported: the others must go out.
     """
 
     def __init__(
