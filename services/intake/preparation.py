@@ -13,6 +13,7 @@ from schemas.platforms import LIMITS
 from services.intake.domain import screening
 from services.intake.domain.identity import Identity
 from services.intake.domain.media import media_type_of
+from services.intake.domain.places import check_address
 from services.intake.domain.rendering import drawn, render
 from services.intake.domain.servers import limits_for
 from services.intake.domain.submission import Draft, draft_of, request_of
@@ -49,13 +50,14 @@ class Preparation:
         """Return the request that a submission becomes, and its draft.
 
         Raises:
-            BadInput, Refused: as ``draft_of`` and ``render``; ``picture.unknown``, ``picture.type``.
+            BadInput, Refused: as ``draft_of``, ``check_address`` and ``render``; ``picture.unknown``, ``picture.type``.
         """
         now = self._runtime.clock.now()
         about = identity.submission.about
         act = identity.submission.act
         earlier = await self._earlier.find(about, act) if about is not None else None
         draft = draft_of(identity, event, sender, control, now, earlier)
+        check_address(draft.answers, draft.targets, control, self._runtime.city.settings.page_of)
         await self._check_pictures(draft.pictures)
         rules = self._rules(control)
         profiles = (control.profiles[target] for target in draft.targets)

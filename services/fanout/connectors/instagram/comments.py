@@ -6,12 +6,12 @@ Nothing tells repeats apart, so the account's own comments there are looked at b
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from schemas.places import INSTAGRAM_POST
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_let_in, not_seen, on_hold
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
@@ -35,7 +35,6 @@ from services.kernel.base.clock import Clock
 LOOKS_BACK = timedelta(days=30)
 _MARGIN = timedelta(seconds=30)
 _NOT_THERE = 100
-_PLACE = re.compile(r"(?:/[^/]+)?/(?:p|reel|tv)/([A-Za-z0-9_-]{1,40})(?:/c/([0-9]{1,30})(?:/r/([0-9]{1,30}))?)?/?")
 _ALSO = ("https://www.instagram.com", "https://instagram.com")
 _POSTS = "the account's posts"
 _COMMENTS = "what stands under the post that it answers"
@@ -160,7 +159,7 @@ class Comments:
         split = urlsplit(address)
         if f"{split.scheme}://{split.netloc.lower()}" not in (self._site.lower(), *_ALSO):
             return None
-        found = _PLACE.fullmatch(split.path)
+        found = INSTAGRAM_POST.fullmatch(split.path)
         return (found[1], found[2] or "") if found is not None else None
 
 
