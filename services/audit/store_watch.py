@@ -21,7 +21,7 @@ from nats.aio.client import Client
 
 from schemas import streams
 from services.kernel.base.city import City
-from services.kernel.base.settings_now import settings_now
+from services.kernel.base.settings.settings_now import settings_now
 from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime
 

@@ -20,7 +20,7 @@ from services.audit.record.format import LineError, split_line
 from services.audit.record.witness import WitnessError, read_witnessed, witness_line
 from services.kernel.base.city import City
 from services.kernel.base.line_files import GrowingFile, complete_lines, last_line, lines_backwards
-from services.kernel.base.mail import send_mail
+from services.kernel.base.network.mail import send_mail
 
 MAILED = "mailed.jsonl"
 

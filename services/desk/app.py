@@ -95,7 +95,7 @@ class Lazy(TyperGroup):
         formatter.write(root_help())
 
     def _load(self, name: str, module: str) -> None:
-        app: typer.Typer = importlib.import_module(f"services.desk.commands.{module}").app
+        app: typer.Typer = importlib.import_module(module).app
         whole = get_group(app)
         whole.name = name
         self.commands[name] = whole.commands.get(name, whole)

@@ -64,7 +64,7 @@ Incident = Annotated[str, typer.Option("--incident", metavar="NAME", help="The i
 
 @dataclass(frozen=True)
 class MessageOptions:
-    """A message to publish or to request, as it was typed; ``services.desk.draft`` checks it."""
+    """A message to publish or to request, as it was typed; ``services.desk.message.draft`` checks it."""
 
     text: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads it from standard input.")

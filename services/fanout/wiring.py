@@ -43,7 +43,7 @@ from services.fanout.watching.budgets import budgets_of
 from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.renewal import CredentialRenewal
 from services.fanout.watching.watch import OutsideWatch
-from services.kernel.base.city_file import CheckSection, OutsideSection
+from services.kernel.base.settings.city_file import CheckSection, OutsideSection
 from services.kernel.runtime.service import Runtime
 
 VERDICTS_IN_HAND = 10_000

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from schemas.events.requests import Picture, Request, SubmissionEvent
 from schemas.platforms import LIMITS
-from services.intake.domain import screening
+from services.intake.domain.findings import screening
+from services.intake.domain.findings.twins import Twins
 from services.intake.domain.identity import Identity
-from services.intake.domain.media import media_type_of
+from services.intake.domain.pictures.media import media_type_of
 from services.intake.domain.places import check_address
 from services.intake.domain.rendering import drawn, render
 from services.intake.domain.servers import limits_for
 from services.intake.domain.submission import Draft, draft_of, request_of
-from services.intake.domain.twins import Twins
 from services.intake.earlier import EarlierRequests
 from services.kernel.base.errors import BadInput
 from services.kernel.control.control_state import ControlState

@@ -7,7 +7,7 @@ from collections import deque
 
 from schemas import subjects
 from schemas.events.desk import BoardEvent
-from services.desk.views.messages import KEPT_OLDER, MessageIndex
+from services.desk.views.message.messages import KEPT_OLDER, MessageIndex
 from services.kernel.base.clock import Clock, monotonic
 from services.web.domain.news import News, news_of
 

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
+from services.kernel.base.network.web import Running, serve
 from services.kernel.base.tasks import cancel_all
-from services.kernel.base.web import Running, serve
 from services.web.connection import CityConnection
 from services.web.consultations import ConsultationRegister
 from services.web.desk import DESK, WebDesk

@@ -17,7 +17,7 @@ from services.desk.app import build
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.city import load_city
 from services.kernel.base.errors import BadInput
-from services.kernel.base.tls import client_context
+from services.kernel.base.network.tls import client_context
 from services.kernel.runtime.compose import on_nats
 from tests.cli.conftest import Done, Shell
 from tests.support.ledger_builder import LedgerBuilder

@@ -32,7 +32,7 @@ from schemas.events.requests import PlatformContent, Rendering, Request, digest_
 from schemas.events.verdicts import Verdict
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City, load_city
-from services.kernel.base.tls import client_context
+from services.kernel.base.network.tls import client_context
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView, authority_of
 from services.kernel.control.naming import field_of, named

@@ -22,15 +22,15 @@ from services.desk.connection.light_nats import errors
 from services.desk.connection.link import broker_url
 from services.desk.people import looking
 from services.desk.session import Session
-from services.desk.views import authority_health as authority
-from services.desk.views import health
-from services.desk.views.health import Level, Line
-from services.kernel.base.certificate import authority_end, certificate_end
+from services.desk.views.state import authority_health as authority
+from services.desk.views.state import health
+from services.desk.views.state.health import Level, Line
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.network.certificate import authority_end, certificate_end
+from services.kernel.base.network.tls import client_context
 from services.kernel.base.run_file import running_city
-from services.kernel.base.tls import client_context
 from services.kernel.ledger.drift import drift
 
 PROBE_BYTES = 1_048_576

@@ -13,15 +13,15 @@ from services.audit.record.audit_keys import AuditKeys, pinned_succession
 from services.audit.record.folder import CHECKPOINTS
 from services.audit.record.witness import WitnessError, read_witnessed
 from services.audit.witnesses import witness_files
-from services.desk.views import health, machine_health
-from services.desk.views.health import Level, Line
-from services.desk.views.machine_health import PageAnswer
-from services.kernel.base.certificate import page_certificate_end
+from services.desk.views.state import health, machine_health
+from services.desk.views.state.health import Level, Line
+from services.desk.views.state.machine_health import PageAnswer
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.line_files import last_line
+from services.kernel.base.network.certificate import page_certificate_end
+from services.kernel.base.network.tls import public_context
 from services.kernel.base.run_file import running_city
-from services.kernel.base.tls import public_context
 
 SECONDS = 3.0
 MOST_BYTES = 65_536

@@ -24,7 +24,7 @@ from services.desk.city.wall import refuse_shared
 from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
-from services.kernel.base.reach import refuse_plain
+from services.kernel.base.network.reach import refuse_plain
 from services.kernel.base.run_file import running_city, write_run_file
 from services.kernel.base.tasks import cancel_all
 from services.kernel.runtime.run import run_services, running, until_asked_to_stop

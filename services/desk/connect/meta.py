@@ -12,9 +12,9 @@ from services.desk.connect.asked import Asked
 from services.desk.connect.consent import lacking, with_query, without_answers
 from services.desk.connect.person import Access
 from services.fanout.connectors.threads.connector import RIGHTS as THREADS
-from services.kernel.base.city_platforms import FacebookSection, InstagramSection, ThreadsSection
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Refused
+from services.kernel.base.settings.city_platforms import FacebookSection, InstagramSection, ThreadsSection
 
 PAGES = ("pages_show_list", "pages_manage_posts", "pages_read_engagement")
 PAGES_ANSWER = ("pages_read_user_content", "pages_manage_engagement")

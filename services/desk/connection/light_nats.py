@@ -11,7 +11,7 @@ import sys
 from typing import Any, cast
 
 from services.kernel.authority.signing import Signer
-from services.kernel.base.encrypted import OnlyEncrypted
+from services.kernel.base.network.encrypted import OnlyEncrypted
 
 _modules = cast(dict[str, Any], sys.modules)
 _hidden = "aiohttp" not in _modules and "nats" not in _modules

@@ -17,10 +17,10 @@ from services.desk.keys.code import short_code
 from services.desk.keys.sealed import seal_seed
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.city import City
-from services.kernel.base.city_file import RealmAuthority
-from services.kernel.base.city_web import WebSection
 from services.kernel.base.errors import BadInput, describe
 from services.kernel.base.files import make_folder, write_atomically
+from services.kernel.base.settings.city_file import RealmAuthority
+from services.kernel.base.settings.city_web import WebSection
 
 
 class Invitation(BaseModel):

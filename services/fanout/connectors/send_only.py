@@ -13,6 +13,8 @@ from pathlib import Path
 
 from schemas.events.authority import Profile
 from schemas.platforms import LIMITS, overrun
+from services.fanout.connectors.calls.http import Answer, Http, Outcome, refusal
+from services.fanout.connectors.calls.single_flight import SingleFlight
 from services.fanout.connectors.contract import (
     CannotTell,
     Cause,
@@ -28,9 +30,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.http import Answer, Http, Outcome, refusal
-from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, token_of
+from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 from services.kernel.base.clock import Clock, SystemClock
 
 SHARE = 0.95

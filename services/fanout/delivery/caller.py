@@ -10,6 +10,7 @@ from enum import Enum
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Request
+from services.fanout.connectors.calls.observing import observed_answers
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -26,7 +27,6 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.observing import observed_answers
 from services.fanout.domain import retry
 from services.fanout.domain.reported_quota import PlatformAnswer, ReportedQuota, reported_by
 from services.kernel.authority.post_authorization import content_of, rendering_for

@@ -24,8 +24,8 @@ from services.fanout.hosts.starts import Starts
 from services.fanout.watching.evidence import card_of, record_of, shortened
 from services.fanout.watching.marks import WatchMarks
 from services.kernel.authority.post_authorization import content_of, rendering_for
-from services.kernel.base.city_file import OutsideSection
 from services.kernel.base.files import ExclusiveLock
+from services.kernel.base.settings.city_file import OutsideSection
 from services.kernel.base.zones import in_words
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Conflict

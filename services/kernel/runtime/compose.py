@@ -30,18 +30,18 @@ from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.snapshots import Snapshots
 from services.kernel.projection.source import NatsSource, Source
-from services.kernel.runtime import retry_budget
-from services.kernel.runtime.around import Around
-from services.kernel.runtime.bus import MessageBus, Routes
-from services.kernel.runtime.consuming import IN_PROGRESS_SECONDS, Consuming
-from services.kernel.runtime.dead_letters import DeadLetterQueue
-from services.kernel.runtime.durable_watch import CHECK_SECONDS, DurableWatch
 from services.kernel.runtime.facts import LedgerFacts
-from services.kernel.runtime.failure_counter import FailureCounter
-from services.kernel.runtime.faststream_bus import ConnectionEvents, FastStreamBus, make_broker
 from services.kernel.runtime.health import HealthReporter
+from services.kernel.runtime.messages import retry_budget
+from services.kernel.runtime.messages.around import Around
+from services.kernel.runtime.messages.bus import MessageBus, Routes
+from services.kernel.runtime.messages.consuming import IN_PROGRESS_SECONDS, Consuming
+from services.kernel.runtime.messages.dead_letters import DeadLetterQueue
+from services.kernel.runtime.messages.durable_watch import CHECK_SECONDS, DurableWatch
+from services.kernel.runtime.messages.failure_counter import FailureCounter
+from services.kernel.runtime.messages.faststream_bus import ConnectionEvents, FastStreamBus, make_broker
+from services.kernel.runtime.messages.serving import Serving, Subscribing
 from services.kernel.runtime.service import Runtime
-from services.kernel.runtime.serving import Serving, Subscribing
 from services.kernel.runtime.startup import Genesis, Wire, begin, register
 from services.kernel.runtime.supervisor import Spawn, Supervisor
 

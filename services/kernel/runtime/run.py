@@ -21,9 +21,9 @@ from services.kernel.base import logs
 from services.kernel.base.city import City, load_city
 from services.kernel.base.crashpoints import arm_from_environment
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError
-from services.kernel.base.reach import refuse_plain
+from services.kernel.base.network.reach import refuse_plain
+from services.kernel.base.network.web import Running as WebPage
 from services.kernel.base.tasks import cancel_all
-from services.kernel.base.web import Running as WebPage
 from services.kernel.projection.projection import Projection
 from services.kernel.runtime.compose import Timings, on_nats
 from services.kernel.runtime.notify import ServiceManager

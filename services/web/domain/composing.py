@@ -10,7 +10,7 @@ from schemas import canonical, languages
 from schemas.events.control import Posture
 from schemas.events.requests import Request, SubmissionEvent
 from services.desk import words
-from services.desk.draft import USUAL_TEXTS, MessageDraft
+from services.desk.message.draft import USUAL_TEXTS, MessageDraft
 from services.desk.options import MessageOptions
 from services.desk.views.timetext import moment
 from services.kernel.base.errors import BadInput

@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas.events.desk import BoardEvent
 from schemas.subjects import place_of
-from services.desk.views.history import line_of
+from services.desk.views.message.history import line_of
 
 _ORDERS = {
     "eoc_activate": "activated the EOC, level {level}: {incident}",

@@ -10,11 +10,11 @@ from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Picture, PlatformContent, Rendering, Request
 from schemas.events.verdicts import FindingOutcome
 from schemas.platforms import MIRROR, length_on
-from services.desk.views import outcome, unconfirmed
-from services.desk.views.difference import Piece, difference
 from services.desk.views.languages import name_of
+from services.desk.views.message import outcome, unconfirmed
+from services.desk.views.message.difference import Piece, difference
+from services.desk.views.message.waiting import needs_approval
 from services.desk.views.timetext import ago
-from services.desk.views.waiting import needs_approval
 
 SOON = 900.0
 """Seconds before a message ends from which its clock is shown as urgent."""

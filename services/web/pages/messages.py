@@ -8,8 +8,8 @@ from aiohttp import web
 
 from schemas.events.desk import BoardQuery, RequestView
 from schemas.fingerprint import words_of
-from services.desk.views.history import HistoryLine, line_of
-from services.desk.views.waiting import for_a_person
+from services.desk.views.message.history import HistoryLine, line_of
+from services.desk.views.message.waiting import for_a_person
 from services.desk.words import check_id
 from services.web.desk import WebDesk, desk_of
 from services.web.domain import shown

@@ -19,9 +19,10 @@ from schemas.events.envelope import SUBMISSION_TYPE, Envelope
 from schemas.events.requests import Picture, SubmissionEvent
 from schemas.fingerprint import words_of
 from schemas.platforms import LIMITS
-from services.desk import statements, templates
+from services.desk import statements
+from services.desk.message import templates
 from services.desk.statements import ORDER_SECONDS
-from services.desk.views.advice import needs
+from services.desk.views.message.advice import needs
 from services.desk.words import MAX_PICTURE, check_id
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
 from services.web.desk import SESSION, WebDesk, desk_of, language_of, say, session_of, to_be_signed

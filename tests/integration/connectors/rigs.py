@@ -38,8 +38,8 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
-from services.kernel.base.city_file import CityFile, TownsquareSection
-from services.kernel.base.web import Running, serve
+from services.kernel.base.network.web import Running, serve
+from services.kernel.base.settings.city_file import CityFile, TownsquareSection
 from services.townsquare import make_accounts
 from services.townsquare.server import Townsquare
 from tests.support.emulators.described import described, watching

@@ -18,8 +18,8 @@ from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import CannotTell, Cause, Posted
 from services.fanout.connectors.facebook.connector import FacebookConnector
 from services.fanout.connectors.registry import connectors
-from services.kernel.base import web
-from services.kernel.base.web import Running
+from services.kernel.base.network import web
+from services.kernel.base.network.web import Running
 from services.townsquare import make_accounts
 from services.townsquare.posts import PostDraft
 from services.townsquare.server import Townsquare

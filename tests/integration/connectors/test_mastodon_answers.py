@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.fanout.connectors.calls.http import Endpoint, Http
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -17,7 +18,6 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.http import Endpoint, Http
 from services.fanout.connectors.mastodon.answering import status_at
 from services.fanout.connectors.registry import LIMITS, connectors
 from services.kernel.base.clock import SystemClock

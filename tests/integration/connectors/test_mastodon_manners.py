@@ -13,7 +13,7 @@ from schemas.platforms import LIMITS, counted_length
 from services.fanout.connectors.contract import Cause, Permanent, Posted, ReadsBack, Retryable
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
-from services.kernel.base.city_platforms import ServerLimits
+from services.kernel.base.settings.city_platforms import ServerLimits
 from services.townsquare.manners import count
 from tests.integration.connectors.rigs import MastodonRig, an_intent, store
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from services.fanout.connectors.contract import Connector
+from services.fanout.connectors.credentials.renewed import renewed_path
+from services.fanout.connectors.credentials.sealing import new_key, read_key, seal, sealing_path
+from services.fanout.connectors.credentials.tokens import expiry_of, expiry_path, read_renewal, read_token, renewal_path
 from services.fanout.connectors.instagram.connector import InstagramConnector
 from services.fanout.connectors.linkedin.connector import LinkedInConnector
 from services.fanout.connectors.linkedin.renewal import Application
 from services.fanout.connectors.meta.base import Surroundings
 from services.fanout.connectors.meta.pictures import PublicPictures
-from services.fanout.connectors.renewed import renewed_path
-from services.fanout.connectors.sealing import new_key, read_key, seal, sealing_path
 from services.fanout.connectors.threads.connector import ThreadsConnector
-from services.fanout.connectors.tokens import expiry_of, expiry_path, read_renewal, read_token, renewal_path
 from services.fanout.watching.renewal import CredentialRenewal
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.logs import logger

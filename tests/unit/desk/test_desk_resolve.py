@@ -14,10 +14,10 @@ from schemas.events.envelope import RESOLUTION_TYPE
 from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome
 from services.desk import statements
-from services.desk.commands.resolve import decision_of, unconfirmed_on
-from services.desk.views import outcome, unconfirmed
-from services.desk.views import pending as pending_view
-from services.desk.views import request as show
+from services.desk.commands.message.resolve import decision_of, unconfirmed_on
+from services.desk.views.message import outcome, unconfirmed
+from services.desk.views.message import pending as pending_view
+from services.desk.views.message import request as show
 from services.kernel.authority.signing import Signer, new_seed, verified_by
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError, Refused
 from tests.unit.desk.views import ID, NOW, delivery, request, view

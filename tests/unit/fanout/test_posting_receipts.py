@@ -26,8 +26,8 @@ from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import HostSlot
 from services.fanout.hosts.starts import Start, Starts
-from services.kernel.base.city_platforms import XSection
 from services.kernel.base.clock import ManualClock
+from services.kernel.base.settings.city_platforms import XSection
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
 from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, attempt, control, profile, request, verdict

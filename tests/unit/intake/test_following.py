@@ -9,10 +9,10 @@ import pytest
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.platforms import LIMITS
+from services.intake.domain.findings.screening import ScreeningRules, screen
 from services.intake.domain.following import Earlier, earlier_of, labelled
 from services.intake.domain.identity import identify
 from services.intake.domain.rendering import render
-from services.intake.domain.screening import ScreeningRules, screen
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState, TargetState

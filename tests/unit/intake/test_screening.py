@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.events.requests import ScreeningFinding
 from schemas.platforms import LIMITS
-from services.intake.domain import personal, profanity
+from services.intake.domain.findings import personal, profanity
+from services.intake.domain.findings.screening import ScreeningRules, screen
 from services.intake.domain.rendering import render
-from services.intake.domain.screening import ScreeningRules, screen
 from tests.unit.intake.world import SITE, city, draft
 
 PLAIN = ScreeningRules(SITE)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from nats.aio.msg import Msg
 
-from services.kernel.runtime.dependencies import to_entry
+from services.kernel.runtime.messages.dependencies import to_entry
 
 SECOND = datetime(2026, 11, 26, 6, 49, 17, tzinfo=UTC)
 

@@ -17,8 +17,8 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
 from services.kernel.ledger.client import Ledger
 from services.kernel.projection.source import NatsSource
-from services.kernel.runtime.bus import MessageBus
 from services.kernel.runtime.compose import Ports, assemble
+from services.kernel.runtime.messages.bus import MessageBus
 from services.kernel.runtime.startup import register
 from services.provision import demo_plan, make_city
 

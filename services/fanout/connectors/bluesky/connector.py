@@ -14,7 +14,6 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.platforms import LIMITS, overrun
-from services.fanout.connectors import sockets
 from services.fanout.connectors.answers import not_let_in, not_seen
 from services.fanout.connectors.bluesky import listing
 from services.fanout.connectors.bluesky.answering import answered, answering
@@ -35,6 +34,8 @@ from services.fanout.connectors.bluesky.record import (
     write_of,
 )
 from services.fanout.connectors.bluesky.session import Sessions, error_of, gone
+from services.fanout.connectors.calls import sockets
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -56,7 +57,6 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, refusal
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.kernel.base.clock import Clock, SystemClock

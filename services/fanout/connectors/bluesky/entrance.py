@@ -12,7 +12,7 @@ from schemas.places import BLUESKY_ACCOUNT
 from services.fanout.connectors.bluesky.reading import Reader
 from services.fanout.connectors.bluesky.session import BlueskySession, Login, Sessions
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable
-from services.fanout.connectors.tokens import TokenFault, token_of
+from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 
 _SHARE = 0.95
 """The part of a call's time that is used, so that the answer comes before the caller gives up."""

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, on_hold
+from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import CannotTell, Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.facebook.listing import POST_ID
-from services.fanout.connectors.http import Answer
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 
 LOOKS_BACK = timedelta(days=30)

@@ -15,6 +15,9 @@ import aiohttp
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import GONE, answered, not_let_in, not_seen
+from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.single_flight import SingleFlight
+from services.fanout.connectors.calls.uploads import media_deadline, picture_bytes, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -43,15 +46,12 @@ from services.fanout.connectors.facebook import listing
 from services.fanout.connectors.facebook.comments import Question, not_own, own_comments, question_of
 from services.fanout.connectors.facebook.comparing import OF_COMMENT, OF_POST, differences
 from services.fanout.connectors.facebook.listing import POST_ID
-from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.account import granted, missing
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
-from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.uploads import media_deadline, picture_bytes, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
 _MARGIN = timedelta(seconds=30)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from schemas.places import INSTAGRAM_POST
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_let_in, not_seen, on_hold
+from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -27,7 +28,6 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.kernel.base.clock import Clock

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from schemas.places import LINKEDIN_POST, LINKEDIN_UPDATE
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen
+from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -28,7 +29,6 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Unknown,
 )
-from services.fanout.connectors.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, encoded, time_of
 from services.kernel.base.clock import Clock
 

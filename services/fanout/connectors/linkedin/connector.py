@@ -14,6 +14,9 @@ from typing import Any
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import answered, not_let_in, not_seen
+from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.single_flight import SingleFlight
+from services.fanout.connectors.calls.uploads import media_deadline, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -37,8 +40,9 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
+from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
+from services.fanout.connectors.credentials.tokens import TokenFault, renewal_of
 from services.fanout.connectors.entering import enter_numbered
-from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.linkedin.api import (
     LinkedInApi,
     Organization,
@@ -54,11 +58,7 @@ from services.fanout.connectors.linkedin.little_text import escaped, plain
 from services.fanout.connectors.linkedin.renewal import Application, LinkedInLogin, read_application
 from services.fanout.connectors.linkedin.roles import RIGHTS, left_today, role_on
 from services.fanout.connectors.listing import ProfilePost
-from services.fanout.connectors.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
-from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, renewal_of
-from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
 _MARGIN = timedelta(seconds=30)

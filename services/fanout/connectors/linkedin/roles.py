@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.contract import CannotTell, Cause, Health
-from services.fanout.connectors.http import Answer, Outcome
 from services.fanout.connectors.linkedin.api import LinkedInApi, Organization
 from services.fanout.connectors.send_only import unhealthy
 

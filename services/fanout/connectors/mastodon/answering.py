@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
-from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, refusal
 from services.fanout.connectors.mastodon.ids import id_of
 from services.kernel.base.clock import Clock
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from schemas.events.requests import PlatformContent
 from schemas.languages import base
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Absent, Altered, CannotTell, Intent
-from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
 from services.fanout.connectors.mastodon.sending import remarks_on
 from services.fanout.domain.addresses import own_address

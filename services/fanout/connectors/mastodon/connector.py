@@ -16,8 +16,9 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.languages import base
-from services.fanout.connectors import sockets
 from services.fanout.connectors.answers import not_let_in
+from services.fanout.connectors.calls import sockets
+from services.fanout.connectors.calls.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
@@ -40,7 +41,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
+from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.mastodon import listing
@@ -53,10 +54,9 @@ from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
 from services.fanout.connectors.mastodon.timeline import find
-from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.domain.addresses import own_address
-from services.kernel.base.city_platforms import ServerLimits
 from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.settings.city_platforms import ServerLimits
 
 _REMEMBERED = 10_000
 _SHARE = 0.95

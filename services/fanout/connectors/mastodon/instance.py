@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.platforms import LIMITS, Limits
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
-from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
 from services.fanout.connectors.mastodon.ids import id_of
-from services.kernel.base.city_platforms import ServerLimits
 from services.kernel.base.clock import Clock, monotonic
+from services.kernel.base.settings.city_platforms import ServerLimits
 from services.kernel.base.tasks import cancel_all
 
 _LIMITS_SECONDS = 3_600.0

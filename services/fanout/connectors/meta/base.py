@@ -11,6 +11,8 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined, not_let_in, not_seen, stopped
+from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.single_flight import SingleFlight
 from services.fanout.connectors.chains import Status, same
 from services.fanout.connectors.contract import (
     Absent,
@@ -28,8 +30,8 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
+from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.entering import enter_numbered
-from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.account import AccountRules, checked, renewed
@@ -38,9 +40,7 @@ from services.fanout.connectors.meta.containers import Containers, TwoSteps, key
 from services.fanout.connectors.meta.graph import Graph, Page, error_code
 from services.fanout.connectors.meta.pictures import PublicPictures
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of
-from services.fanout.connectors.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
-from services.fanout.connectors.single_flight import SingleFlight
 from services.kernel.base.clock import Clock, SystemClock
 
 _MARGIN = timedelta(seconds=30)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
+from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -28,10 +29,9 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer, Endpoint, Outcome
+from services.fanout.connectors.credentials.tokens import TokenFault
 from services.fanout.connectors.meta.pictures import Frame, PublicPictures
 from services.fanout.connectors.send_only import SendOnlyConnector, unhealthy, with_pictures_in_words
-from services.fanout.connectors.tokens import TokenFault
 from services.kernel.base.clock import Clock
 
 _API = "/external/api/partner/v1"

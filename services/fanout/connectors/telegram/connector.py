@@ -21,6 +21,7 @@ from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from schemas.places import TELEGRAM_CHANNEL
 from services.fanout.connectors.answers import joined
+from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -37,10 +38,9 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer, Endpoint, Outcome
+from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, credential_refused, unhealthy
 from services.fanout.connectors.telegram.answering import remark_on, reply_parameters
-from services.fanout.connectors.tokens import TokenFault, token_of
 from services.kernel.base.clock import Clock
 
 _MAY_NOT = re.compile(

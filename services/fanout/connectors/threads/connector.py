@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.fanout.connectors.answers import not_let_in
+from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
     Absent,
@@ -28,7 +29,6 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.meta.account import AccountRules
 from services.fanout.connectors.meta.base import NOT_THERE, Edges, MetaConnector, Surroundings

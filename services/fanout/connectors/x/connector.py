@@ -14,6 +14,9 @@ from typing import Any
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import OTHER_TEXT, joined, not_let_in, not_seen, stopped
+from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.calls.single_flight import SingleFlight
+from services.fanout.connectors.calls.uploads import media_deadline, uploaded
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
     Absent,
@@ -37,13 +40,10 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
-from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, token_of
-from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.fanout.connectors.x import listing
 from services.fanout.connectors.x.api import ME, XAccount, XApi, data_of, only_reads, shown_of
 from services.fanout.connectors.x.comparing import ASKED, MadePost, differences, shows

@@ -8,8 +8,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from schemas.places import HOSTS, X_POST
+from services.fanout.connectors.calls.http import Answer, cannot_tell
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent, Posted, Retracted, Retryable, Unknown
-from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.x.api import XAccount, XApi, data_of
 from services.kernel.base.clock import Clock
 
