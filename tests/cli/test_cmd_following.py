@@ -195,7 +195,7 @@ def test_an_answer_stands_under_the_post_whose_address_was_signed(city: Shell) -
     several = city.json("reply", question, words("The hall."), *AS)
     assert (several.status, several.code) == (2, "answers.profile")
     many = city.json("reply", question, words("The hall."), "--all-departments", *AS)
-    assert (many.status, many.code) == (2, "answers.targets")
+    assert (many.status, many.code) == (2, "usage")
     done = city.json("reply", question, words("The hall."), *FIRE, *AS)
     assert done.status == 0, done
     assert (done.body["targets"], done.body["answers"]) == (["fire-townsquare"], question)
