@@ -130,7 +130,11 @@ def test_what_a_request_changes_is_shown_to_who_approves_it(city: Shell) -> None
     correction = asked.body["request_id"]
     waiting = next(one for one in city.json("pending").body if one["request_id"] == correction)
     assert waiting["earlier"]["text"] == text
-    for told in (city("show", correction), city("pending"), city("approve", correction, "--as", "fire-publisher")):
+    for told in (
+        city("show", correction),
+        city("pending"),
+        city("approve", correction, "--as", "fire-publisher", "--yes"),
+    ):
         assert f"Beside {request_id}:" in told.out + told.err, told
         assert "hall [2.]" in told.out + told.err
     assert city.json("show", correction).body["earlier"]["text"] == text
