@@ -118,10 +118,8 @@ def test_a_request_waits_until_it_is_approved(city: Shell) -> None:
     request_id = request(city)
     waiting = {one["request_id"]: one for one in city.json("pending").body}
     assert waiting[request_id]["verdict"]["outcome"] == "blocked"
-    for more in ((), ("--acknowledge",)):
-        silent = city.json(
-            "approve", request_id, "--as", "mcpe", *more
-        )  # there is no terminal here: nothing is signed in silence
+    for more in ((), ("--acknowledge",)):  # there is no terminal here: nothing is signed in silence
+        silent = city.json("approve", request_id, "--as", "mcpe", *more)
         assert (silent.status, silent.code) == (2, "confirm.needed")
     refused = city.json("approve", request_id, "--as", "clerk", "--yes")
     assert refused.status in (3, 4)
