@@ -64,16 +64,6 @@ class PreviewReply(Contract):
     not_before: Utc | None = None
 
 
-class MediaReply(Contract):
-    """The picture is kept, without its metadata: use this hash in a submission."""
-
-    sha256: Sha256
-    media_type: Literal["image/jpeg", "image/png", "image/webp"]
-    width: int
-    height: int
-    size: int
-
-
 class ApprovalReply(Contract):
     """The decision is in the ledger at ``seq``; a verdict with ``as_of`` of at least that has weighed it."""
 
@@ -115,7 +105,8 @@ class BoardQuery(Contract):
     ``since``. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
     ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
     ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the updates that are near or
-    overdue. ``authority`` also says where the last change stands ``about`` officer:pio. ``at_least``: known first.
+    overdue. ``authority`` also says where the last change stands ``about`` officer:pio, ``picture`` shows the one with
+    the hash ``about``. ``at_least``: known first.
     """
 
     query: Literal[
@@ -132,6 +123,7 @@ class BoardQuery(Contract):
         "outside",
         "promised",
         "posted",
+        "picture",
     ]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
     letter: Annotated[int, Field(ge=1)] | None = None
@@ -269,7 +261,7 @@ class BoardReply(Contract):
     outside posts too.
 
     ``total`` counts what ``pending`` holds in all, ``next`` asks for its next page. ``changes`` are in order; ``as_of``
-    is the sequence that the board had folded.
+    is the sequence that the board had folded. ``picture`` is in base64.
     """
 
     eoc: EocView | None = None
@@ -282,6 +274,7 @@ class BoardReply(Contract):
     outside: tuple[OutsideView, ...] | None = None
     promised: tuple[PromisedUpdate, ...] | None = None
     posted: tuple[PostedView, ...] | None = None
+    picture: str | None = None
     total: int | None = None
     next: str | None = None
     changes: tuple[BoardEvent, ...] | None = None

@@ -42,6 +42,16 @@ class Picture(Contract):
     alt: Annotated[str, StringConstraints(min_length=1, max_length=1_500)]
 
 
+class MediaReply(Contract):
+    """The picture is kept, without its metadata: use this hash in a submission."""
+
+    sha256: Sha256
+    media_type: Literal["image/jpeg", "image/png", "image/webp"]
+    width: int
+    height: int
+    size: int
+
+
 class Submission(Contract):
     """The data of a ``ca.onevoice.request.submitted.v1`` CloudEvent.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 
@@ -65,6 +67,7 @@ class BoardHandlers:
             "outside": self.outside.answer,
             "promised": self.promises.answer,
             "posted": self._posted,
+            "picture": self._picture,
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
@@ -187,6 +190,17 @@ class BoardHandlers:
                 ids = tuple(receipt.remote_id.split(","))
                 found[receipt.request_id] = PostedView(request_id=receipt.request_id, remote_ids=ids, url=receipt.url)
         return BoardReply(posted=tuple(found.values()))
+
+    async def _picture(self, query: BoardQuery) -> BoardReply:
+        """Show a picture, whether a request names it already or not; None in the answer: there is no such one."""
+        sha256 = query.about or ""
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise BadInput("picture.id", "that is no picture's hash", "onevoice show ID names those of a request")
+        try:
+            raw = await self.runtime.ledger.get_upload(sha256)
+        except LookupError:
+            return BoardReply()
+        return BoardReply(picture=base64.b64encode(raw).decode())
 
     def _view(self, state: RequestState) -> RequestView:
         runtime, book = self.runtime, self.dead.known

@@ -6,10 +6,10 @@ import asyncio
 
 from schemas import flow, subjects
 from schemas.events.approvals import Approval
-from schemas.events.desk import ApprovalReply, MediaReply, PreviewReply, SubmitReply
+from schemas.events.desk import ApprovalReply, PreviewReply, SubmitReply
 from schemas.events.enrolment import BrowserPreview
 from schemas.events.envelope import Envelope
-from schemas.events.requests import Request, SubmissionEvent
+from schemas.events.requests import MediaReply, Request, SubmissionEvent
 from services.intake.decisions import Decisions
 from services.intake.domain.approval import check, read_statement
 from services.intake.domain.browser import read_submission

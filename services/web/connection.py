@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 
 from schemas import flow, subjects
@@ -150,6 +151,11 @@ class CityConnection:
         if not reply.requests:
             raise BadInput("request.unknown", f"there is no request {request_id}", "look it up under Messages")
         return reply.requests[0]
+
+    async def picture(self, sha256: str) -> bytes | None:
+        """Return a picture that was put for a message; None: there is no such one."""
+        found = (await self.board(BoardQuery(query="picture", about=sha256))).picture
+        return base64.b64decode(found) if found else None
 
     async def pending(self) -> list[RequestView]:
         """Return all that waits, the most urgent first, without renderings."""

@@ -28,6 +28,7 @@ from services.web.pages import (
     messages,
     orders,
     outside,
+    pictures,
     push,
     sign_in,
     write,
@@ -91,7 +92,7 @@ ROUTES = (
     web.get("/messages/{id}/copies", consult.copies_page),
     web.post("/messages/{id}/copies", consult.make),
     web.post("/messages/{id}/copies/{token_sha256:[0-9a-f]{64}}/end", consult.end),
-    web.get("/consult/{secret:[A-Za-z0-9_-]{43}}", consult.read),
+    web.get("/consult/{secret}", consult.read),
     web.get("/state/{deed}", orders.order_page),
     web.post("/state/{deed}", orders.order),
     web.get("/write", write.drafts),
@@ -103,8 +104,11 @@ ROUTES = (
     web.get("/write/{id}/check", write.check_page),
     web.post("/write/{id}/submit", write.submit),
     web.post("/write/{id}/discard", write.discard),
-    web.post("/write/{id}/picture", write.add_picture),
-    web.post("/write/{id}/picture/remove", write.remove_picture),
+    web.post("/write/{id}/picture", pictures.add),
+    web.post("/write/{id}/picture/remove", pictures.remove),
+    web.get("/write/{id}/pictures/{sha256:[0-9a-f]{64}}", pictures.of_draft),
+    web.get("/messages/{id}/pictures/{sha256:[0-9a-f]{64}}", pictures.of_message),
+    web.get("/consult/{secret}/pictures/{sha256:[0-9a-f]{64}}", pictures.of_copy),
 )
 
 

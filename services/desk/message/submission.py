@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas import subjects
-from schemas.events.desk import ApprovalReply, BoardQuery, EocView, MediaReply, PreviewReply, SubmitReply
-from schemas.events.requests import REPLACING, Picture, Request, SubmissionEvent, posted_until
+from schemas.events.desk import ApprovalReply, BoardQuery, EocView, PreviewReply, SubmitReply
+from schemas.events.requests import REPLACING, MediaReply, Picture, Request, SubmissionEvent, posted_until
 from services.desk import statements, words
 from services.desk.connection.follow import fetch
 from services.desk.message.draft import MessageDraft
