@@ -20,6 +20,7 @@ from services.intake.domain.servers import limits_for
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.intake.earlier import EarlierRequests
 from services.kernel.base.errors import BadInput
+from services.kernel.base.settings.settings_now import settings_now
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
@@ -62,7 +63,7 @@ class Preparation:
         rules = self._rules(control)
         profiles = (control.profiles[target] for target in draft.targets)
         accounts = [one.account for one in profiles if one.platform == "mastodon"]
-        limits = limits_for(accounts, self._runtime.city.settings.mastodon.limits)
+        limits = limits_for(accounts, settings_now(self._runtime.city).mastodon.limits)
 
         def work() -> Request:
             renderings = render(draft, limits, rules.language)
