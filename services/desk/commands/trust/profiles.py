@@ -20,7 +20,6 @@ from services.desk.app import Invocation, command, group
 from services.desk.city import wall
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, answers_of
 from services.desk.city.profile_check import NO_CREDENTIAL, budgets_by_profile, examine, keeps_credentials
-from services.desk.city.server_limits import write_limits
 from services.desk.commands.trust.profiles_connect import CONNECT_EXAMPLE, connect
 from services.desk.commands.trust.profiles_seal import SEAL_EXAMPLE, seal
 from services.desk.session import Session
@@ -89,6 +88,8 @@ def _write_limits(city: City, profiles: Sequence[Profile], answers: Mapping[str,
     found = [(one.account.rpartition("@")[2], answers[one.id].takes) for one in profiles if one.id in answers]
     less = {server: takes for server, takes in found if takes is not None}
     if write and less:
+        from services.provision.city.server_limits import write_limits
+
         write_limits(city, less)
         note(f"city.toml has the limits of {', '.join(sorted(less))} now; the next message is made for them.")
 

@@ -6,12 +6,10 @@ from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from schemas.places import BLUESKY_POST
-from services.fanout.connectors.answers import not_seen
+from services.fanout.connectors.answers import NOT_OURS, not_seen
 from services.fanout.connectors.bluesky.reading import Reader, Record, Thread
 from services.fanout.connectors.bluesky.record import Ref, opened_by, read_uri, uri_of
 from services.fanout.connectors.contract import Absent, CannotTell, Intent, Permanent, Retryable
-
-NOT_OURS = Permanent("what it answers is not a post of this platform")
 
 
 async def answering(

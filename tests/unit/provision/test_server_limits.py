@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from services.desk.city.server_limits import write_limits
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
 from services.kernel.base.settings.city_platforms import ServerLimits
 from services.kernel.base.settings.settings_now import settings_now
+from services.provision.city.server_limits import write_limits
 
 KEY = '"UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"'
 TOML = f"""
