@@ -15,6 +15,7 @@ from services.gatekeeper.domain.dossier import (
     facts_of,
     is_news,
     is_reopened_by,
+    look_again_after,
     needs_decision,
     undecided,
     verdict_of,
@@ -49,7 +50,7 @@ class GateHandlers:
         self.second_look = second_look
         self.schedule = schedule
         self.overlooked = OverlookedRequests(runtime)
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "receipt", "verdict")
 
     async def on_request(self, event: Request, entry: EntryOf) -> None:
         """Decide a new request."""
@@ -150,13 +151,14 @@ class GateHandlers:
             self.schedule.add(request_id, self.runtime.clock.now())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        """Look again soon at a request that a receipt has reopened, or that a cleared one replaces."""
-        if applied.kind not in ("receipt", "verdict") or applied.void:
+        """Look again soon at a request that a receipt has reopened, or that a cleared correction or recall changes."""
+        fold = self.runtime.fold
+        state = fold.requests.get(place_of(entry.subject).request_id)
+        if applied.void or state is None:
             return
-        state = self.runtime.fold.requests.get(place_of(entry.subject).request_id)
-        if applied.kind == "verdict":
-            if state is not None and state.is_cleared and state.request.replaces in self.runtime.fold.requests:
-                self.schedule.soon.add(state.request.replaces)
-            return
-        if state is not None and is_reopened_by(state, entry.seq):
-            self.schedule.soon.add(state.request_id)
+        if applied.kind == "receipt":
+            again = state.request_id if is_reopened_by(state, entry.seq) else ""
+        else:
+            again = look_again_after(state, fold.requests, fold.chain)
+        if again:
+            self.schedule.soon.add(again)
