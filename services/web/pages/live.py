@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -15,10 +16,14 @@ from services.web.desk import WebDesk, desk_of
 from services.web.domain.news import News, news_of
 from services.web.front import found_session
 from services.web.hub import KEPT
+from services.web.sessions import WebSession
 
 BEAT_SECONDS = 2.0
 GATHER_SECONDS = 0.1
 """What comes within so long goes out as one, so that a flood of entries wakes nobody a thousand times."""
+
+WARNED = timedelta(minutes=3)
+"""So long before a session ends its pages say so, and how to stay (WCAG 2.2.1 asks for 20 seconds)."""
 
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 SHOWN = 60
@@ -56,15 +61,19 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def _stream(request: web.Request, after: int) -> AsyncIterator[str]:
-    desk, beat_at, looked_at = desk_of(request), float("-inf"), float("-inf")
+    desk, beat_at, looked_at, warned = desk_of(request), float("-inf"), float("-inf"), False
     hub = desk.hub
     while not hub.closed:
         now = desk.clock.monotonic()
         if now - looked_at >= BEAT_SECONDS:
             looked_at = now
-            if await found_session(request) is None:
+            session = await found_session(request)
+            if session is None:
                 yield "event: signed-out\ndata: {}\n\n"
                 return
+            if (ends_soon := session.ends() - desk.clock.now() <= WARNED) != warned:
+                warned = ends_soon
+                yield _event("ending", _ending(session) if ends_soon else {"at": "", "stay": False})
         if not hub.alive():
             yield ": the city is not heard\n\n"
         elif after > hub.seq:
@@ -113,6 +122,10 @@ def _as_event(desk: WebDesk, one: News) -> str:
 
 def _event(name: str, said: Mapping[str, object]) -> str:
     return f"event: {name}\ndata: {json.dumps(said)}\n\n"
+
+
+def _ending(session: WebSession) -> dict[str, object]:
+    return {"at": local(session.ends(), session.ends()), "stay": session.can_stay()}
 
 
 def _clock(desk: WebDesk) -> str:
