@@ -29,7 +29,7 @@
   }
 
   function add(said, number) {
-    if (!news || !said.what) return;
+    if (!news) return;
     const line = document.createElement("li");
     line.dataset.seq = number;
     const time = document.createElement("span");
@@ -52,17 +52,23 @@
   // A page about one message is not loaded again for news on others.
   function concerns(said) {
     const about = (document.getElementById("main").dataset.about || "").split(" ").filter(Boolean);
-    return !said.id || !about.length || about.includes(said.id) || about.includes(said.about);
+    return said.all || (said.about.length && !about.length) || said.about.some((one) => about.includes(one));
   }
 
   function onNews(event) {
     const number = Number(event.detail.id);
     if (!(number > seq)) return;
     seq = number;
+    add(JSON.parse(event.detail.data), number);
+  }
+
+  function onChanged(event) {
+    const number = Number(event.detail.id);
+    if (!(number >= seq)) return;
+    seq = number;
     const said = JSON.parse(event.detail.data);
-    add(said, number);
     if (concerns(said)) tell("ledger");
-    if (!said.id) tell("control");
+    if (said.control) tell("control");
   }
 
   function onBeat(event) {
@@ -91,7 +97,7 @@
   function again() {
     if (over || !window.htmx) return;
     opened = stamp();
-    if (!link) htmx.ajax("GET", "/events?after=" + seq, { source: place });
+    if (!link) htmx.ajax("GET", "/events?after=" + seq + (news ? "&lines" : ""), { source: place });
     else if (link.delayCanceller) link.delayCanceller();
     else if (link.reader) link.reader.cancel();
   }
@@ -114,6 +120,7 @@
   place.addEventListener("htmx:sse:before:connection", (event) => { link = event.detail.connection; opened = stamp(); });
   place.addEventListener("htmx:sse:close", () => { link = null; });
   place.addEventListener("news", onNews);
+  place.addEventListener("changed", onChanged);
   place.addEventListener("beat", onBeat);
   place.addEventListener("reset", () => { over = true; location.reload(); });
   place.addEventListener("ending", onEnding);
