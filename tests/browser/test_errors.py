@@ -72,7 +72,7 @@ async def test_a_reason_outlives_a_reload_and_the_end_of_the_session(
         assert await phone.page.input_value("#reason") == REASON
         await phone.context.clear_cookies()
         await phone.press("Reject with your passkey")
-        await phone.page.locator("main [role=alert]").get_by_text("you are not signed in any more").wait_for()
+        await phone.page.locator("main [role=alert]").get_by_text("You are not signed in any more").wait_for()
         await phone.page.locator("main [role=alert]").get_by_role("link").click()
         await phone.press("Sign in with your passkey")
         await phone.at(f"{place}/reject")
