@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from services.fanout.connectors.answers import NOT_OURS, not_seen
+from services.fanout.connectors.answers import NOT_OURS, not_seen, split_on
 from services.fanout.connectors.bluesky.reading import Reader, Record, Thread
 from services.fanout.connectors.bluesky.record import Ref, opened_by, read_uri, uri_of
 from services.fanout.connectors.contract import Absent, CannotTell, Intent, Permanent, Retryable
@@ -24,8 +24,8 @@ async def answering(
     address = intent.content.answers
     if address is None or intent.follows:
         return intent
-    split = urlsplit(address)
-    found = _PATH.fullmatch(unquote(split.path)) if f"{split.scheme}://{split.netloc.lower()}" == app.lower() else None
+    split = split_on(address, app)
+    found = _PATH.fullmatch(unquote(split.path)) if split is not None else None
     if found is None:
         return NOT_OURS
     did = await reader.did_of(base, found["name"], deadline)
