@@ -20,7 +20,6 @@ from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
 from services.kernel.projection.listeners import Listeners
-from tests.unit.fanout.world import NOW, request, verdict
 from tests.unit.fanout.world import NOW, approval, control, request, verdict
 from tests.unit.gatekeeper.test_following import about
 from tests.unit.states import state
