@@ -28,7 +28,7 @@ from services.fanout.connectors.bluesky.record import (
     time_of,
     uri_of,
 )
-from services.fanout.connectors.bluesky.session import BlueskySession, refused, too_much
+from services.fanout.connectors.bluesky.session import BlueskySession, needless_rights, refused
 from services.fanout.connectors.calls.http import Answer, NoAnswer, NotSent
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.kernel.base.clock import ManualClock
@@ -264,6 +264,6 @@ def test_a_record_is_as_old_as_its_key_whatever_it_says_itself() -> None:
     ],
 )
 def test_a_session_that_may_more_than_it_needs_is_told(token: str, said: str) -> None:
-    found = too_much(BlueskySession("did:plc:x", "fire.example", token, token, 1.0, 2.0))
+    found = needless_rights(BlueskySession("did:plc:x", "fire.example", token, token, 1.0, 2.0))
     assert said in found
     assert bool(said) == bool(found)

@@ -32,7 +32,7 @@ from services.fanout.connectors.bluesky.record import (
     uri_of,
     write_of,
 )
-from services.fanout.connectors.bluesky.session import BlueskySession, Sessions, error_of, gone, too_much
+from services.fanout.connectors.bluesky.session import BlueskySession, Sessions, error_of, gone, needless_rights
 from services.fanout.connectors.calls import sockets
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
 from services.fanout.connectors.contract import (
@@ -228,7 +228,7 @@ class BlueskyConnector(Connector):
         endpoint = Endpoint(way.login.base, "", way.deadline)
         shows = await shown_of(self._http, endpoint, way.did)
         session = await self._sessions.enter(way.login, way.deadline)
-        more = too_much(session) if isinstance(session, BlueskySession) else ""
+        more = needless_rights(session) if isinstance(session, BlueskySession) else ""
         return Health(True, "; ".join(filter(None, (detail, more, sockets.remark()))), shows=shows)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:

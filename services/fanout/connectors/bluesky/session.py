@@ -187,7 +187,7 @@ def gone(outcome: Outcome) -> Permanent | None:
     return None
 
 
-def too_much(session: BlueskySession) -> str:
+def needless_rights(session: BlueskySession) -> str:
     """Say what a session may do that nobody needs, by the scope of its token; empty where it is an app password's."""
     return _TOO_MUCH.get(str(_said(session.access).get("scope")), "")
 
