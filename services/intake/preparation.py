@@ -76,7 +76,7 @@ class Preparation:
 
     def on_folded(self, entry: Entry, applied: Applied) -> None:
         """Remember what other copies of intake took."""
-        if applied.kind == "request" and not applied.void:
+        if not applied.void:
             state = self._runtime.fold.requests.get(entry.subject.rpartition(".")[2])
             if state is not None:
                 self.twins.note(state.request)

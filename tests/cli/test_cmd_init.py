@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from nacl.pwhash.argon2id import MEMLIMIT_MIN, MEMLIMIT_MODERATE, OPSLIMIT_MIN, OPSLIMIT_MODERATE
 
 from schemas import flow
 from services.desk.keys.code import short_code
@@ -85,7 +86,9 @@ def test_init_leaves_no_persons_key_open_and_people_enrol(tmp_path: Path) -> Non
     people = [path for path in found if path.stem != flow.DOCTOR]
     assert {path.stem for path in people} == {"cao", "mcpe"}
     for path in people:
-        assert read_sealed(path) is not None
+        sealed = read_sealed(path)
+        assert sealed is not None
+        assert (sealed.operations, sealed.memory) == (OPSLIMIT_MODERATE, MEMLIMIT_MODERATE)
         assert SEED.search(path.read_bytes()) is None
     manifest = read_manifest(city)
     assert {one.id for one in manifest.officers if one.public_key is None} >= {"pio", "eoc-director"}
@@ -147,7 +150,8 @@ def root_keys(shell: Shell, folder: Path) -> dict[str, list[str]]:
     """Have each root officer make a key for each realm; return the public halves by officer, in the realms' order."""
     held: dict[str, list[str]] = {name: [] for name in WORDS}
     for name, realm in itertools.product(WORDS, REALMS):
-        sealed = seal_seed(new_seed(), WORDS[name])
+        # At the least cost: what is tried here is who holds which key, and each opening takes half a second else.
+        sealed = seal_seed(new_seed(), WORDS[name], operations=OPSLIMIT_MIN, memory=MEMLIMIT_MIN)
         write_key(folder / f"{name}.{realm}.nk", sealed.to_bytes().strip())
         held[name].append(sealed.public_key)
     (folder / "passphrase").write_text(WORDS["cao"] + "\n")

@@ -71,14 +71,16 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
             out.print(Text(f"\nALARM, {in_city_time(said)} (onevoice doctor)", style="bold red"))
 
     desk.answer([_with_earlier(view, earlier[view.request.request_id]) for view in views], draw)
-    if desk.as_json and failed:
-        errors_console().print(Text(f"dead letters: {len(failed)}; onevoice dead list --json"))
-    if desk.as_json and strange:
-        errors_console().print(Text(f"posts from outside: {len(strange)}; onevoice outside list --json"))
     if desk.as_json:
+        # A program that reads only requests must not hide from whoever runs it that something else waits.
+        for what, found, more in (
+            ("dead letters", failed, "onevoice dead list --json"),
+            ("posts from outside", strange, "onevoice outside list --json"),
+            ("alarms", alarms, "onevoice doctor"),
+        ):
+            if found:
+                errors_console().print(Text(f"{what}: {len(found)}; {more}"))
         promised.named(owed)
-    if desk.as_json and alarms:
-        errors_console().print(Text(f"alarms: {len(alarms)}; onevoice doctor"))
     return Exit.DONE
 
 

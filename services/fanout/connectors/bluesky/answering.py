@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from schemas.places import BLUESKY_POST
-from services.fanout.connectors.answers import NOT_OURS, not_seen
+from services.fanout.connectors.answers import NOT_OURS, not_seen, split_on
 from services.fanout.connectors.bluesky.reading import Reader, Record, Thread
 from services.fanout.connectors.bluesky.record import Ref, opened_by, read_uri, uri_of
 from services.fanout.connectors.contract import Absent, CannotTell, Intent, Permanent, Retryable
@@ -22,12 +22,8 @@ async def answering(
     address = intent.content.answers
     if address is None or intent.follows:
         return intent
-    split = urlsplit(address)
-    found = (
-        BLUESKY_POST.fullmatch(unquote(split.path))
-        if f"{split.scheme}://{split.netloc.lower()}" == app.lower()
-        else None
-    )
+    split = split_on(address, app)
+    found = BLUESKY_POST.fullmatch(unquote(split.path)) if split is not None else None
     if found is None:
         return NOT_OURS
     did = await reader.did_of(base, found["name"], deadline)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from schemas.places import INSTAGRAM_POST
-from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_let_in, not_seen, on_hold
+from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_let_in, not_seen, on_hold, split_on
 from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
@@ -156,10 +155,8 @@ class Comments:
 
     def _named(self, address: str) -> tuple[str, str] | None:
         """Return the code of the post that an address names, and the number of the comment above; None: no such one."""
-        split = urlsplit(address)
-        if f"{split.scheme}://{split.netloc.lower()}" not in (self._site.lower(), *_ALSO):
-            return None
-        found = INSTAGRAM_POST.fullmatch(split.path)
+        split = split_on(address, self._site, *_ALSO)
+        found = INSTAGRAM_POST.fullmatch(split.path) if split is not None else None
         return (found[1], found[2] or "") if found is not None else None
 
 

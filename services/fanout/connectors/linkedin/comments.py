@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 from schemas.places import LINKEDIN_POST, LINKEDIN_UPDATE
-from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen
+from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen, split_on
 from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
@@ -168,8 +168,8 @@ def is_comment(remote_id: str) -> bool:
 
 def named(address: str, site: str) -> Thread | None:
     """Return what an address names; None where that is no post of LinkedIn."""
-    split = urlsplit(address)
-    if f"{split.scheme}://{split.netloc.lower()}" not in (site.lower(), *_ALSO):
+    split = split_on(address, site, *_ALSO)
+    if split is None:
         return None
     path = unquote(split.path)
     update, slug = LINKEDIN_UPDATE.fullmatch(path), LINKEDIN_POST.fullmatch(path)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from schemas.places import THREADS_POST
-from services.fanout.connectors.answers import NOT_OURS, on_hold
+from services.fanout.connectors.answers import NOT_OURS, on_hold, split_on
 from services.fanout.connectors.contract import CannotTell, Permanent, Retryable
 from services.fanout.connectors.meta.graph import Graph, Page
 
@@ -63,8 +62,6 @@ def _is_at(row: dict[str, Any], code: str, site: str) -> bool:
 
 def _code(address: str, site: str) -> str:
     """Return a post's code as its address holds it; empty where that is none of a post."""
-    split = urlsplit(address)
-    if f"{split.scheme}://{split.netloc.lower()}" not in (site.lower(), *_ALSO):
-        return ""
-    named = THREADS_POST.fullmatch(split.path)
+    split = split_on(address, site, *_ALSO)
+    named = THREADS_POST.fullmatch(split.path) if split is not None else None
     return named[1] if named is not None else ""
