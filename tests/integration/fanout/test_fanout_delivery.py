@@ -17,8 +17,8 @@ from services.kernel.ledger import asking
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, later
-from tests.integration.fanout.platform import FolderPlatform
 from tests.support.batches import BadLine
+from tests.support.emulators.folder import FolderPlatform
 
 FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))
 Platforms = dict[str, FolderPlatform]
