@@ -148,14 +148,14 @@ class BoardHandlers:
         return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now(), query.about))
 
     async def _status(self, query: BoardQuery) -> BoardReply:
-        return BoardReply(requests=(self._view(await self._finder.find(query.request_id or "")),))
+        return BoardReply(requests=(self._view(await self._finder.find(query.request_id or ""), query.most),))
 
     async def _pending(self, query: BoardQuery) -> BoardReply:
         waiting = sorted((page_key(one), one) for one in self.runtime.fold.requests.values() if is_pending(one))
         left = [(key, one) for key, one in waiting if query.after is None or key > query.after]
         page = left[:PAGE]
         return BoardReply(
-            requests=tuple(_without_renderings(self._view(one)) for _, one in page),
+            requests=tuple(_without_renderings(self._view(one, query.most)) for _, one in page),
             dead_letters=(await self.dead.book()).open() if query.after is None else (),
             outside=self.outside.open() if query.after is None else (),
             total=len(waiting),
@@ -173,7 +173,7 @@ class BoardHandlers:
         for name in names:
             found += [entry for entry in await projection.all_of(subjects.notice(name)) if entry.seq <= as_of]
         events = (as_event(entry) for entry in sorted(found, key=lambda entry: entry.seq))
-        return BoardReply(changes=tuple(events), requests=(self._view(state),), as_of=as_of)
+        return BoardReply(changes=tuple(events), requests=(self._view(state, query.most),), as_of=as_of)
 
     async def _posted(self, query: BoardQuery) -> BoardReply:
         """Name what was delivered to a profile lately, for whoever was answered there."""
@@ -202,7 +202,7 @@ class BoardHandlers:
             return BoardReply()
         return BoardReply(picture=base64.b64encode(raw).decode())
 
-    def _view(self, state: RequestState) -> RequestView:
+    def _view(self, state: RequestState, most: int | None) -> RequestView:
         runtime, book = self.runtime, self.dead.known
         waits = [wait for health in self._alive() for wait in health.waits if wait.request_id == state.request_id]
         return request_view(
@@ -214,6 +214,7 @@ class BoardHandlers:
             letters=book.holding(state.request_id),
             put_aside=book.of_verdict(state.request_id, state.verdict_seq),
             waits=_by_profile(waits),
+            most=most,
         )
 
 

@@ -18,6 +18,7 @@ from services.web.desk import DESK, WebDesk
 from services.web.drafts import DraftFolder
 from services.web.front import errors_as_pages, on_prepare, one_for_all, own_forms, own_host, signed_in
 from services.web.hub import Hub
+from services.web.news_stream import NewsStream
 from services.web.pages import city as city_pages
 from services.web.pages import (
     consult,
@@ -137,6 +138,7 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
         city=city,
         connection=connection,
         hub=hub,
+        news=NewsStream(hub, clock),
         origin=Origin(city.web.place),
         clock=clock,
         catalogues=catalogues(clock),
@@ -158,9 +160,10 @@ async def running(city: City, url: Callable[[], str]) -> AsyncIterator[Running]:
     desk = build(city, url)
     server = await serve(application(desk), section.host, section.listens_on, "the officers' pages")
     following = asyncio.create_task(desk.connection.run())
+    telling = asyncio.create_task(desk.news.run())
     waking = asyncio.create_task(wake(desk))
     try:
         yield Running(section.origin, server.runner)
     finally:
         await server.stop()
-        await cancel_all(following, waking)
+        await cancel_all(following, telling, waking)

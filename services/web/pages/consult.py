@@ -101,7 +101,7 @@ async def shown_copy(request: web.Request) -> tuple[RequestView, Consultation]:
     desk = desk_of(request)
     officers, now = await desk.roster.officers(), desk.clock.now()
     copy = copy_of(request.match_info["secret"], desk.consultations.known(), desk.city.realm, officers, now)
-    view = await desk.connection.request(copy.statement.request_id)
+    view = await desk.connection.request(copy.statement.request_id, most=0)
     if view.request.digest != copy.statement.digest:
         raise over()  # a newer version took its place: what was consulted about is not what will go out
     return view, copy.statement

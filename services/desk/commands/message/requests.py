@@ -28,6 +28,7 @@ from services.desk.views.output import console, errors_console, people_console
 from services.desk.views.state import dead_letters, health
 from services.desk.views.timetext import duration, in_city_time
 from services.desk.words import check_id, reason_text
+from services.kernel.authority.statements import signed
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
 
@@ -219,8 +220,7 @@ async def _look_up(desk: Invocation, as_: str | None, beginning: str) -> Request
 async def _decide(
     here: Session, view: RequestView, verb: Literal["approve", "reject", "return"], reason: str = ""
 ) -> ApprovalReply:
-    signed = statements.decision(
-        here.signer,
+    statement = statements.decision_statement(
         view.request,
         statements.Circumstances.shown(view.request),
         realm=here.realm,
@@ -230,7 +230,8 @@ async def _decide(
         lifetime=timedelta(seconds=(await here.settings()).approval_seconds),
         reason=reason,
     )
-    return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, signed, ApprovalReply)
+    approval = statements.approval(statement, signed(here.signer, statement))
+    return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, approval, ApprovalReply)
 
 
 async def _await(desk: Invocation, as_: str | None, beginning: str) -> int:

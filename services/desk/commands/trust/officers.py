@@ -8,7 +8,8 @@ import typer
 
 from schemas.events.authority import Grant, Officer, Role
 from schemas.events.control import Action, Confirm, Decline, Designate, OfficerAdd, Reinstate, Rekey, Revoke
-from schemas.events.desk import AuthorityView, ProposalView
+from schemas.events.desk import AuthorityView
+from schemas.events.proposals import ProposalView
 from schemas.roles import DESIGNATES
 from services.desk import confirm as asking_back
 from services.desk import options, session

@@ -10,15 +10,12 @@ from schemas import fingerprint
 from schemas.events.authority import Profile
 from schemas.events.desk import DeliveryView, EocView, OfficerView, PreviewReply, RequestView
 from schemas.events.requests import Rendering, ScreeningFinding, answered_by
+from schemas.events.shown import DONE
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.desk.views.message import unconfirmed
 from services.desk.views.timetext import utc
 from services.kernel.base.errors import Exit
-
-DELIVERED = "delivered"
-DONE = frozenset({DELIVERED, "recalled"})
-"""The outcomes of a profile that has what was asked for: the post, or the earlier one taken back."""
 
 SCHEDULE_CLAUSE = "setting: schedule"
 """The finding that time alone changes (services.gatekeeper.policy.clauses.setting_schedule)."""

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from schemas.events import control as c
 from schemas.events.authority import Grant, Manifest, Officer, Renewal, Settings
-from schemas.events.desk import AuthorityView, ProposalView
+from schemas.events.desk import AuthorityView
+from schemas.events.proposals import ProposalView
 from services.desk.keys.code import short_code
 from services.desk.views.layout import table, table_width
 from services.desk.views.state import passkeys

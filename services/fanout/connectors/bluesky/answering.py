@@ -6,13 +6,12 @@ import re
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from services.fanout.connectors.answers import not_seen
+from services.fanout.connectors.answers import NOT_OURS, not_seen
 from services.fanout.connectors.bluesky.reading import Reader, Record, Thread
 from services.fanout.connectors.bluesky.record import Ref, opened_by, read_uri, uri_of
 from services.fanout.connectors.contract import Absent, CannotTell, Intent, Permanent, Retryable
 
 _PATH = re.compile(r"/profile/(?P<name>did:[a-z]+:[A-Za-z0-9._:%-]{1,200}|[A-Za-z0-9.-]{1,253})/post/(?P<key>[^/]+)/?")
-NOT_OURS = Permanent("what it answers is not a post of this platform")
 
 
 async def answering(

@@ -38,9 +38,9 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.credentials.tokens import TokenFault, token_of
-from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, credential_refused, unhealthy
+from services.fanout.connectors.one_at_a_time import SHARE, unhealthy
+from services.fanout.connectors.send_only import SendOnlyConnector, credential_refused
 from services.fanout.connectors.telegram.answering import remark_on, reply_parameters
-from services.kernel.base.clock import Clock
 
 _MAY_NOT = re.compile(
     r"bot (?:was|is not a member)|chat not found|rights|CHAT_(?:WRITE_FORBIDDEN|ADMIN_REQUIRED)|to a supergroup",
@@ -58,10 +58,8 @@ class TelegramConnector(SendOnlyConnector):
     platform = "telegram"
     declaration = Declaration(WhenUnknown.PERSON, Correction.REPLY, delete=True, reply=True, answers=True)
 
-    def __init__(
-        self, server: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
-    ) -> None:
-        super().__init__(token_path, clock=clock)
+    def __init__(self, server: str, token_path: Callable[[str], Path], *, site: str) -> None:
+        super().__init__(token_path)
         self._server = server.rstrip("/")
         self._site = site.rstrip("/")
 

@@ -77,10 +77,10 @@ class ThreadsConnector(MetaConnector):
         names = edges, TwoSteps("threads", "threads_publish", "status"), rules
         super().__init__(server, version, around, names, clock)
 
-    async def _publish(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+    async def _publish_on(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         asked = await self._asked(account, intent)
         if isinstance(asked, Intent):
-            return await super()._publish(account, asked, fetch_media)
+            return await super()._publish_on(account, asked, fetch_media)
         if isinstance(asked, Permanent) and (intent.repeat or self._containers.noted(key_of(intent, 0))):
             # An answer outlives what it answers.
             left = await self._left_behind(account, intent)

@@ -83,8 +83,10 @@ class Writer:
         self._read_before: dict[str, tuple[Stamp, Message]] = {}
         self._seen_before: dict[tuple[str, str | None], tuple[Message, MessageView]] = {}
 
-    def apply(self, changes: Sequence[Change], now: datetime, *, all_pages: bool = False) -> None:
+    def apply(self, changes: Sequence[Change], now: datetime) -> None:
         """Make changes, write them down, write their pages. A change tells its own caller what came of it.
+
+        Where the front page is not there, all pages are written again from the state.
 
         Raises:
             Unfinished: the disk is full or not writable; says whether anything may have been written down.
@@ -97,13 +99,13 @@ class Writer:
                     change(work)
                 mark_ended(work)
                 behind = work.state.touched()
+                if not (self._folder / "index.html").exists():
+                    behind |= set(work.state.all_messages())
                 touched = behind | work.changed
-                if all_pages:
-                    touched |= set(work.state.all_messages())
                 if not touched:
                     return
                 begun = True
-                self._write_down(work, touched, all_pages or bool(behind))
+                self._write_down(work, touched, bool(behind))
         except OSError as error:
             raise Unfinished(f"the website cannot be written: {error.strerror or error}", begun=begun) from error
 
@@ -131,7 +133,7 @@ class Writer:
     def _show(self, state: State, touched: set[str], all_pages: bool) -> None:
         """Write the pages of messages and of the listings that they are in.
 
-        ``all_pages`` after a crash, when it is not known which pages of a listing are there.
+        ``all_pages`` after a crash or a loss, when it is not known which pages of a listing are there.
         """
         views = _Views(state, self._site, self._seen_before)
         pages: dict[str, bytes] = {}
