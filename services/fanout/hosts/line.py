@@ -69,6 +69,7 @@ class HostLine:
         self._waiting: dict[str, list[_Waiting]] = {}
         self._ready: list[_Waiting] = []
         self._numbers = itertools.count()
+        self._admitting = False
 
     def slot(self, profile: str, priority: Priority) -> HostSlot:
         """Return what waits for one's turn at the host and on the profile, and holds it while its block runs."""
@@ -99,7 +100,9 @@ class HostLine:
         heapq.heappush(self._waiting.setdefault(profile, []), waiting)
         self._offer(profile)
         # Who was woken by the same event comes in the same turn of the loop: the most urgent of them goes first.
-        asyncio.get_running_loop().call_soon(self._admit)
+        if not self._admitting:
+            self._admitting = True
+            asyncio.get_running_loop().call_soon(self._admit)
         try:
             await waiting.admitted
         except BaseException:
@@ -123,6 +126,7 @@ class HostLine:
             heapq.heappush(self._ready, line[0])
 
     def _admit(self) -> None:
+        self._admitting = False
         while self._free > 0 and self._ready:
             first = heapq.heappop(self._ready)
             line = self._waiting.get(first.profile)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from schemas.events.requests import PlatformContent
 from services.fanout.connectors.calls import observing
@@ -32,7 +33,7 @@ POST = {
 
 
 def reported(platform: str, headers: dict[str, str], method: str = "POST", path: str = "") -> ReportedQuota | None:
-    return reported_by(platform, [PlatformAnswer(method, path or POST[platform], headers)], NOW)
+    return reported_by(platform, [PlatformAnswer(method, path or POST[platform], CIMultiDict(headers))], NOW)
 
 
 @pytest.mark.parametrize(
