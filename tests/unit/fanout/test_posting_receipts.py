@@ -140,6 +140,22 @@ async def test_who_slept_before_its_call_takes_back_nothing_that_another_deliver
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 
+async def test_what_ends_without_a_post_follows_on_what_stood_before_it_was_looked_for() -> None:
+    """Found by the simulation: while a recall's earlier post was read, another copy had delivered, and this one wrote
+    ``withheld`` behind it.
+    """
+    rig, anything = Rig(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
+
+    async def nothing_there(*_: object) -> None:
+        rig.another_delivers()
+
+    parts: Any = rig.posting
+    parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=nothing_there)
+    parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: anything)
+    assert await rig.posting.post(rig.place, 2, cast("HostSlot", None)) == LookAgain()
+    assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+
+
 @pytest.mark.parametrize("found", [Posted("https://x.example/1", "1"), Absent()])
 async def test_who_stood_still_over_its_call_looks_what_became_of_it(
     monkeypatch: pytest.MonkeyPatch, found: Posted | Absent

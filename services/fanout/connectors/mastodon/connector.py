@@ -239,10 +239,10 @@ class MastodonConnector(Connector):
         account = await self._enter(profile, _CHECK_SECONDS, refresh=True)
         if not isinstance(account, _Account):
             return unhealthy(account)
-        less = await self._instances.takes_less(profile.account.rpartition("@")[2], account.endpoint)
+        less, takes = await self._instances.takes_less(profile.account.rpartition("@")[2], account.endpoint)
         detail = f"@{profile.account.removeprefix('@')} can be posted to"
         shown = self._instances.shown(account.endpoint)
-        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))), shows=shown)
+        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))), shows=shown, takes=takes)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return the account's statuses since a time."""

@@ -197,6 +197,7 @@ class ThreadsConnector(MetaConnector):
         for one in reversed(ids):
             outcome = await self._graph.call(account, "DELETE", f"/{one}")
             body = outcome.body if isinstance(outcome, Answer) and isinstance(outcome.body, dict) else {}
+            # Meta says the same of what may not be touched: only asking for it shows that it is gone.
             gone = error_code(outcome) == NOT_THERE and isinstance(await self._one(account, one), Absent)
             if body.get("success") is not True and not gone:
                 return meaning(self._graph, outcome)
