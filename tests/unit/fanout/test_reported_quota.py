@@ -145,9 +145,9 @@ def test_a_message_of_more_parts_than_the_limit_is_not_held_back_for_ever() -> N
 
 def test_answers_are_heard_by_who_called_alone() -> None:
     observing.note("GET", "/before", {})
-    with observing.observed_answers() as outer:
+    with observing.ObservedAnswers() as outer:
         observing.note("GET", "/a", {"x": "1"})
-        with observing.observed_answers() as inner:
+        with observing.ObservedAnswers() as inner:
             observing.note("GET", "/b", {})
         observing.note("GET", "/c", {})
     observing.note("GET", "/after", {})
