@@ -27,6 +27,7 @@ from services.board.promises import PromiseWatch
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
+from services.kernel.projection.past import past
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.service import Runtime, Sender
 
@@ -177,11 +178,10 @@ class BoardHandlers:
         profile = query.name or ""
         if not subjects.is_token(profile):
             raise BadInput("profile.id", f"{profile!r} is not a profile's id", "onevoice profiles list shows them")
-        ledger = self.runtime.ledger
-        after = await ledger.first_since(self.runtime.clock.now() - POSTED) - 1
+        after = await self.runtime.ledger.first_since(self.runtime.clock.now() - POSTED) - 1
         _, receipts = subjects.posted_to(profile)
         found: dict[str, PostedView] = {}
-        for entry in await ledger.history(receipts, after):
+        async for entry in past(self.runtime.source, receipts, after):
             receipt = parse(Receipt, entry.data)
             if receipt.remote_id:
                 ids = tuple(receipt.remote_id.split(","))
