@@ -20,7 +20,8 @@ from services.board.changes import Changes, as_event
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
 from services.board.domain.notices import Waiting, profile_waits
-from services.board.domain.views import is_pending, page_key, request_view
+from services.board.domain.pending_list import PendingList
+from services.board.domain.views import request_view
 from services.board.finding import RequestFinder
 from services.board.outside import OutsidePosts
 from services.board.promises import PromiseWatch
@@ -51,6 +52,7 @@ class BoardHandlers:
         self.outside = OutsidePosts(runtime)
         self.promises = PromiseWatch(runtime)
         self._finder = RequestFinder(runtime)
+        self._waiting = PendingList()
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -149,15 +151,14 @@ class BoardHandlers:
         return BoardReply(requests=(self._view(await self._finder.find(query.request_id or "")),))
 
     async def _pending(self, query: BoardQuery) -> BoardReply:
-        waiting = sorted((page_key(one), one) for one in self.runtime.fold.requests.values() if is_pending(one))
-        left = [(key, one) for key, one in waiting if query.after is None or key > query.after]
-        page = left[:PAGE]
+        self._waiting.follow(self.runtime.fold)
+        total, (page, following) = len(self._waiting), self._waiting.page(query.after, PAGE)
         return BoardReply(
-            requests=tuple(_without_renderings(self._view(one)) for _, one in page),
+            requests=tuple(_without_renderings(self._view(one)) for one in page),
             dead_letters=(await self.dead.book()).open() if query.after is None else (),
             outside=self.outside.open() if query.after is None else (),
-            total=len(waiting),
-            next=page[-1][0] if len(left) > PAGE else None,
+            total=total,
+            next=following,
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
