@@ -118,7 +118,7 @@ FANOUT = Service(
 BOARD = Service(
     "board",
     "answers what is where, and shows people the ledger as it grows",
-    reads=(streams.LEDGER, streams.MEDIA, streams.DEAD),
+    reads=(streams.LEDGER, streams.MEDIA, streams.UPLOADS, streams.DEAD),
     writes=(subjects.NOTICES, subjects.DEAD_AGAIN_ALL, subjects.DEAD_CLOSED_ALL),
     serves=(subjects.DESK_BOARD_QUERY, subjects.DESK_DEAD_ORDER),
     folds=True,

@@ -9,13 +9,15 @@ from pydantic import Field, StringConstraints
 from schemas.events.authority import Grant, Officer, Profile, Settings, Severity, System
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
 from schemas.events.broadcasts import ProfileBudget, ProfileTrouble
-from schemas.events.control import Posture, ProposedAction, UnknownPost
+from schemas.events.control import Posture, UnknownPost
 from schemas.events.dead import DeadLetterView
 from schemas.events.deliveries import PostedView
 from schemas.events.enrolment import InviteView
 from schemas.events.notices import PromisedUpdate
 from schemas.events.outside import OutsideView
+from schemas.events.proposals import ProposalView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
+from schemas.events.shown import DeliveryCounts
 from schemas.events.verdicts import Verdict
 
 
@@ -64,16 +66,6 @@ class PreviewReply(Contract):
     not_before: Utc | None = None
 
 
-class MediaReply(Contract):
-    """The picture is kept, without its metadata: use this hash in a submission."""
-
-    sha256: Sha256
-    media_type: Literal["image/jpeg", "image/png", "image/webp"]
-    width: int
-    height: int
-    size: int
-
-
 class ApprovalReply(Contract):
     """The decision is in the ledger at ``seq``; a verdict with ``as_of`` of at least that has weighed it."""
 
@@ -115,7 +107,9 @@ class BoardQuery(Contract):
     ``since``. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
     ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
     ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the updates that are near or
-    overdue. ``authority`` also says where the last change stands ``about`` officer:pio. ``at_least``: known first.
+    overdue. ``authority`` also says where the last change stands ``about`` officer:pio, ``picture`` shows the one with
+    the hash ``about``. ``at_least``: known first. ``most``: of each request so many deliveries at most, those that
+    need a look first, and their ``counts``.
     """
 
     query: Literal[
@@ -132,6 +126,7 @@ class BoardQuery(Contract):
         "outside",
         "promised",
         "posted",
+        "picture",
     ]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
     letter: Annotated[int, Field(ge=1)] | None = None
@@ -141,6 +136,7 @@ class BoardQuery(Contract):
     since: Annotated[int, Field(ge=0)] | None = None
     about: Annotated[str, StringConstraints(max_length=80)] | None = None
     at_least: Annotated[int, Field(ge=0)] | None = None
+    most: Annotated[int, Field(ge=0)] | None = None
 
 
 class PostWait(Contract):
@@ -215,7 +211,8 @@ class RequestView(Contract):
     """A request with all that the ledger says of it, up to the sequence ``as_of``.
 
     ``dead_letters``: open letters that hold it up. ``replaced_by``: its cleared correction or recall. ``previous``: the
-    revision before, of one that was edited. In a page of ``pending`` the renderings are left out.
+    revision before, of one that was edited. In a page of ``pending`` the renderings are left out. ``counts``: only as
+    many deliveries were asked for; those that are unconfirmed, and the mirror's, are among them in any case.
     """
 
     request: Request
@@ -228,6 +225,7 @@ class RequestView(Contract):
     dead_letters: tuple[DeadLetterView, ...] = ()
     as_of: int = 0
     previous: Request | None = None
+    counts: DeliveryCounts | None = None
 
 
 class OfficerView(Contract):
@@ -236,17 +234,6 @@ class OfficerView(Contract):
     officer: Officer
     grants_now: tuple[Grant, ...]
     revoked: bool
-
-
-class ProposalView(Contract):
-    """A change that waits: ``asked`` have asked for it, the proposer first, and ``needed`` have to."""
-
-    proposal: int
-    order: Sha256
-    action: ProposedAction
-    asked: tuple[Id, ...]
-    needed: int
-    until: Utc
 
 
 class AuthorityView(Contract):
@@ -269,7 +256,7 @@ class BoardReply(Contract):
     outside posts too.
 
     ``total`` counts what ``pending`` holds in all, ``next`` asks for its next page. ``changes`` are in order; ``as_of``
-    is the sequence that the board had folded.
+    is the sequence that the board had folded. ``picture`` is in base64.
     """
 
     eoc: EocView | None = None
@@ -282,6 +269,7 @@ class BoardReply(Contract):
     outside: tuple[OutsideView, ...] | None = None
     promised: tuple[PromisedUpdate, ...] | None = None
     posted: tuple[PostedView, ...] | None = None
+    picture: str | None = None
     total: int | None = None
     next: str | None = None
     changes: tuple[BoardEvent, ...] | None = None
@@ -289,7 +277,7 @@ class BoardReply(Contract):
 
 
 class BoardEvent(Contract):
-    """``board.<kind>.<name>``: an entry of the ledger (``body``), for people who watch; each is told once, in order."""
+    """``board.<kind>.<name>``: an entry of the ledger (``body``), for people who watch; each comes once, in order."""
 
     seq: int
     subject: str

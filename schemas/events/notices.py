@@ -31,7 +31,7 @@ class NoticeSent(Contract):
 
     @property
     def key(self) -> str:
-        """What is told once: this step about this request, which waits since then."""
+        """What goes out once: this step about this request, which waits since then."""
         return notice_key(self.request_id, self.since.isoformat(), self.step)
 
 

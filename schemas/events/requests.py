@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from schemas import canonical, cloudevents
 from schemas.events.authority import Realm, Severity
 from schemas.events.base import Contract, Id, Sha256, Utc
+from schemas.languages import TAG
 
 ALL_DEPARTMENTS = "all-departments"
 SUBMITTED_TYPE: Final = "ca.onevoice.request.submitted.v1"
@@ -27,8 +28,8 @@ ENDING = REPLACING | {"all_clear"}
 SCHEDULE_GRACE = timedelta(minutes=5)
 """So long after its time a scheduled message may still be posted; then it is missed."""
 
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
-"""ISO 639, as BCP 47 begins."""
+Language = Annotated[str, StringConstraints(pattern=TAG)]
+"""BCP 47: a language, and where it matters its script and region, as in ``zh-Hant``."""
 
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000)]
 
@@ -39,6 +40,16 @@ class Picture(Contract):
     sha256: Sha256
     media_type: Literal["image/jpeg", "image/png", "image/webp"]
     alt: Annotated[str, StringConstraints(min_length=1, max_length=1_500)]
+
+
+class MediaReply(Contract):
+    """The picture is kept, without its metadata: use this hash in a submission."""
+
+    sha256: Sha256
+    media_type: Literal["image/jpeg", "image/png", "image/webp"]
+    width: int
+    height: int
+    size: int
 
 
 class Submission(Contract):
@@ -129,6 +140,11 @@ class PlatformContent(Contract):
         if self.languages and len(self.languages) != len(self.parts):
             raise ValueError("languages names one for each part, or none")
         return self
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that a reader of the post may see or follow: parts, addresses, descriptions of pictures."""
+        return (*self.parts, self.link or "", self.answers or "", *(picture.alt for picture in self.pictures))
 
     def language_of(self, number: int) -> str | None:
         """Return the language of a part, counted from 0."""

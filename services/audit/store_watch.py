@@ -21,7 +21,7 @@ from nats.aio.client import Client
 
 from schemas import streams
 from services.kernel.base.city import City
-from services.kernel.base.settings_now import settings_now
+from services.kernel.base.settings.settings_now import settings_now
 from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime
 
@@ -110,13 +110,13 @@ class StreamUse:
         )
 
 
-async def ask_stream(client: Client, name: str, seconds: float = 5.0) -> StreamUse | None:
+async def ask_stream(client: Client, name: str) -> StreamUse | None:
     """Ask how full a stream is; None where it has no limit.
 
     Raises:
         OSError, ValueError, nats.errors.Error: the broker does not answer, or not as JetStream does.
     """
-    answer = await client.request(f"{streams.SERVICE_API}.STREAM.INFO.{name}", timeout=seconds)
+    answer = await client.request(f"{streams.SERVICE_API}.STREAM.INFO.{name}", timeout=5)
     said = json.loads(answer.data)
     if not isinstance(said, dict) or "config" not in said or "state" not in said:
         raise ValueError(f"the broker's answer says nothing of {name}")

@@ -20,7 +20,7 @@ from services.audit.record.format import LineError, split_line
 from services.audit.record.witness import WitnessError, read_witnessed, witness_line
 from services.kernel.base.city import City
 from services.kernel.base.line_files import GrowingFile, complete_lines, last_line, lines_backwards
-from services.kernel.base.mail import send_mail
+from services.kernel.base.network.mail import send_mail
 
 MAILED = "mailed.jsonl"
 
@@ -53,7 +53,7 @@ def witness_files(city: City) -> tuple[Path, ...]:
 def give(city: City, verified: int) -> Given:
     """Give each witness the newest checkpoint over the ``verified`` first entries or fewer, if it has not got it.
 
-    What one of them does not take is told, and keeps no other from getting it.
+    What one of them does not take is reported, and keeps no other from getting it.
     """
     found = _newest(city.audit_folder, verified)
     if found is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 
@@ -68,6 +70,7 @@ class BoardHandlers:
             "outside": self.outside.answer,
             "promised": self.promises.answer,
             "posted": self._posted,
+            "picture": self._picture,
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
@@ -148,13 +151,13 @@ class BoardHandlers:
         return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now(), query.about))
 
     async def _status(self, query: BoardQuery) -> BoardReply:
-        return BoardReply(requests=(self._view(await self._finder.find(query.request_id or "")),))
+        return BoardReply(requests=(self._view(await self._finder.find(query.request_id or ""), query.most),))
 
     async def _pending(self, query: BoardQuery) -> BoardReply:
         self._waiting.follow(self.runtime.fold)
         total, (page, following) = len(self._waiting), self._waiting.page(query.after, PAGE)
         return BoardReply(
-            requests=tuple(_without_renderings(self._view(one)) for one in page),
+            requests=tuple(_without_renderings(self._view(one, query.most)) for one in page),
             dead_letters=(await self.dead.book()).open() if query.after is None else (),
             outside=self.outside.open() if query.after is None else (),
             total=total,
@@ -172,7 +175,7 @@ class BoardHandlers:
         for name in names:
             found += [entry for entry in await projection.all_of(subjects.notice(name)) if entry.seq <= as_of]
         events = (as_event(entry) for entry in sorted(found, key=lambda entry: entry.seq))
-        return BoardReply(changes=tuple(events), requests=(self._view(state),), as_of=as_of)
+        return BoardReply(changes=tuple(events), requests=(self._view(state, query.most),), as_of=as_of)
 
     async def _posted(self, query: BoardQuery) -> BoardReply:
         """Name what was delivered to a profile lately, for whoever was answered there."""
@@ -189,7 +192,18 @@ class BoardHandlers:
                 found[receipt.request_id] = PostedView(request_id=receipt.request_id, remote_ids=ids, url=receipt.url)
         return BoardReply(posted=tuple(found.values()))
 
-    def _view(self, state: RequestState) -> RequestView:
+    async def _picture(self, query: BoardQuery) -> BoardReply:
+        """Show a picture, whether a request names it already or not; None in the answer: there is no such one."""
+        sha256 = query.about or ""
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise BadInput("picture.id", "that is no picture's hash", "onevoice show ID names those of a request")
+        try:
+            raw = await self.runtime.ledger.get_upload(sha256)
+        except LookupError:
+            return BoardReply()
+        return BoardReply(picture=base64.b64encode(raw).decode())
+
+    def _view(self, state: RequestState, most: int | None) -> RequestView:
         runtime, book = self.runtime, self.dead.known
         waits = [wait for health in self._alive() for wait in health.waits if wait.request_id == state.request_id]
         return request_view(
@@ -201,6 +215,7 @@ class BoardHandlers:
             letters=book.holding(state.request_id),
             put_aside=book.of_verdict(state.request_id, state.verdict_seq),
             waits=_by_profile(waits),
+            most=most,
         )
 
 

@@ -1,4 +1,4 @@
-"""Keeps who was told when: on this machine's disk at once, and on the ledger, where nobody can change it.
+"""Keeps who was notified when: on this machine's disk at once, and on the ledger, where nobody can change it.
 
 A notice goes out first and is noted then, in a file that is flushed, so that a restart tells nobody twice; the entry on
 the ledger follows, again and again until it stands. What a board that died had noted only in the file is put on
@@ -22,11 +22,11 @@ from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
 KEPT = timedelta(days=45)
-"""So far back the ledger is read for what was told: longer than anything waits."""
+"""So far back the ledger is read for notices: longer than anything waits."""
 
 
 class NoticeRecord:
-    """What was told: ``told`` has the keys, ``last_first`` is when the last first notice went out."""
+    """What went out: ``told`` has the keys, ``last_first`` is when the last first notice went out."""
 
     def __init__(self, runtime: Runtime, path: Path) -> None:
         self._runtime = runtime
@@ -36,7 +36,7 @@ class NoticeRecord:
         self.last_first: datetime | None = None
 
     async def take_up(self) -> None:
-        """Read what was told before the start, in the ledger and in the file."""
+        """Read what went out before the start, in the ledger and in the file."""
         runtime = self._runtime
         after = await runtime.ledger.first_since(runtime.clock.now() - KEPT) - 1
         async for entry in past(runtime.source, subjects.NOTICES, after):

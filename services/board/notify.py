@@ -15,9 +15,9 @@ from datetime import UTC, timedelta
 from services.board.domain.notices import Notice, NoticeSchedule, Waiting, body, due, title, waiting_of
 from services.board.notice_record import NoticeRecord
 from services.kernel.base.city import City
-from services.kernel.base.city_file import NotifySection
 from services.kernel.base.files import ExclusiveLock
-from services.kernel.base.mail import send_mail
+from services.kernel.base.network.mail import send_mail
+from services.kernel.base.settings.city_file import NotifySection
 from services.kernel.base.zones import in_words
 from services.kernel.runtime.service import Runtime
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from schemas import canonical
 from services.board.domain.spans import LedgerSpan, SpanTracker
-from services.kernel.base.city_file import TracingSection
 from services.kernel.base.errors import BadInput
+from services.kernel.base.settings.city_file import TracingSection
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime

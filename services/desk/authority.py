@@ -14,7 +14,8 @@ from schemas.events.desk import AuthorityView, BoardQuery, OfficerView
 from services.desk import sent, session
 from services.desk.app import Invocation
 from services.desk.session import Session
-from services.desk.views import city, outcome
+from services.desk.views.message import outcome
+from services.desk.views.state import city
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Unreachable
 

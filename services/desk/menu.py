@@ -14,15 +14,21 @@ class MenuEntry:
     """One top-level command, or a group of commands: where it is, and its line in the help."""
 
     name: str
-    module: str
+    noun: str
     summary: str
     section: str
+
+    @property
+    def module(self) -> str:
+        """Where it is: each section of the help is a room of ``services/desk/commands``."""
+        return f"services.desk.commands.{_ROOMS[self.section]}.{self.noun}"
 
 
 _CITY = "The city"
 _POSTURE = "Posture"
 _MESSAGES = "Messages"
 _TRUST = "People, profiles and proof"
+_ROOMS = {_CITY: "running", _POSTURE: "posture", _MESSAGES: "message", _TRUST: "trust"}
 
 MENU = (
     MenuEntry("init", "city", "Make a city folder: settings, officers, keys, profiles.", _CITY),

@@ -64,7 +64,7 @@ Incident = Annotated[str, typer.Option("--incident", metavar="NAME", help="The i
 
 @dataclass(frozen=True)
 class MessageOptions:
-    """A message to publish or to request, as it was typed; ``services.desk.draft`` checks it."""
+    """A message to publish or to request, as it was typed; ``services.desk.message.draft`` checks it."""
 
     text: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads it from standard input.")
@@ -141,6 +141,10 @@ class MessageOptions:
         str | None,
         typer.Option("--id", metavar="ID", help="An id of your own: a repeat with the same id is the same request."),
     ] = None
+
+
+MANY = ("all_departments", "and_city")
+"""The options of a message that mean nothing where it goes to the profiles of another message, or to one."""
 
 
 @dataclass(frozen=True)

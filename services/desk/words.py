@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 from schemas import flow, subjects
 from schemas.events.authority import Role
+from schemas.languages import canonical
 from services.kernel.authority.signing import raw_public
 from services.kernel.base.errors import BadInput
 
@@ -102,13 +102,13 @@ def translations(given: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for word in given:
         code, equals, text = word.partition("=")
-        code = code.strip().lower()
-        if not equals or not re.fullmatch(r"[a-z]{2,3}", code):
+        tag = canonical(code) if equals else None
+        if tag is None:
             said = f"{word[:40]!r} does not begin with the code of a language and '='"
-            raise BadInput("lang.malformed", said, "--lang pa='the text in Punjabi' (codes: ISO 639)")
-        if code in found:
-            raise BadInput("lang.twice", f"two texts in {code}", "give one for each language")
-        found[code] = text
+            raise BadInput("lang.malformed", said, "--lang pa='the text in Punjabi' (codes: BCP 47, as pa or zh-Hant)")
+        if tag in found:
+            raise BadInput("lang.twice", f"two texts in {tag}", "give one for each language")
+        found[tag] = text
     return found
 
 

@@ -64,7 +64,7 @@ class DeadVerdicts:
 
 
 class TakenUp:
-    """A verdict that is taken up without the durable (services.kernel.runtime.bus.Delivery)."""
+    """A verdict that is taken up without the durable (services.kernel.runtime.messages.bus.Delivery)."""
 
     durable = DURABLE.durable
     count = 2

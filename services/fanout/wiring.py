@@ -43,7 +43,7 @@ from services.fanout.watching.budgets import budgets_of
 from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.renewal import CredentialRenewal
 from services.fanout.watching.watch import OutsideWatch
-from services.kernel.base.city_file import CheckSection, OutsideSection
+from services.kernel.base.settings.city_file import CheckSection, OutsideSection
 from services.kernel.runtime.service import Runtime
 
 VERDICTS_IN_HAND = 10_000
@@ -108,7 +108,7 @@ def compose(
     runtime.health.waits = waits.shown
     runtime.health.measures = lambda: (*hosts.measures(), *credit.measures())
     runtime.health.budgets = lambda: budgets_of(runtime.control.profiles.values(), hosts, credit)
-    runtime.projection.listen(admission.on_folded)
+    runtime.projection.listen(admission.on_folded, "attempt")
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
     if watching is not None:

@@ -6,16 +6,16 @@ import asyncio
 
 from schemas import flow, subjects
 from schemas.events.approvals import Approval
-from schemas.events.desk import ApprovalReply, MediaReply, PreviewReply, SubmitReply
+from schemas.events.desk import ApprovalReply, PreviewReply, SubmitReply
 from schemas.events.enrolment import BrowserPreview
 from schemas.events.envelope import Envelope
-from schemas.events.requests import Request, SubmissionEvent
+from schemas.events.requests import MediaReply, Request, SubmissionEvent
 from services.intake.decisions import Decisions
-from services.intake.domain import screening
 from services.intake.domain.approval import check, read_statement
 from services.intake.domain.browser import read_submission
+from services.intake.domain.findings import screening
 from services.intake.domain.identity import Identity, answer_repeat, identify
-from services.intake.domain.media import clean_picture, pixels_of
+from services.intake.domain.pictures.media import clean_picture, pixels_of
 from services.intake.domain.submission import author_kind_of
 from services.intake.preparation import Preparation
 from services.intake.revisions import Revisions

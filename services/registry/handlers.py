@@ -12,7 +12,7 @@ from schemas.events.envelope import RENEWAL_TYPE, Envelope
 from services.kernel.authority.orders import carry_out, carry_out_enrolment, carry_out_renewal
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
-from services.kernel.base.settings_now import settings_now
+from services.kernel.base.settings.settings_now import settings_now
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.ledger.client import Conflict

@@ -11,8 +11,8 @@ from pathlib import Path
 from services.kernel.base import logs
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import OneVoiceError
+from services.kernel.base.network.reach import refuse_plain
 from services.kernel.base.parts import missing_part
-from services.kernel.base.reach import refuse_plain
 
 
 async def _run(city: City, port: int | None) -> None:

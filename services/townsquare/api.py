@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 
 from schemas.platforms import LIMITS
-from services.kernel.base.city_file import TownsquareSection
+from services.kernel.base.settings.city_file import TownsquareSection
 from services.townsquare import entities
 from services.townsquare.accounts import Account, Directory
 from services.townsquare.fault_injection import POST_ID

@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas import links
 from schemas.platforms import LIMITS
-from services.kernel.base.city_file import TownsquareSection
+from services.kernel.base.settings.city_file import TownsquareSection
 from services.townsquare.accounts import Account
 from services.townsquare.manners import LINK_CHARACTERS, marked_up
 from services.townsquare.posts import EXTENSIONS, Media, StoredPost

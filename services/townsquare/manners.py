@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import regex
 
-from services.kernel.base.city_file import TownsquareSection
+from services.kernel.base.settings.city_file import TownsquareSection
 
 QUOTA_WINDOW = timedelta(minutes=5)
 LINK_CHARACTERS = 23

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from schemas import canonical
 from services.kernel.base import logs
-from services.kernel.base import web as kernel_web
 from services.kernel.base.city import City
-from services.kernel.base.city_file import TownsquareSection
 from services.kernel.base.clock import Clock, SystemClock
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
+from services.kernel.base.network import web as kernel_web
+from services.kernel.base.settings.city_file import TownsquareSection
 from services.townsquare.accounts import Directory, accounts_path, add_token
 from services.townsquare.api import Api
 from services.townsquare.fault_injection import FaultInjector

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Callable
 
 from schemas import flow, subjects
@@ -144,15 +145,24 @@ class CityConnection:
         self._eoc, self._eoc_at = view, now
         return view
 
-    async def request(self, request_id: str, at_least: int | None = None) -> RequestView:
-        """Return a request; the beginning of its id is enough. Raises BadInput ``request.unknown``."""
-        reply = await self.board(BoardQuery(query="status", request_id=request_id, at_least=at_least))
+    async def request(self, request_id: str, at_least: int | None = None, most: int | None = None) -> RequestView:
+        """Return a request, with ``most`` deliveries; the beginning of its id is enough.
+
+        Raises:
+            BadInput: ``request.unknown``.
+        """
+        reply = await self.board(BoardQuery(query="status", request_id=request_id, at_least=at_least, most=most))
         if not reply.requests:
             raise BadInput("request.unknown", f"there is no request {request_id}", "look it up under Messages")
         return reply.requests[0]
 
+    async def picture(self, sha256: str) -> bytes | None:
+        """Return a picture that was put for a message; None: there is no such one."""
+        found = (await self.board(BoardQuery(query="picture", about=sha256))).picture
+        return base64.b64decode(found) if found else None
+
     async def pending(self) -> list[RequestView]:
-        """Return all that waits, the most urgent first, without renderings."""
+        """Return all that waits, the most urgent first, without renderings and with unconfirmed posts alone."""
         return (await self.waiting())[0]
 
     async def waiting(self) -> tuple[list[RequestView], int]:
@@ -161,7 +171,7 @@ class CityConnection:
         strange = 0
         after: str | None = None
         while True:
-            reply = await self.board(BoardQuery(query="pending", after=after))
+            reply = await self.board(BoardQuery(query="pending", after=after, most=0))
             views += reply.requests or ()
             strange += len(reply.outside or ())
             after = reply.next

@@ -22,6 +22,7 @@ from services.web.drafts import DraftFolder
 from services.web.hub import Hub
 from services.web.joined import JoinedAnswers
 from services.web.limits import RateLimiter
+from services.web.news_stream import NewsStream
 from services.web.push.devices import WokenDevices
 from services.web.render import Catalogue, Sentence, Texts
 from services.web.roster import Roster
@@ -59,6 +60,7 @@ class WebDesk:
     city: City
     connection: CityConnection
     hub: Hub
+    news: NewsStream
     origin: Origin
     clock: Clock
     catalogues: Mapping[str, Catalogue]
@@ -72,8 +74,6 @@ class WebDesk:
     """What waits for a signature of somebody who is not signed in: to sign in, or to enrol."""
     enrolments: dict[str, Any] = field(default_factory=dict)
     """Passkeys that browsers were asked to make."""
-    told: dict[int, str] = field(default_factory=dict)
-    """The newest entries as browsers get them, by sequence."""
     refreshes: JoinedAnswers[SharedPage] = field(default_factory=lambda: JoinedAnswers(REFRESH_SECONDS))
     """Pages that many browsers load again when the same news came."""
 
@@ -106,6 +106,7 @@ class WebDesk:
             "language": catalogue.texts.language,
             "refresh": True,
             "about": (),
+            "here": "",
             "session": request.get(SESSION),
             "nonce": nonce,
         }

@@ -15,7 +15,7 @@ from services.kernel.base.files import write_atomically
 from services.web.domain.draft import WebDraft
 
 DRAFT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
-DRAFT_PATH = re.compile(r"/write/(?P<id>[A-Za-z0-9_-]{22})(/preview)?")
+DRAFT_PATH = re.compile(r"/write/(?P<id>[A-Za-z0-9_-]{22})(/preview|/picture|/picture/remove)?")
 KEPT = timedelta(days=30)
 MOST = 50
 """Drafts of one officer."""

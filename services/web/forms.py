@@ -32,10 +32,14 @@ class FormParts:
         kind: Literal["", "second", "danger"] = "",
         more: str = "",
         href: str | None = None,
+        **options: Any,
     ) -> Markup:
-        """Return a button, or with ``href`` a link that looks like one; ``more`` is for who hears it only."""
+        """Return a button, or with ``href`` a link that looks like one; ``more`` is for who hears it only.
+
+        ``options`` are the component's own: ``name``, ``value``, ``attributes``.
+        """
         hidden = Markup('<span class="govuk-visually-hidden"> {}</span>').format(more) if more else ""
-        return component("button", html=escape(text) + hidden, href=href, classes=_BUTTONS.get(kind))
+        return component("button", html=escape(text) + hidden, href=href, classes=_BUTTONS.get(kind), **options)
 
     def input(self, name: str, label: str, *, error: str = "", hint: str = "", **options: Any) -> Markup:
         """Return a line of text; ``options`` are the component's own, and ``most`` its longest length."""
@@ -86,9 +90,10 @@ class FormParts:
         """Return one box to tick."""
         return component("checkboxes", name=name, items=[{"value": str(value), "text": label, "id": name}])
 
-    def file(self, name: str, label: str, accept: str) -> Markup:
-        """Return a field for a file."""
-        return component("file-upload", attributes={"accept": accept}, **self._field(name, label, "", ""))
+    def file(self, name: str, label: str, accept: str, *, hint: str = "", error: str = "", **data: str) -> Markup:
+        """Return a field for a file; ``data`` is what the page's script reads of it."""
+        attributes = {"accept": accept} | {f"data-{key}": value for key, value in data.items()}
+        return component("file-upload", attributes=attributes, **self._field(name, label, hint, error))
 
     def problem(self, title: str, message: str, hint: str, href: str) -> Markup:
         """Return what is wrong with a form, at its top, with a way to the field."""

@@ -88,6 +88,8 @@ async def own_forms(request: web.Request, handler: Handler) -> web.StreamRespons
         desk.limiter.take(SIGN_IN, address_of(request), now)
     else:
         desk.limiter.take(FORMS, session.number, now)
+        if DRAFT_PATH.fullmatch(request.path):
+            return await handler(request)  # its address is a secret: a page of the session before keeps what was typed
         given = (await request.post()).get("csrf")
         if not isinstance(given, str) or not secrets.compare_digest(given.encode(), session.csrf.encode()):
             raise Refused("web.form", say(request, "refused.form"), say(request, "refused.reload"))
@@ -101,8 +103,9 @@ async def signed_in(request: web.Request, handler: Handler) -> web.StreamRespons
     session = await found_session(request)
     if session is not None:
         request[SESSION] = session
-        if request.headers.get("HX-Request") is None and request.path != "/events":
-            session.used = desk.clock.now()  # what a page asks for by itself keeps nobody signed in
+        by_itself = request.headers.get("HX-Request") is not None and request.method == "GET"
+        if not by_itself and request.path != "/events":
+            session.used = desk.clock.now()  # what a page asks for by itself keeps nobody signed in; typing does
     elif not request.path.startswith(PUBLIC):
         return await _to_sign_in(request, handler)
     return await handler(request)

@@ -7,7 +7,7 @@ from collections import deque
 
 from schemas import subjects
 from schemas.events.desk import BoardEvent
-from services.desk.views.messages import KEPT_OLDER, MessageIndex
+from services.desk.views.message.messages import KEPT_OLDER, MessageIndex
 from services.kernel.base.clock import Clock, monotonic
 from services.web.domain.news import News, news_of
 
@@ -86,14 +86,14 @@ class Hub:
                 del self._on[first.request_id]
 
     def add_older(self, event: BoardEvent) -> None:
-        """Take an entry from before the first one that was told: for search, and for what is in force."""
+        """Take an entry from before the first one that came: for search, and for what is in force."""
         if self.older_seq < event.seq <= self._first:
             self.older_seq = event.seq
             self.messages.add_older(event)
 
     @property
     def older_left(self) -> int:
-        """How many entries from before the first one that was told were not read yet."""
+        """How many entries from before the first one that came were not read yet."""
         return self._first - self.older_seq
 
     def holds(self, seq: int) -> bool:

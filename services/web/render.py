@@ -55,7 +55,7 @@ class Texts:
         return Sentence(self._sentences.get(f"{group}.{name}", name.replace("_", " ")))
 
     def reach(self, count: int, scope: str) -> Sentence:
-        """Return how far a message goes, as ``services.desk.views.advice`` says it in English."""
+        """Return how far a message goes, as ``services.desk.views.message.advice`` says it in English."""
         if scope == "all-departments":
             return self("reach.all", count=count)
         return self("reach.one") if count == 1 else self("reach.several", count=count)

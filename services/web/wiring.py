@@ -10,14 +10,15 @@ from aiohttp import web
 
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
+from services.kernel.base.network.web import Running, serve
 from services.kernel.base.tasks import cancel_all
-from services.kernel.base.web import Running, serve
 from services.web.connection import CityConnection
 from services.web.consultations import ConsultationRegister
 from services.web.desk import DESK, WebDesk
 from services.web.drafts import DraftFolder
 from services.web.front import errors_as_pages, on_prepare, one_for_all, own_forms, own_host, signed_in
 from services.web.hub import Hub
+from services.web.news_stream import NewsStream
 from services.web.pages import city as city_pages
 from services.web.pages import (
     consult,
@@ -28,6 +29,7 @@ from services.web.pages import (
     messages,
     orders,
     outside,
+    pictures,
     push,
     sign_in,
     write,
@@ -91,7 +93,7 @@ ROUTES = (
     web.get("/messages/{id}/copies", consult.copies_page),
     web.post("/messages/{id}/copies", consult.make),
     web.post("/messages/{id}/copies/{token_sha256:[0-9a-f]{64}}/end", consult.end),
-    web.get("/consult/{secret:[A-Za-z0-9_-]{43}}", consult.read),
+    web.get("/consult/{secret}", consult.read),
     web.get("/state/{deed}", orders.order_page),
     web.post("/state/{deed}", orders.order),
     web.get("/write", write.drafts),
@@ -103,8 +105,11 @@ ROUTES = (
     web.get("/write/{id}/check", write.check_page),
     web.post("/write/{id}/submit", write.submit),
     web.post("/write/{id}/discard", write.discard),
-    web.post("/write/{id}/picture", write.add_picture),
-    web.post("/write/{id}/picture/remove", write.remove_picture),
+    web.post("/write/{id}/picture", pictures.add),
+    web.post("/write/{id}/picture/remove", pictures.remove),
+    web.get("/write/{id}/pictures/{sha256:[0-9a-f]{64}}", pictures.of_draft),
+    web.get("/messages/{id}/pictures/{sha256:[0-9a-f]{64}}", pictures.of_message),
+    web.get("/consult/{secret}/pictures/{sha256:[0-9a-f]{64}}", pictures.of_copy),
 )
 
 
@@ -133,6 +138,7 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
         city=city,
         connection=connection,
         hub=hub,
+        news=NewsStream(hub, clock),
         origin=Origin(city.web.place),
         clock=clock,
         catalogues=catalogues(clock),
@@ -154,9 +160,10 @@ async def running(city: City, url: Callable[[], str]) -> AsyncIterator[Running]:
     desk = build(city, url)
     server = await serve(application(desk), section.host, section.listens_on, "the officers' pages")
     following = asyncio.create_task(desk.connection.run())
+    telling = asyncio.create_task(desk.news.run())
     waking = asyncio.create_task(wake(desk))
     try:
         yield Running(section.origin, server.runner)
     finally:
         await server.stop()
-        await cancel_all(following, waking)
+        await cancel_all(following, telling, waking)

@@ -22,7 +22,7 @@ import pytest
 
 from services.desk.city.profile_check import token_problems
 from services.desk.connect import consent, mastodon
-from services.fanout.connectors.tokens import TokenFault, expiry_of, read_token, renewal_path
+from services.fanout.connectors.credentials.tokens import TokenFault, expiry_of, read_token, renewal_path
 from services.kernel.base.city import load_city
 from services.townsquare.server import start
 from tests.cli.conftest import Done, Shell

@@ -17,7 +17,7 @@ from services.desk.app import build
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.city import load_city
 from services.kernel.base.errors import BadInput
-from services.kernel.base.tls import client_context
+from services.kernel.base.network.tls import client_context
 from services.kernel.runtime.compose import on_nats
 from tests.cli.conftest import Done, Shell
 from tests.support.ledger_builder import LedgerBuilder
@@ -216,7 +216,7 @@ def test_there_is_one_reader() -> None:
     """Another one would fail in another way."""
     root = Path(__file__).parents[2] / "services"
     readers = [path.relative_to(root) for path in root.rglob("*.py") if "create_default_context" in path.read_text()]
-    assert readers == [Path("kernel/base/tls.py")]
+    assert readers == [Path("kernel/base/network/tls.py")]
 
 
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.user)

@@ -19,9 +19,9 @@ import nats.errors
 
 from schemas import flow, subjects
 from schemas.events.authority import Grant, Role
-from services.kernel.base import web
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import Unreachable
+from services.kernel.base.network import web
 from services.kernel.ledger.client import Ledger
 from services.provision import demo_plan, make_city, provision
 from services.provision.plan.city_plan import Department, PlannedOfficer, local_profiles

@@ -28,7 +28,7 @@ def plant(bugs: Bugs, patience: dict[str, Any]) -> None:
     """Put bugs into this process's gatekeeper and fanout, and change how long they try."""
     from services.fanout.delivery.judge import Judge
     from services.gatekeeper import handlers as gate
-    from services.kernel.runtime import retry_budget
+    from services.kernel.runtime.messages import retry_budget
 
     decide, violations = vars(gate)["decide"], Judge.violations
 

@@ -18,8 +18,8 @@ from schemas.events.deliveries import Receipt
 from schemas.events.requests import Request
 from services.fanout.connectors.registry import connectors
 from services.fanout.wiring import compose
-from services.kernel.base import web
 from services.kernel.base.clock import monotonic
+from services.kernel.base.network import web
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.townsquare.faults import Fault

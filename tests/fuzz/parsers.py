@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from nacl.pwhash.argon2id import MEMLIMIT_MIN, OPSLIMIT_MIN
 from PIL import Image
 from pydantic import TypeAdapter
 
@@ -24,13 +25,13 @@ from services.audit.record.witness import WitnessError, read_witnessed
 from services.desk.keys.invitation import read_invitation
 from services.desk.keys.sealed import read_sealed, seal_seed
 from services.desk.views.timetext import duration, looked_back, moment
-from services.fanout.connectors.http import json_of
+from services.fanout.connectors.calls.http import json_of
+from services.fanout.connectors.calls.waits import server_time, wait_of
 from services.fanout.connectors.linkedin.api import read_share
 from services.fanout.connectors.mastodon.instance import read_limits
 from services.fanout.connectors.mastodon.text import plain_text, read_status
-from services.fanout.connectors.waits import server_time, wait_of
 from services.fanout.connectors.x.api import read_post
-from services.intake.domain.media import clean_picture
+from services.intake.domain.pictures.media import clean_picture
 from services.intake.domain.text import clean
 from services.kernel.authority.signing import Signer, load_key, new_seed, raw_public, verified_by
 from services.kernel.base.city import load_city
@@ -133,7 +134,7 @@ def _files(folder: Path) -> Iterator[OutsideParser]:
     invitation = canonical.dumps({"onevoice_invitation": 1, "city": "M", "website": "https://m.example"})
     yield OutsideParser("invitation", of("invitation", read_invitation), (BadInput,), (invitation,))
     yield OutsideParser("key", of("key.nk", load_key), (BadInput,), (seed,))
-    sealed = seal_seed(seed, "correct horse battery").to_bytes()
+    sealed = seal_seed(seed, "correct horse battery", operations=OPSLIMIT_MIN, memory=MEMLIMIT_MIN).to_bytes()
     yield OutsideParser("sealed key", of("sealed.nk", read_sealed), (OneVoiceError,), (sealed,))
 
 

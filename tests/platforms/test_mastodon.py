@@ -23,7 +23,7 @@ from schemas.events.authority import Profile
 from schemas.platforms import LIMITS
 from services.fanout.connectors.contract import Absent, Connector, Intent, Permanent, Posted, ReadsBack, Retracted
 from services.fanout.connectors.mastodon.connector import MastodonConnector
-from services.kernel.base import web
+from services.kernel.base.network import web
 from services.townsquare.accounts import make_accounts
 from services.townsquare.server import Townsquare
 from tests.integration.connectors.rigs import PICTURE, a_city, a_profile, an_intent, store

@@ -29,7 +29,7 @@ from services.kernel.ledger.asking import ask_again
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import Shape
 from services.kernel.projection.source import SILENCE_SECONDS, OnEntry
-from services.kernel.runtime.bus import ACK_SECONDS
+from services.kernel.runtime.messages.bus import ACK_SECONDS
 from tests.simulation.loop import OWNER, Process, VirtualLoop
 from tests.simulation.server import Ack, Durable, Part, Refused, Server, fits
 
@@ -238,7 +238,7 @@ class Network:
 
 
 class SimDelivery:
-    """A message of a durable (services.kernel.runtime.bus.Delivery)."""
+    """A message of a durable (services.kernel.runtime.messages.bus.Delivery)."""
 
     def __init__(self, network: Network, process: Process, durable: Durable, entry: Entry, count: int) -> None:
         self._network, self._process, self._durable = network, process, durable

@@ -15,8 +15,10 @@ from schemas import flow, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.base.city import City
 from services.kernel.base.errors import OneVoiceError
-from services.kernel.runtime.around import Around
-from services.kernel.runtime.bus import (
+from services.kernel.runtime.compose import Ports, assemble
+from services.kernel.runtime.health import HealthReporter
+from services.kernel.runtime.messages.around import Around
+from services.kernel.runtime.messages.bus import (
     MAX_SUBMISSION,
     Admit,
     BroadcastHandler,
@@ -27,8 +29,6 @@ from services.kernel.runtime.bus import (
     T,
     decode,
 )
-from services.kernel.runtime.compose import Ports, assemble
-from services.kernel.runtime.health import HealthReporter
 from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.startup import Genesis, Wire, begin, register
 from tests.simulation.loop import Process
@@ -91,7 +91,7 @@ class SimFile:
 
 
 class SimBus:
-    """The simulated network as one process uses it (services.kernel.runtime.bus.MessageBus)."""
+    """The simulated network as one process uses it (services.kernel.runtime.messages.bus.MessageBus)."""
 
     def __init__(self, network: Network, process: Process, around: Around) -> None:
         self._network, self._process, self._around = network, process, around
@@ -205,13 +205,13 @@ class SimService:
             snapshot_path=disk,  # type: ignore[arg-type]
             spawn=process.spawn,
         )
-        core = assemble(row, city, ports, SimHealth)
-        self.runtime = core.runtime(SimBus(network, process, core.around))
-        core.watch.mark_path = mark if row.posts else None  # type: ignore[assignment]
+        runtime, _ = assemble(row, city, ports, lambda around, *_: SimBus(network, process, around), SimHealth)
+        self.runtime = runtime
+        runtime.watch.mark_path = mark if row.posts else None  # type: ignore[assignment]
         if row.posts:
-            core.supervisor.supervise(self.runtime.health.run)
-            core.supervisor.supervise(core.watch.run)
-        network.links[process.name] = (process, core.projection.reconnected)
+            runtime.supervisor.supervise(runtime.health.run)
+            runtime.supervisor.supervise(runtime.watch.run)
+        network.links[process.name] = (process, runtime.projection.reconnected)
 
     async def run(self, wire: Wire, genesis: Genesis | None) -> None:
         """Begin as on NATS: wait for the manifest, register, take up the background work."""

@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 
 from schemas import streams
 from services.kernel.base.city import servers_of
-from services.kernel.runtime import encrypted_client
+from services.kernel.runtime.messages import encrypted_client
 
 PATIENCE = 90.0
 """How long a test waits for what has to come, in seconds. No promise of speed is tested by it: a busy machine may take

@@ -9,14 +9,14 @@ import pytest
 from schemas.platforms import LIMITS
 from schemas.streams import LEASE_SECONDS, LEDGER, MEDIA, MOST_UPLOADS, STREAMS
 from services.audit.store_watch import URGENT_AT, WARN_AT
-from services.desk.commands import reply
+from services.desk.commands.message import reply
 from services.fanout.connectors import registry
 from services.fanout.connectors.contract import Declaration, WhenUnknown
 from services.fanout.domain.renewal import AHEAD
 from services.fanout.domain.retry import LONGEST_WAIT_SECONDS, MOST_ATTEMPTS
 from services.fanout.domain.settling import SETTLING
-from services.intake.domain.media import MAX_PIXELS
-from services.kernel.base.city_file import OutsideSection, QuotaSection
+from services.intake.domain.pictures.media import MAX_PIXELS
+from services.kernel.base.settings.city_file import OutsideSection, QuotaSection
 from services.kernel.control.order_rates import ORDERS_A_MINUTE, WITHDRAWALS_A_MINUTE
 from services.provision.broker.preflight import MOST_STORE_GB, STORE_GB_ELSEWHERE
 from services.web.drafts import KEPT

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from services.kernel.base.city_file import CityFile
+from services.kernel.base.settings.city_file import CityFile
 from tests.unit.test_docs import ROOT
 from tests.unit.test_docs_commands import DOCUMENTS
 

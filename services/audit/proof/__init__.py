@@ -5,10 +5,10 @@ Consumes the files of ``City.audit_folder``; needs no broker. ``verify_record`` 
 """
 
 from services.audit.proof.compare import LiveLedger, compare_record
-from services.audit.proof.export import CheckedExport, MadeExport, Wanted, check_export, export_record
-from services.audit.proof.prove import Checked, check_proof, prove_request
+from services.audit.proof.exports.export import CheckedExport, MadeExport, Wanted, check_export, export_record
+from services.audit.proof.exports.prove import Checked, check_proof, prove_request
+from services.audit.proof.exports.show import EntryProof, EntryView, list_entries, prove_entry, show_entry
 from services.audit.proof.report import Report
-from services.audit.proof.show import EntryProof, EntryView, list_entries, prove_entry, show_entry
 from services.audit.proof.verify import trusted_keys, verify_record
 from services.audit.record.violation import Violation
 

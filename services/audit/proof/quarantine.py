@@ -32,7 +32,7 @@ class Quarantines:
     """The quarantined entries of one record, while it is verified."""
 
     def __init__(self, folder: Path) -> None:
-        """Read them; what cannot be read is told by the alarms' own check."""
+        """Read them; what cannot be read is reported by the alarms' own check."""
         self._faults: list[Violation] = []
         self._envelopes: dict[int, Envelope] = {}
         self._entries: dict[int, str] = {}

@@ -74,7 +74,7 @@ class CheckpointChain:
         return not self._begun or before is None or checkpoint.previous == before
 
     def broken(self) -> None:
-        """Pass over a line that is no checkpoint: what follows on it cannot be told."""
+        """Pass over a line that is no checkpoint: what follows on it cannot be known."""
         self._newest = None
 
 

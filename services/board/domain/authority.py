@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from schemas.events.desk import AuthorityView, ProposalView
+from schemas.events.desk import AuthorityView
 from schemas.events.enrolment import InviteView
+from schemas.events.proposals import ProposalView
 from services.kernel.control.control_state import ControlState
 
 

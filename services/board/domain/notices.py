@@ -26,7 +26,7 @@ _SHOWN, _WORDS = 20, 280
 
 
 class Step(StrEnum):
-    """How often it was told before: not yet, once, and in vain."""
+    """How often people were told of it before: not yet, once, and in vain."""
 
     FIRST = "first"
     REMINDER = "reminder"
@@ -68,7 +68,7 @@ class Waiting:
     once: bool = False
 
     def key(self, step: Step) -> str:
-        """Return what is noted when it was told."""
+        """Return what is noted when it went out."""
         return notice_key(self.request_id, self.since.isoformat(), step)
 
 
@@ -134,7 +134,7 @@ def due(
 
     Args:
         waiting: all that waits for a person.
-        told: the keys of what was told.
+        told: the keys of the notices that went out.
         last_first: when the last first notice went out.
         schedule: whom to tell, and when.
         now: the time, in UTC.

@@ -10,7 +10,7 @@ from schemas.events.requests import Request
 from services.board.domain.notices import Waiting
 
 WARN_BEFORE = timedelta(minutes=10)
-"""So long before its time somebody is told of a promise for the first time."""
+"""So long before its time somebody is reminded of a promise for the first time."""
 
 KEPT = timedelta(days=1)
 """So long after its time a promise is spoken of."""

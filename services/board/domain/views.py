@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from heapq import nsmallest
 
 from schemas.events.authority import Profile
 from schemas.events.dead import DeadLetterView
 from schemas.events.desk import DeliveryView, PostWait, RequestView
+from schemas.events.shown import DONE, LOOK_FIRST, DeliveryCounts
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR, WEBSITE
-from services.kernel.fold.state import RequestState, TargetState
+from services.kernel.fold.state import RequestState, TargetState, set_of
 
 
 def request_view(
@@ -22,6 +24,7 @@ def request_view(
     letters: tuple[DeadLetterView, ...] = (),
     put_aside: DeadLetterView | None = None,
     waits: Mapping[str, PostWait] | None = None,
+    most: int | None = None,
 ) -> RequestView:
     """Return a request with its verdict and how it is on each profile.
 
@@ -34,27 +37,65 @@ def request_view(
         letters: the open dead letters that hold it up.
         put_aside: the one by which the work on its verdict was put aside.
         waits: what posts of it wait for, by profile.
+        most: so many deliveries at most, those that need a look first; None: all, in the request's order.
     """
+    names, counts = _shown(state, put_aside, most)
     return RequestView(
         request=state.request,
         request_seq=state.seq,
         verdict=state.verdict,
         verdict_seq=state.verdict_seq,
-        deliveries=tuple(_with_dead_letter(view, put_aside) for view in _deliveries(state, profiles, waits or {})),
+        deliveries=tuple(
+            _with_dead_letter(view, put_aside) for view in _deliveries(state, names, profiles, waits or {})
+        ),
         withdrawn=withdrawn,
         replaced_by=replaced_by,
         dead_letters=letters,
         as_of=as_of,
         previous=state.previous,
+        counts=counts,
     )
 
 
-def _deliveries(
-    state: RequestState, profiles: Mapping[str, Profile], waits: Mapping[str, PostWait]
-) -> list[DeliveryView]:
+def _shown(
+    state: RequestState, put_aside: DeadLetterView | None, most: int | None
+) -> tuple[Iterable[str], DeliveryCounts | None]:
+    """Return whose deliveries are shown, and how many there are; without making a view of each of a thousand."""
     if state.verdict is None:
-        return []
+        return (), None if most is None else DeliveryCounts(every=0, done=0)
     names = dict.fromkeys((*state.request.targets, *state.wanted, *state.targets))
+    if most is None:
+        return names, None
+    outcomes = {name: said for name in names if (said := outcome_on(name, state, put_aside)) is not None}
+    mirror = [MIRROR] if outcomes.pop(MIRROR, None) else []
+    done = sum(outcomes.get(name) in DONE for name in dict.fromkeys(state.verdict.targets))
+    places = ((LOOK_FIRST.get(said, len(LOOK_FIRST)), name) for name, said in outcomes.items())
+    unconfirmed = sum(said == "unconfirmed" for said in outcomes.values())
+    first = nsmallest(max(most, unconfirmed), places)
+    return [*(name for _, name in first), *mirror], DeliveryCounts(every=len(outcomes), done=done)
+
+
+def outcome_on(profile: str, state: RequestState, put_aside: DeadLetterView | None) -> str | None:
+    """Return the outcome that a profile's delivery is shown with; None where there is nothing to show."""
+    target = state.targets.get(profile)
+    if target is not None and target.is_open:
+        said, final = "posting", False
+    elif target is not None and target.receipt is not None:
+        said, final = str(target.receipt.outcome), target.receipt.final
+    elif _is_queued(profile, state):
+        said, final = "queued", False
+    else:
+        return None
+    return "put_aside" if put_aside is not None and not final and put_aside.state != "failed_again" else said
+
+
+def _is_queued(profile: str, state: RequestState) -> bool:
+    return state.is_cleared and profile in set_of(state.wanted)
+
+
+def _deliveries(
+    state: RequestState, names: Iterable[str], profiles: Mapping[str, Profile], waits: Mapping[str, PostWait]
+) -> list[DeliveryView]:
     found = [delivery_view(name, _platform(name, profiles), state) for name in names]
     return [_waiting(view, waits.get(view.profile)) for view in found if view is not None]
 
@@ -75,8 +116,7 @@ def delivery_view(profile: str, platform: str, state: RequestState) -> DeliveryV
         )
     if target.receipt is not None:
         return _of_receipt(profile, platform, target)
-    queued = state.is_cleared and profile in state.wanted
-    return DeliveryView(profile=profile, platform=platform, outcome="queued") if queued else None
+    return DeliveryView(profile=profile, platform=platform, outcome="queued") if _is_queued(profile, state) else None
 
 
 def _of_receipt(profile: str, platform: str, target: TargetState) -> DeliveryView | None:

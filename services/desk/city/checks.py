@@ -22,15 +22,15 @@ from services.desk.connection.light_nats import errors
 from services.desk.connection.link import broker_url
 from services.desk.people import looking
 from services.desk.session import Session
-from services.desk.views import authority_health as authority
-from services.desk.views import health
-from services.desk.views.health import Level, Line
-from services.kernel.base.certificate import authority_end, certificate_end
+from services.desk.views.state import authority_health as authority
+from services.desk.views.state import health
+from services.desk.views.state.health import Level, Line
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.network.certificate import authority_end, certificate_end
+from services.kernel.base.network.tls import client_context
 from services.kernel.base.run_file import running_city
-from services.kernel.base.tls import client_context
 from services.kernel.ledger.drift import drift
 
 PROBE_BYTES = 1_048_576
@@ -176,7 +176,8 @@ def _services(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> l
 async def _streams(city: City, url: str) -> list[Line]:
     """Compare streams and durables with schemas.streams, where the provisioning key is at hand."""
     if not os.access(city.provision_key_path, os.R_OK):
-        return [Line("streams", Level.OK, "not looked at: the provisioning key is not here")]
+        said = "not looked at: the provisioning key is not here; each service compares its own as it starts"
+        return [Line("streams", Level.OK, said)]
     from services.provision.broker.connection import as_provisioner
 
     try:

@@ -44,7 +44,9 @@ def write(city: City, made: MadeExport, folder: Path, words: tuple[str, ...]) ->
     Raises:
         BadInput: ``export.exists``, ``export.unwritable``.
     """
-    from services.desk.views.timeline import timeline_page  # Jinja is slow to load, and the other commands need none
+    from services.desk.views.message.timeline import (
+        timeline_page,  # Jinja is slow to load, and the other commands need none
+    )
 
     openings = folder.with_name(f"{folder.name}.openings.json") if made.openings is not None else None
     if folder.exists() or (openings is not None and openings.exists()):

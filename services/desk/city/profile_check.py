@@ -11,9 +11,9 @@ from schemas.events.authority import Profile
 from schemas.events.broadcasts import ProfileBudget
 from schemas.events.desk import ServiceHealth
 from schemas.platforms import MANUAL, WEBSITE
-from services.desk.views.profile_findings import ProfileCheck
+from services.desk.views.state.profile_findings import ProfileCheck
 from services.desk.views.timetext import zoned
-from services.fanout.connectors.tokens import TokenFault, expiry_of, reference_of, renewal_path
+from services.fanout.connectors.credentials.tokens import TokenFault, expiry_of, reference_of, renewal_path
 from services.fanout.domain.profile_text import shortcomings
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock

@@ -20,7 +20,7 @@ from schemas.events.control import Posture
 from schemas.events.desk import EocView
 from schemas.events.requests import Picture, PlatformContent
 from schemas.platforms import LIMITS
-from services.desk.views.rehearsal import RehearsalStep, Rehearsed, StepName, StepResult
+from services.desk.views.state.rehearsal import RehearsalStep, Rehearsed, StepName, StepResult
 from services.fanout.connectors.contract import (
     Absent,
     Altered,

@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.events.authority import Profile, Realm
 from schemas.platforms import WEBSITE
 from services.audit.proof.control_now import control_now
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.credentials.tokens import TokenFault, read_token
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput, OneVoiceError
 from services.provision import read_manifest

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from services.fanout.connectors.http import Answer, Endpoint, Http
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http
 from services.kernel.base.errors import BadInput, Unreachable
 
 SECONDS = 20.0

@@ -15,7 +15,7 @@ from aiohttp import web
 from services.desk.connect.person import Person
 from services.desk.deadline import while_a_person_thinks
 from services.kernel.base.errors import BadInput, Refused
-from services.kernel.base.web import serve
+from services.kernel.base.network.web import serve
 
 HOST = "127.0.0.1"
 PORT = 4229

@@ -8,8 +8,8 @@ import secrets
 
 from services.desk.connect.asked import Asked
 from services.desk.connect.person import Access
-from services.fanout.connectors.hooks import read_hook
-from services.fanout.connectors.tokens import TokenFault, is_reference
+from services.fanout.connectors.credentials.hooks import read_hook
+from services.fanout.connectors.credentials.tokens import TokenFault, is_reference
 from services.kernel.base.errors import BadInput, Refused
 
 _WHOLE = "com.atproto.access"

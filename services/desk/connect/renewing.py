@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 
-from services.fanout.connectors.keeping import renewal_lock
+from services.fanout.connectors.credentials.keeping import renewal_lock
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unreachable
 from services.kernel.base.files import ExclusiveLock

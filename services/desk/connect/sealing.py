@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.desk.connect.renewing import nothing_renewed
-from services.fanout.connectors.keeping import seal_in_place
-from services.fanout.connectors.sealing import MOST_KEYS, new_key, sealing_path
-from services.fanout.connectors.tokens import TokenFault, is_reference, key_references, keys_of
+from services.fanout.connectors.credentials.keeping import seal_in_place
+from services.fanout.connectors.credentials.sealing import MOST_KEYS, new_key, sealing_path
+from services.fanout.connectors.credentials.tokens import TokenFault, is_reference, key_references, keys_of
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically

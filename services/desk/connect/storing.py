@@ -11,9 +11,9 @@ from services.desk.city.wall import held_by
 from services.desk.connect.person import Access
 from services.desk.connect.renewing import nothing_renewed
 from services.fanout.connectors.contract import Cause
-from services.fanout.connectors.keeping import keep_credential
+from services.fanout.connectors.credentials.keeping import keep_credential
+from services.fanout.connectors.credentials.tokens import TokenFault, is_reference, read_token
 from services.fanout.connectors.registry import connectors
-from services.fanout.connectors.tokens import TokenFault, is_reference, read_token
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.base.files import make_folder, write_atomically

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 from services.desk.connect.asked import Asked
 from services.desk.connect.consent import with_query
 from services.desk.connect.person import Access
-from services.fanout.connectors.http import Answer
-from services.fanout.connectors.tokens import TokenFault
+from services.fanout.connectors.calls.http import Answer
+from services.fanout.connectors.credentials.tokens import TokenFault
 from services.fanout.connectors.x.oauth import Keys, authorization, read_keys
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Refused, Unreachable

@@ -11,9 +11,9 @@ from services.desk.connection.light_nats import Client, SigningClient, errors
 from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import OneVoiceError, Refused, Unreachable
-from services.kernel.base.refusal import why_not_connected
+from services.kernel.base.network.refusal import why_not_connected
+from services.kernel.base.network.tls import client_context
 from services.kernel.base.tasks import cancel_all
-from services.kernel.base.tls import client_context
 
 CONNECT_SECONDS = 5
 CLOSE_SECONDS = 1.0

@@ -15,7 +15,7 @@ from schemas.events.verdicts import Outcome
 from services.desk.connection.changes import Watch, of_request
 from services.desk.connection.link import Link
 from services.desk.session import Session, allow
-from services.desk.views import outcome
+from services.desk.views.message import outcome
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
 

@@ -26,7 +26,7 @@ from services.desk.keys.opening import PersonKeys, open_keys
 from services.desk.views.timetext import in_city_time
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
-from services.kernel.base.reach import refuse_plain_broker
+from services.kernel.base.network.reach import refuse_plain_broker
 from services.kernel.base.run_file import running_city
 
 CONNECT_SECONDS = 5

@@ -1,6 +1,8 @@
-"""Names of languages in English, by ISO 639: those that intake guesses, and those of British Columbia."""
+"""Names of languages in English, by BCP 47: those that intake guesses, and those of British Columbia."""
 
 from __future__ import annotations
+
+from schemas.languages import base
 
 _TABLE = """
 am=Amharic ar=Arabic bn=Bengali bo=Tibetan de=German el=Greek en=English es=Spanish fa=Persian fr=French
@@ -14,4 +16,5 @@ _NAMES = dict(pair.split("=") for pair in _TABLE.split())
 
 def name_of(code: str) -> str:
     """Return a language's name with its code, as in ``Punjabi (pa)``."""
-    return f"{_NAMES[code]} ({code})" if code in _NAMES else code
+    name = _NAMES.get(base(code))
+    return code if name is None else f"{name} ({code})"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from services.kernel.base.city import City
 from services.kernel.base.run_file import running_city
-from services.kernel.base.settings_now import settings_now
+from services.kernel.base.settings.settings_now import settings_now
 
 TOWNSQUARE = "townsquare"
 

@@ -28,7 +28,7 @@ from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.x.connector import XConnector
 from services.fanout.connectors.x.costs import CallCosts
 from services.kernel.base.city import City
-from services.kernel.base.settings_now import settings_now
+from services.kernel.base.settings.settings_now import settings_now
 
 __all__ = ["LIMITS", "connectors", "limits_of", "mastodon_bases", "website_of"]
 

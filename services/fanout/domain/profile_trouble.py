@@ -9,7 +9,7 @@ from schemas.events.broadcasts import ProfileTrouble
 from services.kernel.measures.city_measures import token_end
 
 STEPS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
-"""So long before a credential ends somebody is told, each time again."""
+"""So long before a credential ends somebody is warned, each time again."""
 
 _LONGEST = 300
 
@@ -17,7 +17,7 @@ _LONGEST = 300
 def ending(profile: str, end: datetime | None, now: datetime, not_renewed: str = "") -> ProfileTrouble | None:
     """Return that a profile's credential has ended, or ends within 30, 7 or 1 days; None while it does not.
 
-    ``since`` is when the step was reached, so that each is told once. ``not_renewed``: why it did not renew itself.
+    ``since`` is when the step was reached, so that each is reported once. ``not_renewed``: why it did not renew itself.
     """
     if end is None:
         return None

@@ -13,7 +13,7 @@ from schemas.events.requests import Request
 from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.domain.credit import LINK_USD, Credit, cost_of, month_of
 from services.kernel.authority.post_authorization import content_of, rendering_for
-from services.kernel.base.city_platforms import XSection
+from services.kernel.base.settings.city_platforms import XSection
 from services.kernel.fold.reading import parse
 from services.kernel.measures.catalogue import Measure
 from services.kernel.projection.past import past

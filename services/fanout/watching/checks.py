@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from schemas.events.authority import Profile
 from schemas.events.broadcasts import ProfileTrouble
 from services.fanout.connectors.contract import Health
-from services.fanout.connectors.tokens import expiry_of
+from services.fanout.connectors.credentials.tokens import expiry_of
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.domain.credit import month_of
 from services.fanout.domain.profile_text import shortcomings
 from services.fanout.domain.profile_trouble import end_of, ending
 from services.fanout.hosts.starts import Starts
-from services.kernel.base.city_file import CheckSection
+from services.kernel.base.settings.city_file import CheckSection
 from services.kernel.measures.catalogue import Measure
 from services.kernel.measures.city_measures import days_left
 from services.kernel.runtime.service import Runtime
@@ -123,7 +123,7 @@ class ProfileChecks:
         lacking = "; ".join(shortcomings(profile, health.shows, city, website))
         self._substandard.pop(profile.id, None)
         if lacking:
-            # The same for all copies, and after a restart: it wakes nobody anew, and is told again each month.
+            # The same for all copies, and after a restart: it wakes nobody again before the next month.
             since = month_of(self._runtime.clock.now())
             self._substandard[profile.id] = ProfileTrouble(profile=profile.id, reason=lacking[:300], since=since)
 

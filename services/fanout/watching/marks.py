@@ -1,6 +1,6 @@
 """From when each profile is looked at next: a file, so that what was published while nobody looked is found.
 
-It is no record. Where it is lost, the watch starts again, and says so: what stands by then is not told.
+It is no record. Where it is lost, the watch starts again, and says so: what is there by then is not reported.
 """
 
 from __future__ import annotations

@@ -15,10 +15,10 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import Connector
-from services.fanout.connectors.keeping import keep_renewed, renewal_lock
-from services.fanout.connectors.renewed import renewed_path
-from services.fanout.connectors.renewing import NotRenewed, RenewsCredentials
-from services.fanout.connectors.tokens import TokenFault, expiry_of, reference_of, token_of
+from services.fanout.connectors.credentials.keeping import keep_renewed, renewal_lock
+from services.fanout.connectors.credentials.renewed import renewed_path
+from services.fanout.connectors.credentials.renewing import NotRenewed, RenewsCredentials
+from services.fanout.connectors.credentials.tokens import TokenFault, expiry_of, reference_of, token_of
 from services.fanout.domain.renewal import is_due
 from services.kernel.base.city import City
 from services.kernel.base.clock import Clock

@@ -1,4 +1,4 @@
-"""The watch: each official profile is looked at, and what did not come through the gate is told once, with evidence.
+"""The watch: each official profile is looked at, and what did not come through the gate is reported once.
 
 One copy of a machine watches, the others wait for its lock; copies on other machines look too, and the ledger takes
 each post once. A look is never urgent: it has a budget of its own at each host, and gives way to posts.
@@ -24,8 +24,8 @@ from services.fanout.hosts.starts import Starts
 from services.fanout.watching.evidence import card_of, record_of, shortened
 from services.fanout.watching.marks import WatchMarks
 from services.kernel.authority.post_authorization import content_of, rendering_for
-from services.kernel.base.city_file import OutsideSection
 from services.kernel.base.files import ExclusiveLock
+from services.kernel.base.settings.city_file import OutsideSection
 from services.kernel.base.zones import in_words
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Conflict
@@ -83,7 +83,7 @@ class OutsideWatch:
             while not lock.take(wait=False):  # noqa: ASYNC110 - a lock of the kernel wakes nobody here
                 await asyncio.sleep(TURN_SECONDS)
             if not self._marks.load():
-                self._runtime.log.warning("the watch over the profiles begins: what is there by now is not told")
+                self._runtime.log.warning("the watch over the profiles begins: what is there by now is not reported")
             while True:
                 await self.turn()
                 await asyncio.sleep(TURN_SECONDS)
@@ -208,7 +208,7 @@ class OutsideWatch:
         )
         try:
             await runtime.ledger.append(subject, event, msg_id=f"outside:{profile.id}:{name}", expect_last=0)
-        except Conflict:  # another copy has told it meanwhile
+        except Conflict:  # another copy has reported it meanwhile
             return
         runtime.log.warning("a post did not come through the gate", profile=profile.id, outside=name, url=post.url)
 

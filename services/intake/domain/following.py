@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import REPLACING, Act, Request, Submission
+from schemas.languages import base
 from services.kernel.base.errors import BadInput
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.state import RequestState
@@ -111,7 +112,7 @@ def labelled(act: Act | None, text: str, language: str = "en") -> str:
 
     In the word of its own language, in English where there is none here.
     """
-    labels = LABELS.get(language, LABELS["en"])
+    labels = LABELS.get(base(language), LABELS["en"])
     label = labels.get(act, "") if act is not None else ""
     if not label or text.casefold().startswith(label.casefold()):
         return text

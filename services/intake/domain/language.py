@@ -1,6 +1,6 @@
 """Which language a text is in: by its script, and for Latin letters by its small words. A guess, shown before the yes.
 
-Pure. Answers are ISO 639-1 codes, as in BCP 47.
+Pure. Answers are ISO 639-1 codes, as in BCP 47. Whether a given language is one is looked up in the registry.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections import Counter
 
 import regex
 
-from schemas import links
+from schemas import languages, links
+from services.kernel.base.errors import BadInput
 
 _NO_WORDS = regex.compile(r"[@#]\S+")
 _LETTER = regex.compile(r"\p{L}")
@@ -113,6 +114,17 @@ def guess(text: str, default: str = "en") -> str:
         if language == first and letters.search(plain):
             return second
     return language
+
+
+def check_languages(*tags: str | None) -> None:
+    """Check that each language is registered; raises BadInput ``language.unknown``."""
+    for tag in tags:
+        if tag is not None and not languages.is_known(tag):
+            raise BadInput(
+                "language.unknown",
+                f"there is no language {tag!r} in the registry of languages (BCP 47)",
+                "the shortest code, as en, pa, squ or zh-Hant: iso639-3.sil.org lists them",
+            )
 
 
 def _without_names(plain: str) -> str:

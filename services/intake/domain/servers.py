@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from schemas.platforms import LIMITS, Limits
-from services.kernel.base.city_platforms import ServerLimits
+from services.kernel.base.settings.city_platforms import ServerLimits
 
 
 def limits_for(accounts: Iterable[str], known: Mapping[str, ServerLimits]) -> dict[str, Limits]:

@@ -21,9 +21,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from schemas.events.authority import Realm
-from services.kernel.base.city_file import CityFile, RealmAuthority
-from services.kernel.base.city_web import WebSection
 from services.kernel.base.errors import BadInput, first_fault
+from services.kernel.base.settings.city_file import CityFile, RealmAuthority
+from services.kernel.base.settings.city_web import WebSection
 from services.kernel.base.zones import zone_of
 
 
@@ -112,7 +112,7 @@ class City:
 
     @property
     def templates_folder(self) -> Path:
-        """Wordings that were agreed on beforehand (services.desk.templates)."""
+        """Wordings that were agreed on beforehand (services.desk.message.templates)."""
         return self.folder / "templates"
 
     @property

@@ -14,8 +14,8 @@ from services.kernel.base.clock import Clock
 from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.measures.catalogue import Measure
 from services.kernel.projection.projection import Projection
-from services.kernel.runtime.bus import MessageBus
 from services.kernel.runtime.facts import LedgerFacts
+from services.kernel.runtime.messages.bus import MessageBus
 
 HEARTBEAT_SECONDS = 2.0
 FIRST_HEARTBEAT_SECONDS = 0.3

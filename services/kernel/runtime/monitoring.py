@@ -19,11 +19,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from services.kernel.base.certificate import certificate_end
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import monotonic
-from services.kernel.base.tls import client_context
-from services.kernel.base.web import Running, serve
+from services.kernel.base.network.certificate import certificate_end
+from services.kernel.base.network.tls import client_context
+from services.kernel.base.network.web import Running, serve
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
 from services.kernel.measures.catalogue import COUNTERS, GAUGES, Measure

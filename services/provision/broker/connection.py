@@ -13,9 +13,9 @@ from nats.aio.client import Client
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import Unreachable
-from services.kernel.base.refusal import why_not_connected
-from services.kernel.base.tls import client_context
-from services.kernel.runtime import encrypted_client
+from services.kernel.base.network.refusal import why_not_connected
+from services.kernel.base.network.tls import client_context
+from services.kernel.runtime.messages import encrypted_client
 from services.provision.accounts.permissions import PROVISION_USER
 
 CONNECT_SECONDS = 5.0

@@ -29,7 +29,7 @@ from services.audit.record.media import pictures_of, read_picture
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven, Unreachable
-from services.kernel.base.tls import client_context
+from services.kernel.base.network.tls import client_context
 from services.kernel.ledger.client import Ledger
 from services.provision.accounts.permissions import PROVISION_USER
 from services.provision.broker.connection import as_provisioner, connected

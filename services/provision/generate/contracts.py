@@ -64,7 +64,7 @@ CONTRACTS: dict[str, Any] = {
     "rendering.content": requests.PlatformContent,
     "desk.preview.reply": desk.PreviewReply,
     "desk.submit.reply": desk.SubmitReply,
-    "desk.media.reply": desk.MediaReply,
+    "desk.media.reply": requests.MediaReply,
     "desk.approval.reply": desk.ApprovalReply,
     "desk.resolution.reply": desk.ResolutionReply,
     "desk.acknowledgement.reply": outside.AcknowledgementReply,

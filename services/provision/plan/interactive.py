@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
-from schemas import subjects
+from schemas import languages, subjects
 from schemas.events.authority import Grant, Profile, Role
 from services.kernel.base.errors import BadInput
 from services.kernel.base.zones import zone_of
@@ -209,9 +209,10 @@ def _zone(answer: str) -> str:
 
 
 def _language(answer: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", answer):
+    tag = languages.canonical(answer)
+    if tag is None or not languages.is_known(tag):
         raise ValueError("a language like en-CA or fr, please")
-    return answer
+    return tag
 
 
 def _region(answer: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from schemas import canonical
+from schemas import canonical, languages
 from schemas.events.control import Posture
 from schemas.events.requests import Request, SubmissionEvent
 from services.desk import words
-from services.desk.draft import USUAL_TEXTS, MessageDraft
+from services.desk.message.draft import USUAL_TEXTS, MessageDraft
 from services.desk.options import MessageOptions
 from services.desk.views.timetext import moment
 from services.kernel.base.errors import BadInput
@@ -119,13 +118,13 @@ def translations(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the texts in other languages by their codes; raises BadInput ``lang.malformed``, ``lang.twice``."""
     found: dict[str, str] = {}
     for typed_code, text in rows:
-        code = typed_code.lower()
-        if not re.fullmatch(r"[a-z]{2,3}", code) or not text.strip():
+        tag = languages.canonical(typed_code)
+        if tag is None or not text.strip():
             said = f"another language needs its code and its text; {typed_code[:40]!r} has not both"
-            raise BadInput("lang.malformed", said, "Codes are those of ISO 639: fr, pa, zh. Or empty both fields.")
-        if code in found:
-            raise BadInput("lang.twice", f"there are two texts in {code}", "Give one for each language.")
-        found[code] = text
+            raise BadInput("lang.malformed", said, "Codes are those of BCP 47: fr, pa, zh-Hant. Or empty both fields.")
+        if tag in found:
+            raise BadInput("lang.twice", f"there are two texts in {tag}", "Give one for each language.")
+        found[tag] = text
     return found
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
@@ -11,7 +10,7 @@ from typing import Any
 
 from schemas.events.desk import BoardEvent
 from schemas.subjects import place_of
-from services.desk.views.history import line_of
+from services.desk.views.message.history import line_of, said_in
 
 _ORDERS = {
     "eoc_activate": "activated the EOC, level {level}: {incident}",
@@ -30,31 +29,53 @@ _ORDERS = {
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What happened; ``what`` is empty where a person need not read it. ``request_id`` may be empty."""
+    """What happened; ``what`` is empty where a person need not read it. ``request_id`` may be empty.
+
+    ``kind`` is that of the entry's subject (schemas.subjects.place_of).
+    """
 
     seq: int
     at: datetime
     request_id: str
     who: str
     what: str
+    kind: str = ""
 
 
 def news_of(event: BoardEvent) -> News:
     """Return an entry as a line; one that cannot be read says nothing, and keeps its place."""
+    kind, request_id, _ = place_of(event.subject)
     try:
         line = line_of(event)
         if line is not None:
-            return News(event.seq, event.at, intern(line.request_id), intern(line.who), intern(line.what))
-        who, what = _control(event.body) if place_of(event.subject).kind == "control" else ("", "")
+            return News(event.seq, event.at, intern(line.request_id), intern(line.who), intern(line.what), kind)
+        who, what = _control(event.body) if kind == "control" else ("", "")
     except (KeyError, ValueError, TypeError, IndexError):
         who, what = "", ""
-    return News(event.seq, event.at, intern(place_of(event.subject).request_id), who, what)
+    return News(event.seq, event.at, intern(request_id), who, what, kind)
+
+
+def concerned(found: Iterable[News], follows: Callable[[str], str | None]) -> tuple[list[str], bool, bool]:
+    """Return which messages news is about and what those follow, whether it concerns every page, and control.
+
+    A seal concerns no page: it says of what is known already that it is in the second copy.
+    """
+    about: dict[str, None] = {}
+    everything = control = False
+    for one in found:
+        control |= one.kind == "control"
+        if one.request_id:
+            about[one.request_id] = None
+        else:
+            everything |= one.kind != "seal"
+    earlier = [name for one in about if (name := follows(one))]
+    return [*dict.fromkeys([*about, *earlier])], everything, control
 
 
 def _control(body: dict[str, Any]) -> tuple[str, str]:
     kind = body.get("type")
     if kind == "ordered":
-        order = json.loads(base64.b64decode(body["order"]["payload"]))
+        order = said_in(body["order"])
         return str(order["officer"]), _order(order["action"])
     if kind == "eoc_active":
         return "the EOC", "is active: nothing that was decided before is in flight any more"

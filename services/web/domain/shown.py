@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Picture, PlatformContent, Rendering, Request
+from schemas.events.shown import LOOK_FIRST
 from schemas.events.verdicts import FindingOutcome
 from schemas.platforms import MIRROR, length_on
-from services.desk.views import outcome, unconfirmed
-from services.desk.views.difference import Piece, difference
 from services.desk.views.languages import name_of
+from services.desk.views.message import outcome, unconfirmed
+from services.desk.views.message.difference import Piece, difference
+from services.desk.views.message.waiting import needs_approval
 from services.desk.views.timetext import ago
-from services.desk.views.waiting import needs_approval
 
 SOON = 900.0
 """Seconds before a message ends from which its clock is shown as urgent."""
@@ -122,27 +123,22 @@ def inbox_item(view: RequestView, now: datetime) -> InboxItem:
 
 @dataclass(frozen=True)
 class ShownPosts:
-    """How a message is on its profiles: what needs a look first, then the others."""
+    """How a message is on its profiles: what needs a look first, then the others. ``left``: how many are not shown."""
 
     done: int
     wanted: int
     rows: tuple[DeliveryView, ...]
     mirror: DeliveryView | None
-
-    def first(self, most: int) -> ShownPosts:
-        """Return it with so many profiles at most: what needs a look is among them."""
-        return replace(self, rows=self.rows[:most])
-
-
-_ORDER = {"unconfirmed": 0, "failed": 1, "put_aside": 1, "withheld": 2, "posting": 3, "queued": 4}
+    left: int
 
 
 def posts(view: RequestView) -> ShownPosts:
     """Return how a message is on its profiles."""
     rows = [one for one in view.deliveries if one.profile != MIRROR]
-    rows.sort(key=lambda one: (_ORDER.get(one.outcome, 5), one.profile))
+    rows.sort(key=lambda one: (LOOK_FIRST.get(one.outcome, len(LOOK_FIRST)), one.profile))
     mirror = next((one for one in view.deliveries if one.profile == MIRROR), None)
-    return ShownPosts(outcome.delivered(view), len(set(outcome.wanted(view))), tuple(rows), mirror)
+    done, every = (view.counts.done, view.counts.every) if view.counts else (outcome.delivered(view), len(rows))
+    return ShownPosts(done, len(set(outcome.wanted(view))), tuple(rows), mirror, every - len(rows))
 
 
 @dataclass(frozen=True)

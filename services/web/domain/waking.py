@@ -1,4 +1,4 @@
-"""Which devices are woken, and for what: at once, once more, and not for what was told. Pure."""
+"""Which devices are woken, and for what: at once, once more, and not again for the same. Pure."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from aiohttp import web
 
 from schemas.events.desk import AuthorityView, BoardQuery
-from services.desk.views import authority, authority_health, health
-from services.desk.views.outcome import expiry_of
+from services.desk.views.message.outcome import expiry_of
+from services.desk.views.state import authority, authority_health, health
 from services.kernel.base.errors import Unreachable
 from services.web.desk import WebDesk, desk_of, session_of
 from services.web.pages.messages import at_least

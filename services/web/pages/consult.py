@@ -7,6 +7,7 @@ import secrets
 from aiohttp import web
 
 from schemas import canonical
+from schemas.events.desk import RequestView
 from schemas.events.envelope import Envelope
 from schemas.fingerprint import words_of
 from services.desk.words import check_id
@@ -95,22 +96,30 @@ async def end(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"/messages/{request_id}/copies")
 
 
-async def read(request: web.Request) -> web.Response:
-    """Show a copy to whoever has its link. It shows nothing else, and leads nowhere."""
+async def shown_copy(request: web.Request) -> tuple[RequestView, Consultation]:
+    """Return what a link opens, and what was signed for it; raises BadInput ``consult.over``."""
     desk = desk_of(request)
     officers, now = await desk.roster.officers(), desk.clock.now()
     copy = copy_of(request.match_info["secret"], desk.consultations.known(), desk.city.realm, officers, now)
-    view = await desk.connection.request(copy.statement.request_id)
+    view = await desk.connection.request(copy.statement.request_id, most=0)
     if view.request.digest != copy.statement.digest:
         raise over()  # a newer version took its place: what was consulted about is not what will go out
+    return view, copy.statement
+
+
+async def read(request: web.Request) -> web.Response:
+    """Show a copy to whoever has its link. It shows nothing else, and leads nowhere."""
+    desk = desk_of(request)
+    view, statement = await shown_copy(request)
     response = desk.fill(
         request,
         "copy.html",
         None,
         view=view,
-        statement=copy.statement,
+        statement=statement,
         fingerprint=words_of(view.request),
         renderings=shown.renderings(view.request.renderings),
+        place=f"/consult/{request.match_info['secret']}",
         posts=shown.posts(view),
         refresh=False,
     )

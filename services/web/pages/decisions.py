@@ -14,9 +14,9 @@ from schemas.events.desk import ApprovalReply, OrderReply, RequestView, Resoluti
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.fingerprint import words_of
 from services.desk import statements
-from services.desk.commands.resolve import decision_of, unconfirmed_on
+from services.desk.commands.message.resolve import decision_of, unconfirmed_on
 from services.desk.statements import Circumstances
-from services.desk.views.advice import needs
+from services.desk.views.message.advice import needs
 from services.desk.words import check_id, reason_text
 from services.kernel.base.errors import BadInput, Refused
 from services.web.desk import WebDesk, desk_of, say, session_of, to_be_signed

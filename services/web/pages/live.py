@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from schemas.events.desk import BoardQuery
-from services.desk.views.timetext import in_city_time, local
+from services.desk.views.timetext import local
 from services.kernel.base.errors import OneVoiceError
 from services.web.desk import WebDesk, desk_of
-from services.web.domain.news import News, news_of
+from services.web.domain.news import news_of
 from services.web.front import found_session
-from services.web.hub import KEPT
+from services.web.news_stream import event
 
 BEAT_SECONDS = 2.0
-GATHER_SECONDS = 0.1
-"""What comes within so long goes out as one, so that a flood of entries wakes nobody a thousand times."""
-
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 SHOWN = 60
 """Lines on the page when it is opened."""
@@ -44,75 +39,50 @@ def place_of_browser(request: web.Request) -> int:
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Send what comes, in order, from where the browser is; a heartbeat only while the city is heard."""
-    after = place_of_browser(request)
+    after, lines = place_of_browser(request), "lines" in request.query
     response = web.StreamResponse(headers=HEADERS)
     await response.prepare(request)
     try:
-        async for text in _stream(request, after):
-            await response.write(text.encode())
+        async for piece in _stream(request, after, lines):
+            await response.write(piece)
     except (ConnectionResetError, OneVoiceError):
         pass  # the browser is gone, or the city is: it comes back from where it was
     return response
 
 
-async def _stream(request: web.Request, after: int) -> AsyncIterator[str]:
+async def _stream(request: web.Request, after: int, lines: bool) -> AsyncIterator[bytes]:
     desk, beat_at, looked_at = desk_of(request), float("-inf"), float("-inf")
-    hub = desk.hub
+    hub, news = desk.hub, desk.news
     while not hub.closed:
         now = desk.clock.monotonic()
         if now - looked_at >= BEAT_SECONDS:
             looked_at = now
             if await found_session(request) is None:
-                yield "event: signed-out\ndata: {}\n\n"
+                yield b"event: signed-out\ndata: {}\n\n"
                 return
         if not hub.alive():
-            yield ": the city is not heard\n\n"
+            yield b": the city is not heard\n\n"
         elif after > hub.seq:
-            yield "event: reset\ndata: {}\n\n"
+            yield b"event: reset\ndata: {}\n\n"
             return
         else:
-            found = hub.after(after) if hub.holds(after) else await _older(desk, after)
-            text, after = "".join(_text(desk, one) for one in found), found[-1].seq if found else after
+            piece = b""
+            if after < news.seq:
+                after, piece = news.piece(after, lines) if hub.holds(after) else await _older(desk, after, lines)
             if now - beat_at >= BEAT_SECONDS:
                 beat_at = now
-                text += _event("beat", {"at": _clock(desk), "seq": hub.seq})
-            if text:
-                yield text
-        if after >= hub.seq or not hub.alive():
-            await hub.wait(BEAT_SECONDS)
-            await asyncio.sleep(GATHER_SECONDS)
+                piece += event("beat", {"at": _clock(desk), "seq": hub.seq}).encode()
+            if piece:
+                yield piece
+        if after >= news.seq or not hub.alive():
+            await news.wait(BEAT_SECONDS)
 
 
-async def _older(desk: WebDesk, after: int) -> list[News]:
+async def _older(desk: WebDesk, after: int, lines: bool) -> tuple[int, bytes]:
     """Return the next entries for a browser that was away longer than they are kept here."""
     reply = await desk.connection.board(BoardQuery(query="changes", since=after))
-    return [news_of(event) for event in reply.changes or ()]
-
-
-def _text(desk: WebDesk, one: News) -> str:
-    """Return an entry as all browsers get it; made once."""
-    known = desk.told.get(one.seq)
-    if known is None:
-        if len(desk.told) >= KEPT:
-            desk.told.clear()
-        known = desk.told[one.seq] = _as_event(desk, one)
-    return known
-
-
-def _as_event(desk: WebDesk, one: News) -> str:
-    line = desk.hub.messages.line(one.request_id)
-    said = {
-        "at": local(one.at, desk.clock.now()),
-        "id": one.request_id,
-        "about": (line.about if line else None) or "",
-        "who": one.who,
-        "what": in_city_time(one.what),
-    }
-    return f"id: {one.seq}\n" + _event("news", said)
-
-
-def _event(name: str, said: Mapping[str, object]) -> str:
-    return f"event: {name}\ndata: {json.dumps(said)}\n\n"
+    found = [news_of(one) for one in reply.changes or ()]
+    return desk.news.written(found, lines) if found else (after, b"")
 
 
 def _clock(desk: WebDesk) -> str:

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from schemas.events.desk import BoardQuery, RequestView
 from schemas.fingerprint import words_of
-from services.desk.views.history import HistoryLine, line_of
-from services.desk.views.waiting import for_a_person
+from services.desk.views.message.history import HistoryLine, line_of
+from services.desk.views.message.waiting import for_a_person
 from services.desk.words import check_id
 from services.web.desk import WebDesk, desk_of
 from services.web.domain import shown
@@ -35,8 +35,8 @@ async def inbox(request: web.Request) -> web.Response:
 async def message(request: web.Request) -> web.Response:
     """Show one message: what each platform gets, what screening found, who said what, where it stands."""
     desk, request_id = desk_of(request), check_id(request.match_info["id"], "request")
-    view, lines = await _said_on(desk, request_id, at_least(request))
-    posts, whole = shown.posts(view), "all" in request.query
+    whole = "all" in request.query
+    view, lines = await _said_on(desk, request_id, at_least(request), None if whole else MOST_LINES)
     return await desk.page(
         request,
         "message.html",
@@ -45,8 +45,7 @@ async def message(request: web.Request) -> web.Response:
         lines=lines if whole else lines[-MOST_LINES:],
         lines_left=0 if whole else max(0, len(lines) - MOST_LINES),
         item=shown.inbox_item(view, desk.clock.now()),
-        posts=posts if whole else posts.first(MOST_LINES),
-        posts_left=0 if whole else max(0, len(posts.rows) - MOST_LINES),
+        posts=shown.posts(view),
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),
         here="messages",
@@ -56,14 +55,15 @@ async def message(request: web.Request) -> web.Response:
 
 
 async def _said_on(
-    desk: WebDesk, request_id: str, at_least: int | None
+    desk: WebDesk, request_id: str, at_least: int | None, most: int | None
 ) -> tuple[RequestView, Sequence[News | HistoryLine]]:
     """Return a message, and what was said on it: from memory where all of it is there, else from the ledger."""
-    view = await desk.connection.request(request_id, at_least)
+    view = await desk.connection.request(request_id, at_least, most)
     known = desk.hub.on_message(view.request.request_id) if desk.hub.seq >= view.as_of else None
     if known is not None:
         return view, known
-    reply = await desk.connection.board(BoardQuery(query="history", request_id=request_id, at_least=at_least))
+    asked = BoardQuery(query="history", request_id=request_id, at_least=at_least, most=most)
+    reply = await desk.connection.board(asked)
     return (reply.requests or ())[0], [line for one in reply.changes or () if (line := line_of(one)) is not None]
 
 
@@ -78,7 +78,9 @@ async def difference(desk: WebDesk, view: RequestView) -> shown.ShownDifference 
     earlier = view.request.earlier
     if earlier is None:
         return None
-    return shown.difference_of((await desk.connection.request(earlier)).request, view.request, view.request.text)
+    return shown.difference_of(
+        (await desk.connection.request(earlier, most=0)).request, view.request, view.request.text
+    )
 
 
 async def messages(request: web.Request) -> web.Response:

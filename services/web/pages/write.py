@@ -8,29 +8,42 @@ from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
-from pydantic import ValidationError
+from multidict import MultiDictProxy
 
 from schemas import subjects
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
-from schemas.events.desk import BoardQuery, MediaReply, PreviewReply, SubmitReply
+from schemas.events.desk import BoardQuery, PreviewReply, SubmitReply
 from schemas.events.enrolment import BrowserPreview, SubmissionStatement
 from schemas.events.envelope import SUBMISSION_TYPE, Envelope
-from schemas.events.requests import Picture, SubmissionEvent
+from schemas.events.requests import SubmissionEvent
 from schemas.fingerprint import words_of
 from schemas.platforms import LIMITS
-from services.desk import statements, templates
+from services.desk import statements
+from services.desk.message import templates
 from services.desk.statements import ORDER_SECONDS
-from services.desk.views.advice import needs
+from services.desk.views.message.advice import needs
 from services.desk.words import MAX_PICTURE, check_id
-from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
+from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
 from services.web.desk import SESSION, WebDesk, desk_of, language_of, say, session_of, to_be_signed
 from services.web.domain import composing, shown
 from services.web.domain.draft import MOST_TRANSLATIONS, WebDraft
 
 ACTS = ("correct", "update", "recall", "all_clear")
-MOST_PICTURES = 4
 LONGEST_ADDRESS = 2_000
+LARGEST_FORM = 32 * 1_048_576
+"""Of a draft with a picture as a camera makes it: too large to be taken, and answered all the same."""
+
+Form = MultiDictProxy[str | bytes | bytearray | web.FileField]
+
+
+FIELDS = {
+    "targets": "reach-all",
+    "next-update": "next_update",
+    "lang": "code-0",
+    **{name: name for name in ("text", "link", "severity", "expires", "at", "language", "picture")},
+}
+"""The fields of a draft's form by the first word of an error's code."""
 
 
 @dataclass(frozen=True)
@@ -91,28 +104,26 @@ async def that_answer(desk: WebDesk) -> list[Profile]:
 
 async def form_page(request: web.Request) -> web.Response:
     """Show a draft's form as it was left."""
-    desk = desk_of(request)
-    draft = desk.drafts.load(request.match_info["id"], session_of(request).officer)
-    return await _form(request, desk, draft, None)
+    draft = desk_of(request).drafts.load(request.match_info["id"], session_of(request).officer)
+    return await form_with(request, draft, None)
 
 
 async def save(request: web.Request) -> web.Response:
     """Keep what was typed, and go on to check it; without a session it is kept all the same."""
     desk = desk_of(request)
-    draft = await _typed(request)
-    if request.get(SESSION) is None:
-        raise web.HTTPSeeOther(f"/sign-in?next=/write/{draft.id}")
+    draft, _ = await typed(request)
+    await signed_in_to(request, draft)
     try:
         await _previewed(desk, draft)
     except OneVoiceError as error:
-        return await _form(request, desk, draft, error)
+        return await form_with(request, draft, error)
     raise web.HTTPSeeOther(f"/write/{draft.id}/check")
 
 
 async def preview(request: web.Request) -> web.Response:
     """Keep what was typed, and show what each platform would get."""
     desk = desk_of(request)
-    draft = await _typed(request)
+    draft, _ = await typed(request)
     session_of(request)
     found, error = None, None
     try:
@@ -132,14 +143,21 @@ async def preview(request: web.Request) -> web.Response:
     )
 
 
-async def _typed(request: web.Request) -> WebDraft:
-    """Return the draft with what its form holds, kept already."""
-    desk, form, session = desk_of(request), await request.post(), request.get(SESSION)
+async def typed(request: web.Request) -> tuple[WebDraft, Form]:
+    """Return the draft with what its form holds, kept already, and the form; also without a session."""
+    desk, session = desk_of(request), request.get(SESSION)
     draft = desk.drafts.load(request.match_info["id"], session.officer if session else None)
+    form = await request.clone(client_max_size=LARGEST_FORM).post()  # only who knows a draft's address sends so much
     to = [one for one in form.getall("to", []) if isinstance(one, str)]
     changed = composing.typed(draft, form, to, desk.clock.now())
     desk.drafts.save(changed)
-    return changed
+    return changed, form
+
+
+async def signed_in_to(request: web.Request, draft: WebDraft) -> None:
+    """Have who is not signed in any more sign in, and come back to their draft."""
+    if request.get(SESSION) is None:
+        raise web.HTTPSeeOther(f"/sign-in?next=/write/{draft.id}")
 
 
 async def _previewed(desk: WebDesk, draft: WebDraft) -> Previewed:
@@ -149,14 +167,18 @@ async def _previewed(desk: WebDesk, draft: WebDraft) -> Previewed:
     return Previewed(event, await desk.connection.ask(subjects.DESK_WEB_PREVIEW, asked, PreviewReply))
 
 
-async def _form(request: web.Request, desk: WebDesk, draft: WebDraft, error: OneVoiceError | None) -> web.Response:
+async def form_with(request: web.Request, draft: WebDraft, error: OneVoiceError | None, alt: str = "") -> web.Response:
+    """Show a draft's form, and at its field what is wrong; ``alt``: the description of a picture that was not taken."""
+    desk = desk_of(request)
     eoc = await desk.connection.eoc()
     profiles = (await desk.connection.board(BoardQuery(query="profiles"))).profiles or ()
     official = [one for one in profiles if one.official]
     values: dict[str, Any] = {
         "draft": draft,
         "error": error,
-        "field": error.code.partition(".")[0] if error else "",
+        "field": field_of(error),
+        "alt": alt,
+        "most_bytes": MAX_PICTURE,
         "profiles": official,
         "platforms": sorted({one.platform for one in official}),
         "crisis": draft.crisis or ("no" if eoc.posture is Posture.ROUTINE else "yes"),
@@ -165,6 +187,14 @@ async def _form(request: web.Request, desk: WebDesk, draft: WebDraft, error: One
         "here": "write",
     }
     return desk.fill(request, "write.html", eoc, status=400 if error else 200, **values)
+
+
+def field_of(error: OneVoiceError | None) -> str:
+    """Return the id of the field that an error is about; the text's, where it is about none."""
+    if error is None:
+        return ""
+    name = error.code.partition(".")[0]
+    return "alt" if error.code == "picture.alt" else FIELDS.get(name, "text")
 
 
 async def check_page(request: web.Request) -> web.Response:
@@ -228,35 +258,3 @@ async def discard(request: web.Request) -> web.Response:
     desk = desk_of(request)
     desk.drafts.discard(desk.drafts.load(request.match_info["id"], session_of(request).officer).id)
     raise web.HTTPSeeOther("/write")
-
-
-async def add_picture(request: web.Request) -> web.Response:
-    """Keep a picture, without its metadata, and put it into the draft with its description."""
-    desk, form = desk_of(request), await request.post()
-    draft = desk.drafts.load(request.match_info["id"], session_of(request).officer)
-    file, alt = form.get("picture"), str(form.get("alt", "")).strip()
-    if not isinstance(file, web.FileField):
-        raise BadInput("picture.missing", "no picture was chosen", "Choose a file, then add it.")
-    raw = file.file.read(MAX_PICTURE + 1)
-    if not raw or len(raw) > MAX_PICTURE:
-        raise BadInput("picture.size", "the picture is empty, or too large", "Save it smaller: 7 MB at most.")
-    if len(draft.pictures) >= MOST_PICTURES:
-        raise Refused("picture.many", "a message has four pictures at most", "Take one out first.")
-    reply = await desk.connection.link.send(subjects.DESK_MEDIA_PUT, raw, MediaReply)
-    try:
-        picture = Picture(sha256=reply.sha256, media_type=reply.media_type, alt=alt)
-    except ValidationError as error:
-        message = "a picture needs a description of 1 to 1500 characters"
-        raise BadInput("picture.alt", message, "Say what a person who cannot see it should know.") from error
-    pictures = (*(one for one in draft.pictures if one.sha256 != picture.sha256), picture)
-    desk.drafts.save(draft.model_copy(update={"pictures": pictures}))
-    raise web.HTTPSeeOther(f"/write/{draft.id}")
-
-
-async def remove_picture(request: web.Request) -> web.Response:
-    """Take a picture out of a draft."""
-    desk, form = desk_of(request), await request.post()
-    draft = desk.drafts.load(request.match_info["id"], session_of(request).officer)
-    left = tuple(one for one in draft.pictures if one.sha256 != form.get("sha256"))
-    desk.drafts.save(draft.model_copy(update={"pictures": left}))
-    raise web.HTTPSeeOther(f"/write/{draft.id}")

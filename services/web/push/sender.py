@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from services.kernel.base.tls import public_context
+from services.kernel.base.network.tls import public_context
 from services.web.push.devices import WokenDevice
 from services.web.push.sealing import SALT_BYTES, sealed, vapid
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from schemas.events.desk import RequestView
 from schemas.fingerprint import words_of
-from services.desk.views.waiting import for_a_person
+from services.desk.views.message.waiting import for_a_person
 from services.kernel.base import logs
 from services.web.desk import WebDesk
 from services.web.domain.waking import due, may_be_woken, noted

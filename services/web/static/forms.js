@@ -8,3 +8,12 @@
     for (const one of [CharacterCount, ErrorSummary, NotificationBanner, Radios, SkipLink]) createAll(one);
   });
 })(document.currentScript.dataset.components);
+
+// A file that is too large is said at once, and not after minutes on a slow network.
+document.addEventListener("change", (event) => {
+  const field = event.target;
+  if (field.type !== "file" || !field.dataset.most) return;
+  const file = field.files[0];
+  field.setCustomValidity(file && file.size > Number(field.dataset.most) ? field.dataset.large : "");
+  field.reportValidity();
+});

@@ -25,7 +25,7 @@
   }
 
   function add(said, number) {
-    if (!news || !said.what) return;
+    if (!news) return;
     const line = document.createElement("li");
     line.dataset.seq = number;
     const time = document.createElement("span");
@@ -48,17 +48,23 @@
   // A page about one message is not loaded again for news on others.
   function concerns(said) {
     const about = (document.getElementById("main").dataset.about || "").split(" ").filter(Boolean);
-    return !said.id || !about.length || about.includes(said.id) || about.includes(said.about);
+    return said.all || (said.about.length && !about.length) || said.about.some((one) => about.includes(one));
   }
 
   function onNews(event) {
     const number = Number(event.detail.id);
     if (!(number > seq)) return;
     seq = number;
+    add(JSON.parse(event.detail.data), number);
+  }
+
+  function onChanged(event) {
+    const number = Number(event.detail.id);
+    if (!(number >= seq)) return;
+    seq = number;
     const said = JSON.parse(event.detail.data);
-    add(said, number);
     if (concerns(said)) tell("ledger");
-    if (!said.id) tell("control");
+    if (said.control) tell("control");
   }
 
   function onBeat(event) {
@@ -78,7 +84,7 @@
   function again() {
     if (over || !window.htmx) return;
     opened = Date.now();
-    if (!link) htmx.ajax("GET", "/events?after=" + seq, { source: place });
+    if (!link) htmx.ajax("GET", "/events?after=" + seq + (news ? "&lines" : ""), { source: place });
     else if (link.delayCanceller) link.delayCanceller();
     else if (link.reader) link.reader.cancel();
   }
@@ -102,6 +108,7 @@
   place.addEventListener("htmx:sse:before:connection", (event) => { link = event.detail.connection; opened = Date.now(); });
   place.addEventListener("htmx:sse:close", () => { link = null; });
   place.addEventListener("news", onNews);
+  place.addEventListener("changed", onChanged);
   place.addEventListener("beat", onBeat);
   place.addEventListener("reset", () => { over = true; location.reload(); });
   place.addEventListener("signed-out", onSignedOut);

@@ -18,8 +18,8 @@ from services.board import notify
 from services.board.domain.notices import Notice, Step, Waiting
 from services.board.notice_record import NoticeRecord
 from services.board.promises import PromiseWatch
-from services.kernel.base.city_file import NotifySection
 from services.kernel.base.clock import SystemClock
+from services.kernel.base.settings.city_file import NotifySection
 from services.kernel.runtime.service import Runtime
 from tests.support.mission import FIRE, Mission, Writer, eventually
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from services.fanout.connectors.http import Endpoint, Http, Outcome
+from services.fanout.connectors.calls.http import Endpoint, Http, Outcome
 from tests.support.stopwatch import Stopwatch
 
 LARGE = "x" * 2_000_000

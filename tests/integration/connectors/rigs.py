@@ -38,8 +38,8 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
-from services.kernel.base.city_file import CityFile, TownsquareSection
-from services.kernel.base.web import Running, serve
+from services.kernel.base.network.web import Running, serve
+from services.kernel.base.settings.city_file import CityFile, TownsquareSection
 from services.townsquare import make_accounts
 from services.townsquare.server import Townsquare
 from tests.support.emulators.described import described, watching
@@ -110,6 +110,13 @@ def an_intent(
         author_time=datetime.now(UTC),
         call_timeout=timeout,
     )
+
+
+async def published(connector: Connector, intent: Intent) -> Posted:
+    """Publish it, which has to go well, and return what the connector says of the post."""
+    result = await connector.publish(intent, store)
+    assert isinstance(result, Posted), result
+    return result
 
 
 @dataclass(frozen=True)

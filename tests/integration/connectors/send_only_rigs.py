@@ -12,7 +12,7 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
-from services.kernel.base.web import Running, serve
+from services.kernel.base.network.web import Running, serve
 from tests.integration.connectors.rigs import Seen, a_city, a_profile
 from tests.support.emulators import nextdoor
 from tests.support.emulators.base import Emulator, Place

@@ -21,11 +21,11 @@ from aiohttp.connector import Connection
 
 from schemas import canonical
 from schemas.events.requests import Picture
-from services.fanout.connectors import sockets
+from services.fanout.connectors.calls import sockets
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent
+from services.fanout.connectors.calls.sockets import CallConnector
 from services.fanout.connectors.contract import FetchMedia, Intent, Posted, PublishResult, Unknown
-from services.fanout.connectors.http import Answer, Endpoint, Http, NoAnswer, NotSent
 from services.fanout.connectors.mastodon.connector import MastodonConnector
-from services.fanout.connectors.sockets import CallConnector
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted
 from services.kernel.base.clock import SystemClock
 from tests.integration.connectors.peer import Peer, peer

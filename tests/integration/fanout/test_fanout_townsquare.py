@@ -16,7 +16,7 @@ from schemas import flow
 from services.fanout.connectors.registry import connectors
 from services.fanout.domain import retry
 from services.fanout.wiring import compose, wire
-from services.kernel.base import web
+from services.kernel.base.network import web
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.townsquare.faults import Fault, FaultKind

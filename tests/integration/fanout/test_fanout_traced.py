@@ -16,8 +16,8 @@ from schemas.platforms import MIRROR
 from services.board import tracing
 from services.board.domain.spans import trace_of
 from services.kernel.base.city import City
-from services.kernel.base.city_file import TracingSection
 from services.kernel.base.errors import BadInput
+from services.kernel.base.settings.city_file import TracingSection
 from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout, gatekeeper, service
 from tests.integration.fanout.platform import FolderPlatform
 

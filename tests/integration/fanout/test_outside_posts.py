@@ -27,8 +27,8 @@ from services.fanout.hosts.starts import Starts
 from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.watch import A_TURN, IN_VAIN, OutsideWatch
 from services.kernel.authority.signing import load_key
-from services.kernel.base import web
-from services.kernel.base.city_file import CheckSection, OutsideSection
+from services.kernel.base.network import web
+from services.kernel.base.settings.city_file import CheckSection, OutsideSection
 from services.kernel.runtime.service import Runtime
 from services.townsquare.posts import PostDraft
 from services.townsquare.server import Townsquare

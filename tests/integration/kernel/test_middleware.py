@@ -21,7 +21,7 @@ from schemas.events.requests import Request
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.fold.reading import parse_control_event
 from services.kernel.runtime.compose import Timings
-from services.kernel.runtime.reasons import RetryLater
+from services.kernel.runtime.messages.reasons import RetryLater
 from services.kernel.runtime.service import EntryOf, Runtime, Sender
 from tests.support.mission import PATIENCE, Mission, Writer, eventually
 

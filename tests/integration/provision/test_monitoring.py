@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas import flow, subjects
 from services.audit import store_watch
 from services.kernel.base.city import City
-from services.kernel.base.city_file import MetricsSection
+from services.kernel.base.settings.city_file import MetricsSection
 from services.kernel.ledger.integrity.checks import IntegrityFault
 from services.kernel.measures.catalogue import COUNTERS, GAUGES
 from services.kernel.runtime.run import running

@@ -17,13 +17,13 @@ import pytest
 
 from schemas import flow
 from services.desk.connection.link import connect
-from services.kernel.base.certificate import authority_end, certificate_end, page_certificate_end
 from services.kernel.base.city import City, load_city
-from services.kernel.base.city_file import MetricsSection
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unreachable
-from services.kernel.base.tls import client_context, public_context
-from services.kernel.runtime.faststream_bus import ConnectionEvents, make_broker
+from services.kernel.base.network.certificate import authority_end, certificate_end, page_certificate_end
+from services.kernel.base.network.tls import client_context, public_context
+from services.kernel.base.settings.city_file import MetricsSection
+from services.kernel.runtime.messages.faststream_bus import ConnectionEvents, make_broker
 from services.kernel.runtime.run import running
 from services.provision import find_nats_server, make_city, provision
 from services.provision.accounts.server_conf import ServerSettings, Tls, render_server

@@ -16,7 +16,7 @@ async def read_news(pages: Pages, after: int, until: int, resume: bool = False) 
     """Read the stream until a sequence comes; return the ids in the order in which they came."""
     own, seen = pages.phone, []
     headers = {"Last-Event-ID": str(after)} if resume else {}
-    url = own.origin + ("/events" if resume else f"/events?after={after}")
+    url = own.origin + ("/events?lines" if resume else f"/events?after={after}&lines")
     async with asyncio.timeout(PATIENCE), own.session.get(url, headers=headers) as answer:
         assert answer.headers["Content-Type"] == "text/event-stream"
         async for line in answer.content:
@@ -61,7 +61,7 @@ async def test_no_heartbeat_comes_while_the_city_is_not_heard_and_nothing_is_los
     async def watch() -> None:
         """Follow as a browser does: a stream that ends is opened again from where it was."""
         while True:
-            async with own.session.get(f"{own.origin}/events?after={seen[-1] if seen else 0}") as answer:
+            async with own.session.get(f"{own.origin}/events?after={seen[-1] if seen else 0}&lines") as answer:
                 async for line in answer.content:
                     if line.startswith(b"id: "):
                         seen.append(int(line[4:]))

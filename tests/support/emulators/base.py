@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from aiohttp import web
 
-from services.kernel.base.web import Running, serve
+from services.kernel.base.network.web import Running, serve
 from tests.support.emulators.described import described, fault_of_answer, fault_of_request
 
 Kind = Literal["post", "media", "delete", "read", "other"]

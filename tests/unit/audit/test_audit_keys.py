@@ -14,8 +14,8 @@ from schemas.events.authority import Renewal
 from schemas.events.control import Renewed
 from schemas.events.envelope import CHECKPOINT_TYPE, RENEWAL_TYPE, Envelope
 from services.audit.proof import prove_request, trusted_keys, verify_record
-from services.audit.proof.export import Wanted, check_export, export_record
-from services.audit.proof.prove import check_proof
+from services.audit.proof.exports.export import Wanted, check_export, export_record
+from services.audit.proof.exports.prove import check_proof
 from services.audit.record.audit_keys import AuditKeys, Succession, pinned_succession
 from services.audit.record.checkpoints import checkpoint_hash
 from services.audit.record.folder import CHECKPOINTS

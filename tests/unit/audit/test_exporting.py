@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from schemas import canonical
 from schemas.events.audit import Openings
 from services.audit.proof import MadeExport, Wanted, check_export, export_record
-from services.audit.proof.redact import BLACK, Redaction, RedactionError, commitment, rebuilt, shown
+from services.audit.proof.exports.redact import BLACK, Redaction, RedactionError, commitment, rebuilt, shown
 from services.desk.city import export_folder
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven

@@ -20,11 +20,11 @@ from services.audit.record.folder import CHECKPOINTS, LEDGER
 from services.audit.witnesses import give, witness_files
 from services.desk.city.last_verified import keep_result, read_result
 from services.desk.city.outside import known_checkpoints
-from services.desk.views import health
-from services.desk.views.health import Level
+from services.desk.views.state import health
+from services.desk.views.state.health import Level
 from services.kernel.base.city import City
-from services.kernel.base.city_file import NotifySection, WitnessSection
 from services.kernel.base.errors import BadInput, Unproven
+from services.kernel.base.settings.city_file import NotifySection, WitnessSection
 from tests.support.ledger_builder import LedgerBuilder, story
 from tests.unit.audit.conftest import moved
 

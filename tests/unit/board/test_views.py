@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from schemas.events.dead import DeadLetterCause, DeadLetterView
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.desk import BoardQuery, DeliveryView, PostWait, RequestView
+from schemas.events.shown import LOOK_FIRST, DeliveryCounts
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.board.domain.views import delivery_view, is_pending, page_key, request_view
+from services.desk.views.message.outcome import delivered
 from services.kernel.fold.state import SEVERITIES, RequestState, TargetState
 from tests.unit.fanout.world import NOW, PROFILES, profile, receipt, request, verdict
 from tests.unit.states import ended_target, open_target, state, undecided_state
@@ -99,6 +101,55 @@ def test_what_a_post_waits_for_is_shown_unless_it_is_under_way_or_over() -> None
     assert [(one.reason, one.retry_at) for one in found] == [("the host is away", until), ("", None)]
     for target in (open_target(), DELIVERED):
         assert view(with_fire(target), waits=waits).deliveries[0].reason != "the host is away"
+
+
+# --- some of many -----------------------------------------------------------------------------------------------
+
+PROFILE_NAMES = tuple(f"p{number}" for number in range(8))
+TARGETS = st.sampled_from(
+    [
+        None,
+        open_target(),
+        DELIVERED,
+        UNSURE,
+        ended_target(receipt()),
+        ended_target(receipt(outcome=ReceiptOutcome.FAILED)),
+    ]
+)
+
+
+@given(
+    st.lists(TARGETS, min_size=8, max_size=8), st.sampled_from(Outcome), st.booleans(), st.booleans(), st.integers(0, 9)
+)
+def test_so_many_deliveries_are_those_that_need_a_look_first_and_the_rest_is_counted(
+    targets: list[TargetState | None], said: Outcome, mirror: bool, letters: bool, most: int
+) -> None:
+    """Each is shown as it is among all of them; what nobody knows of, and the mirror's, are never left out."""
+    asked = request(targets=PROFILE_NAMES)
+    known = {name: one for name, one in zip(PROFILE_NAMES, targets, strict=True) if one is not None}
+    of = state(
+        asked, verdict(asked, outcome=said, targets=PROFILE_NAMES[:6], mirror=True if mirror else None), targets=known
+    )
+    aside = letter() if letters else None
+    every, some = view(of, put_aside=aside), view(of, put_aside=aside, most=most)
+    rows = sorted((one for one in every.deliveries if one.profile != MIRROR), key=place)
+    unsure = sum(one.outcome == "unconfirmed" for one in rows)
+    shown = [one for one in some.deliveries if one.profile != MIRROR]
+    assert shown == rows[: max(most, unsure)]
+    assert [one for one in some.deliveries if one.profile == MIRROR] == [
+        one for one in every.deliveries if one.profile == MIRROR
+    ]
+    assert some.counts == DeliveryCounts(every=len(rows), done=delivered(every))
+    assert every.counts is None
+
+
+def place(one: DeliveryView) -> tuple[int, str]:
+    """Where a delivery stands among the others."""
+    return (LOOK_FIRST.get(one.outcome, len(LOOK_FIRST)), one.profile)
+
+
+def test_before_a_verdict_there_is_nothing_to_count() -> None:
+    assert view(undecided_state(BOTH), most=3).counts == DeliveryCounts(every=0, done=0)
 
 
 # --- dead letters -----------------------------------------------------------------------------------------------

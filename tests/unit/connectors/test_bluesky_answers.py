@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from services.fanout.connectors.bluesky.answering import NOT_OURS, answered, answering
+from services.fanout.connectors.answers import NOT_OURS
+from services.fanout.connectors.bluesky.answering import answered, answering
 from services.fanout.connectors.bluesky.reading import Reader
+from services.fanout.connectors.calls.http import Http
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent
-from services.fanout.connectors.http import Http
 from services.kernel.base.clock import SystemClock
 from tests.integration.connectors.rigs import a_profile, an_intent
 

@@ -27,10 +27,10 @@ from services.fanout.connectors.bluesky.record import (
     uri_of,
 )
 from services.fanout.connectors.bluesky.session import refused
+from services.fanout.connectors.calls.http import Answer, NoAnswer, NotSent
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
-from services.fanout.connectors.http import Answer, NoAnswer, NotSent
-from services.kernel.base.city_platforms import BlueskySection
 from services.kernel.base.clock import ManualClock
+from services.kernel.base.settings.city_platforms import BlueskySection
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 DID = "did:plc:abcdefghijklmnopqrstuvwx"

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from services.fanout.connectors.bodies import unpacked
+from services.fanout.connectors.calls.bodies import unpacked
 
 MADE = b'{"id":"1"}'
 

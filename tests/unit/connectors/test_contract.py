@@ -25,7 +25,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.registry import LIMITS, connectors
 from services.fanout.delivery.places import declared_leads
 from services.kernel.base.city import City
-from services.kernel.base.city_file import CityFile
+from services.kernel.base.settings.city_file import CityFile
 
 KEY = "U" + "A" * 55
 

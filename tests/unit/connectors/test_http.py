@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from multidict import CIMultiDict
 
+from services.fanout.connectors.calls.http import Answer, NoAnswer, NotSent, cannot_tell, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
-from services.fanout.connectors.http import Answer, NoAnswer, NotSent, cannot_tell, refusal
 from services.kernel.base.clock import ManualClock
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)

@@ -16,10 +16,10 @@ from services.desk.connect import renewing
 from services.desk.connect.person import Access
 from services.desk.connect.sealing import seal_all
 from services.desk.connect.storing import keep
-from services.fanout.connectors.keeping import keep_credential, keep_renewed, renewal_lock
-from services.fanout.connectors.renewed import renewed_path
-from services.fanout.connectors.sealing import new_key, read_key, seal, sealing_path
-from services.fanout.connectors.tokens import (
+from services.fanout.connectors.credentials.keeping import keep_credential, keep_renewed, renewal_lock
+from services.fanout.connectors.credentials.renewed import renewed_path
+from services.fanout.connectors.credentials.sealing import new_key, read_key, seal, sealing_path
+from services.fanout.connectors.credentials.tokens import (
     TokenFault,
     expiry_of,
     expiry_path,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from services.fanout.connectors.keeping import keep_credential
-from services.fanout.connectors.sealing import SealFault, new_key, read_key, seal, sealing_path, unseal
-from services.fanout.connectors.tokens import TokenFault, expiry_of, read_token, renewal_path, token_of
+from services.fanout.connectors.credentials.keeping import keep_credential
+from services.fanout.connectors.credentials.sealing import SealFault, new_key, read_key, seal, sealing_path, unseal
+from services.fanout.connectors.credentials.tokens import TokenFault, expiry_of, read_token, renewal_path, token_of
 
 END = datetime(2027, 1, 1, tzinfo=UTC)
 

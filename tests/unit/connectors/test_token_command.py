@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services.fanout.connectors import token_command
-from services.fanout.connectors.tokens import TokenFault, is_reference, read_token, token_of
+from services.fanout.connectors.credentials import token_command
+from services.fanout.connectors.credentials.tokens import TokenFault, is_reference, read_token, token_of
 
 Refer = Callable[..., Path]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from services.fanout.connectors.waits import server_time, wait_of
+from services.fanout.connectors.calls.waits import server_time, wait_of
 from services.fanout.domain.retry import LONGEST_WAIT_SECONDS
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)

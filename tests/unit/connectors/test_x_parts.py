@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.platforms import LIMITS, counted_length, overrun
-from services.fanout.connectors.tokens import TokenFault
+from services.fanout.connectors.credentials.tokens import TokenFault
 from services.fanout.connectors.x.api import read_post
 from services.fanout.connectors.x.comparing import shows
 from services.fanout.connectors.x.oauth import Keys, authorization, read_keys

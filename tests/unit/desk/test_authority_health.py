@@ -9,8 +9,8 @@ import pytest
 
 from schemas.events.authority import Grant, Officer, Role, Settings
 from schemas.events.desk import AuthorityView, OfficerView
-from services.desk.views.authority_health import lines
-from services.desk.views.health import Level
+from services.desk.views.state.authority_health import lines
+from services.desk.views.state.health import Level
 from tests.support.authenticator import Authenticator
 from tests.unit.gatekeeper.policy_city import signer
 

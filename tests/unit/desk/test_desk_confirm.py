@@ -8,7 +8,7 @@ from schemas.events.control import Posture
 from services.desk import confirm
 from services.desk.confirm import question
 from services.desk.options import PublishManner
-from services.desk.views import advice
+from services.desk.views.message import advice
 from services.desk.views.output import console
 from services.kernel.base.errors import BadInput
 

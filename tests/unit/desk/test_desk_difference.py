@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from services.desk.views import difference as show
-from services.desk.views.difference import Piece, difference
+from services.desk.views.message import difference as show
+from services.desk.views.message.difference import Piece, difference
 from tests.unit.desk.views import request
 
 

@@ -12,9 +12,9 @@ from schemas.events.authority import Grant, Officer, Role
 from schemas.events.control import Posture
 from schemas.events.desk import EocView, OfficerView, PostWait, ServiceHealth
 from services.audit.store_watch import StoreUse
-from services.desk.views import health
-from services.desk.views.health import Level, Line
-from services.desk.views.profile_findings import ProfileCheck
+from services.desk.views.state import health
+from services.desk.views.state.health import Level, Line
+from services.desk.views.state.profile_findings import ProfileCheck
 from services.kernel.base.errors import Exit
 from tests.unit.desk.views import NOW
 

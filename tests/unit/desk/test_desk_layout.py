@@ -10,8 +10,8 @@ import pytest
 
 from schemas.events.requests import PlatformContent, Rendering
 from services.desk.views import failure
-from services.desk.views import request as show
 from services.desk.views.layout import table_width, width
+from services.desk.views.message import request as show
 from services.desk.views.output import PlainConsole
 
 

@@ -9,7 +9,7 @@ import pytest
 from schemas.events.authority import Grant, Officer, Role
 from schemas.events.desk import DeliveryView, OfficerView
 from schemas.events.verdicts import Outcome
-from services.desk.views import outcome
+from services.desk.views.message import outcome
 from services.desk.views.timetext import utc
 from services.kernel.base.errors import Exit
 from tests.unit.desk.views import ID, NOW, delivery, view

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from schemas.events.control import Posture, UnknownPost
 from schemas.events.verdicts import Outcome
-from services.desk.views.overview import Overview, screen
+from services.desk.views.state.overview import Overview, screen
 from tests.unit.desk import views
 from tests.unit.desk.views import NOW
 

@@ -37,7 +37,7 @@ def test_every_command_is_there_without_what_the_services_need(desk: DeskPart) -
         "import importlib, importlib.util\n"
         "from services.desk.menu import MENU\n"
         "for name in dict.fromkeys(entry.module for entry in MENU):\n"
-        "    importlib.import_module(f'services.desk.commands.{name}')\n"
+        "    importlib.import_module(name)\n"
         "print(*[name for name in ('faststream', 'aiohttp', 'PIL', 'fido2') if importlib.util.find_spec(name)])\n"
     )
     done = desk.python("-c", script)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from schemas.events.notices import PromisedUpdate
-from services.desk.views import promised
+from services.desk.views.message import promised
 from services.desk.views.timetext import read_in
 
 NOW = datetime(2026, 1, 31, 20, tzinfo=UTC)

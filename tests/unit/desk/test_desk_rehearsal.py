@@ -10,7 +10,7 @@ from rich.console import Console
 from schemas.events.control import Posture
 from schemas.events.desk import EocView
 from services.desk.city.rehearsal import TEXT, objection
-from services.desk.views.rehearsal import (
+from services.desk.views.state.rehearsal import (
     RehearsalStep,
     Rehearsed,
     StepName,

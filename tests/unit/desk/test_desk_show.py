@@ -11,9 +11,10 @@ from schemas.events.control import Posture, UnknownPost
 from schemas.events.desk import EocView
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
-from services.desk.views import city, outcome
-from services.desk.views import pending as pending_view
-from services.desk.views import request as show
+from services.desk.views.message import outcome
+from services.desk.views.message import pending as pending_view
+from services.desk.views.message import request as show
+from services.desk.views.state import city
 from services.desk.views.timetext import utc
 from tests.unit.desk.views import NOW, delivery, renderings, request, view
 

@@ -14,8 +14,8 @@ from schemas.events.control import Posture
 from schemas.events.desk import DeliveryView, RequestView
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
-from services.desk.views import tasks, unconfirmed
-from services.desk.views.pending import pending_table
+from services.desk.views.message import tasks, unconfirmed
+from services.desk.views.message.pending import pending_table
 from tests.unit.desk.views import ID, NOW, delivery, eoc, view
 
 PLACE = "https://alerts.example/console"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.platforms import LIMITS
-from services.desk import templates
+from services.desk.message import templates
 from services.desk.options import MessageOptions
 from services.intake.domain.rendering import parts_of
 from services.kernel.base.errors import BadInput

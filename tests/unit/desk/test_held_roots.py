@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.desk.commands.city import held_roots
+from services.desk.commands.running.city import held_roots
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import BadInput
 

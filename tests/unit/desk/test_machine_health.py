@@ -9,8 +9,8 @@ import pytest
 
 from schemas.events.audit import Checkpoint
 from services.desk.city import checks
-from services.desk.views.health import Level
-from services.desk.views.machine_health import PageAnswer, PageMark, measures, officers_pages, witnesses
+from services.desk.views.state.health import Level
+from services.desk.views.state.machine_health import PageAnswer, PageMark, measures, officers_pages, witnesses
 from services.kernel.base.city import City
 from tests.unit.desk.views import NOW
 

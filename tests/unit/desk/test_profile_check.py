@@ -11,7 +11,7 @@ from schemas.events.broadcasts import ProfileBudget
 from schemas.events.desk import ServiceHealth
 from services.desk.city.profile_check import budgets_by_profile, examine
 from services.fanout.connectors.contract import Health
-from services.fanout.connectors.tokens import expiry_path, renewal_path
+from services.fanout.connectors.credentials.tokens import expiry_path, renewal_path
 from tests.integration.connectors.rigs import a_city, a_profile
 
 

@@ -11,7 +11,7 @@ import pytest
 from schemas.events.authority import Realm
 from schemas.events.control import ProfileAdd, ProfileRemove
 from services.desk.city.wall import refuse_live, refuse_shared, shared
-from services.desk.views.health import Level, realms
+from services.desk.views.state.health import Level, realms
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import BadInput

@@ -14,8 +14,8 @@ from services.fanout.domain import limits
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry
-from services.kernel.base.city_platforms import XSection
 from services.kernel.base.clock import ManualClock
+from services.kernel.base.settings.city_platforms import XSection
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
 from tests.unit.fanout.world import NOW, attempt, control, profile, request

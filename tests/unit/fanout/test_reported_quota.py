@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.events.requests import PlatformContent
-from services.fanout.connectors import observing
+from services.fanout.connectors.calls import observing
 from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.domain.credit import LINK_USD, POST_USD, Credit, cost_of
 from services.fanout.domain.limits import LIMITS, Quota

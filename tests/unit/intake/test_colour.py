@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 
-from services.intake.domain.media import clean_picture
+from services.intake.domain.pictures.media import clean_picture
 from tests.unit.intake.world import code_of
 
 

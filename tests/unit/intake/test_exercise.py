@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from schemas.platforms import LIMITS, overrun
+from services.intake.domain.findings.screening import ScreeningRules, screen
 from services.intake.domain.rendering import render
-from services.intake.domain.screening import ScreeningRules, screen
 from tests.unit.intake.world import SITE, city, draft
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from schemas.events.requests import PlatformContent
 from schemas.platforms import LIMITS
+from services.intake.domain.following import labelled
 from services.intake.domain.rendering import render
 from tests.unit.intake.world import code_of, draft
 
@@ -56,6 +57,20 @@ def test_one_language_says_nothing_of_several() -> None:
     """So that what was approved before has the same bytes."""
     got = contents(translations={})
     assert {(one.languages, one.together) for one in got.values()} == {(None, None)}
+
+
+def test_a_language_may_have_a_script_and_a_region() -> None:
+    """Where a reader's script matters the whole tag goes out; words of ours are looked up by the language alone."""
+    got = contents(translations={"zh-Hant": "請將水煮沸。", "fr-CA": FRENCH})
+    assert got["website"].languages == ("en", "zh-Hant", "fr-CA")
+    assert labelled("update", "請將水煮沸。", "zh-Hant") == "更新: 請將水煮沸。"
+
+
+@pytest.mark.parametrize(
+    "data", [{"translations": {"zz": "?"}}, {"language": "zz"}, {"language": "en-Zzzz"}, {"language": "en-XX"}]
+)
+def test_a_language_that_there_is_not_is_refused(data: dict[str, Any]) -> None:
+    assert code_of(draft, text="Boil water.", **data) == "language.unknown"
 
 
 def test_a_language_comes_once() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.intake.domain.lookalikes import find
-from services.intake.domain.screening import ScreeningRules
+from services.intake.domain.findings.lookalikes import find
+from services.intake.domain.findings.screening import ScreeningRules
 from tests.unit.intake.test_screening import codes
 from tests.unit.intake.world import SITE
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from services.intake.domain import media
-from services.intake.domain.media import clean_picture, media_type_of
+from services.intake.domain.pictures import media
+from services.intake.domain.pictures.media import clean_picture, media_type_of
 from services.kernel.base.errors import BadInput, OneVoiceError
 from tests.unit.intake.world import code_of
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.events.requests import ScreeningFinding
 from schemas.platforms import LIMITS
-from services.intake.domain import personal, profanity
+from services.intake.domain.findings import personal, profanity
+from services.intake.domain.findings.screening import ScreeningRules, screen
 from services.intake.domain.rendering import render
-from services.intake.domain.screening import ScreeningRules, screen
 from tests.unit.intake.world import SITE, city, draft
 
 PLAIN = ScreeningRules(SITE)
@@ -192,6 +192,11 @@ def test_telephone_numbers(text: str) -> None:
         "+1 604 864 2231 customers",
         "604.864.2231 %",
         "Jane Doe, 12 Cedar Road\n604-864-2231",
+        "Jane Doe, house 33835 604 864 2231",
+        "Jane Doe at 1-7337 604 864 2231",
+        "Jane Doe, 5A 604 864 2231",
+        "call Jane's house 604-864-2231",
+        "Jane's unit: 604 864 2231",
     ],
 )
 def test_what_stands_beside_a_telephone_number_hides_it_not(text: str) -> None:
@@ -294,6 +299,9 @@ def test_words_inside_words_and_plain_words_are_left_alone(text: str) -> None:
         ("Hooker Road is closed", "en", ()),
         ("Hooker Rd. at 7th", "en", ()),
         ("Cst. Hooker and Dick Smith speak at Dick's Creek", "en", ()),
+        ("Dick's Lumber, Dick’s Sporting Goods and the Cock and Bull are open", "en", ()),
+        ("Jackass Mountain, Cumming Road, Councillor Bonner and the Bonners", "en", ()),
+        ("don't be a dick's friend, a cock and a bull", "en", ("cock", "dick")),
         ("a hooker was seen", "en", ("hooker",)),
         ("Fuck Road", "en", ("fuck",)),
         ("Retard dans la collecte des ordures", "fr", ()),

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.platforms import LIMITS, counted_length
 from services.intake.domain.servers import limits_for
-from services.kernel.base.city_platforms import ServerLimits
+from services.kernel.base.settings.city_platforms import ServerLimits
 
 SMALL, PLAIN = ServerLimits(characters=300), ServerLimits(characters=1_000, code_points=True)
 KNOWN = {"small.example": SMALL, "plain.example": PLAIN}

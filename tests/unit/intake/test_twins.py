@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.events.requests import Rendering, Request
-from services.intake.domain.twins import MOST, WINDOW, Twins
+from services.intake.domain.findings.twins import MOST, WINDOW, Twins
 from tests.unit.intake.world import NOW, request
 
 

@@ -13,9 +13,9 @@ from schemas.events.authority import Grant, Officer, Profile, Role, System
 from schemas.events.control import Posture
 from schemas.events.requests import SUBMITTED_TYPE, Request, SubmissionEvent
 from schemas.platforms import LIMITS
+from services.intake.domain.findings.screening import ScreeningRules, screen
 from services.intake.domain.identity import identify
 from services.intake.domain.rendering import render
-from services.intake.domain.screening import ScreeningRules, screen
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import OneVoiceError
@@ -46,7 +46,12 @@ def officer(name: str) -> Officer:
 
 def profile(name: str, **changes: Any) -> Profile:
     department, _, platform = name.partition("-")
-    values: dict[str, Any] = {"id": name, "department": department, "platform": platform, "account": f"@{name}"}
+    values: dict[str, Any] = {
+        "id": name,
+        "department": department,
+        "platform": platform,
+        "account": f"{name}@townsquare",
+    }
     return Profile(**(values | changes))
 
 

@@ -17,8 +17,8 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
 from services.kernel.ledger.client import Ledger
 from services.kernel.projection.source import NatsSource
-from services.kernel.runtime.bus import MessageBus
 from services.kernel.runtime.compose import Ports, assemble
+from services.kernel.runtime.messages.bus import MessageBus
 from services.kernel.runtime.startup import register
 from services.provision import demo_plan, make_city
 
@@ -200,7 +200,7 @@ def test_a_service_registers_what_its_row_says(city: City, name: str) -> None:
     ports = Ports("test", clock, logs.logger(), ledger, NatsSource(ledger), city.snapshot_path(row.user))
     bus = RecordingBus()
     register(
-        assemble(row, city, ports).runtime(cast(MessageBus, bus)),
+        assemble(row, city, ports, lambda *_: cast(MessageBus, bus))[0],
         importlib.import_module(f"services.{name}.wiring").wire,
     )
     of_the_row = {one.durable for one in (*row.consumes, *((row.again,) if row.again else ()))}

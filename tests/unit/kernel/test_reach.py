@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from services.kernel.base.city import load_city
-from services.kernel.base.city_file import CityFile, RealmAuthority
 from services.kernel.base.errors import BadInput
-from services.kernel.base.reach import is_loopback, refuse_plain
+from services.kernel.base.network.reach import is_loopback, refuse_plain
+from services.kernel.base.settings.city_file import CityFile, RealmAuthority
 
 KEY = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"
 

@@ -7,9 +7,9 @@ import ssl
 
 import pytest
 
-from services.kernel.base.encrypted import PlainServer
 from services.kernel.base.errors import Exit
-from services.kernel.base.refusal import why_not_connected
+from services.kernel.base.network.encrypted import PlainServer
+from services.kernel.base.network.refusal import why_not_connected
 
 CASES = [
     (TimeoutError(), True, False, "no broker answers at URL", "onevoice up"),

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.events.dead import DeadLetterCause
 from schemas.events.working import Tries
-from services.kernel.runtime import retry_budget
-from services.kernel.runtime.reasons import why
-from services.kernel.runtime.retry_budget import RetryBudget
+from services.kernel.runtime.messages import retry_budget
+from services.kernel.runtime.messages.reasons import why
+from services.kernel.runtime.messages.retry_budget import RetryBudget
 
 T0 = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
 

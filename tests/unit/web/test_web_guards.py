@@ -14,8 +14,8 @@ from schemas.events.authority import Officer
 from schemas.events.control import Posture
 from schemas.events.desk import OfficerView
 from schemas.events.envelope import ORDER_TYPE
-from services.kernel.base.city_web import WebSection
 from services.kernel.base.errors import BadInput, Refused
+from services.kernel.base.settings.city_web import WebSection
 from services.web.domain import composing
 from services.web.domain.sign_in import SIGN_IN_TYPE, SignIn, who_signed
 from services.web.drafts import DraftFolder

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events.desk import BoardEvent
-from services.desk.views.messages import MessageIndex
+from services.desk.views.message.messages import MessageIndex
 from services.kernel.base.clock import ManualClock
 from services.web import hub as module
 from services.web.domain.news import news_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from services.kernel.base.city_web import WebSection
+from services.kernel.base.settings.city_web import WebSection
 
 
 def test_the_exercise_is_beside_a_localhost_address() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.kernel.base.city_web import PUSH_SERVICES
 from services.kernel.base.errors import BadInput, Refused
+from services.kernel.base.settings.city_web import PUSH_SERVICES
 from services.web.domain.waking import due, key_of_wait, noted
 from services.web.push.devices import MOST_DEVICES, WokenDevices, refuse_service
 from services.web.push.sealing import point, sealed, vapid, word

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from schemas.events.control import Posture
-from services.desk.views import advice
+from services.desk.views.message import advice
 from services.kernel.base.clock import SystemClock
 from services.web.domain.language import LANGUAGES, PREPARED, asked_language
 from services.web.render import HERE, Sentence, Texts, environment, sentences_of

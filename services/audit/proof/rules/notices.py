@@ -1,4 +1,4 @@
-"""The rule for notices: who was told is on record as it was said, about something that is on record itself."""
+"""The rule for notices: who was notified is on record as it was said, about something that is on record itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def notice(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterato
     if [event.request_id] != tokens:
         yield Violation(entry.seq, "event.subject", f"The notice about {event.request_id} is elsewhere.")
     if event.since > event.sent_at + _LAG or event.sent_at > entry.at + _LAG:
-        yield Violation(entry.seq, "notice.time", f"It was told of {event.request_id} at a time that cannot be.")
+        yield Violation(entry.seq, "notice.time", f"The notice about {event.request_id} has a time that cannot be.")
     if event.key in state.told:
         yield Violation(entry.seq, "notice.twice", f"It is at {state.told[event.key]} already.")
     state.told.setdefault(event.key, entry.seq)

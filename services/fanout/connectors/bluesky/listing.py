@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.fanout.connectors.bluesky.record import COLLECTION, time_of
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.listing import ProfilePost
 from services.kernel.base.clock import Clock
 

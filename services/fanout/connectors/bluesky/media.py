@@ -10,8 +10,8 @@ from schemas import canonical
 from schemas.events.requests import Picture
 from services.fanout.connectors.bluesky.record import Image, blob_cid
 from services.fanout.connectors.bluesky.session import Login, Sessions
+from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.contract import FetchMedia, Permanent, Retryable
-from services.fanout.connectors.http import Answer
 
 MOST_BYTES = 1_000_000
 """What app.bsky.embed.images takes; intake packs no picture larger than that."""

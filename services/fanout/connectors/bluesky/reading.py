@@ -9,8 +9,8 @@ from typing import Any
 
 from services.fanout.connectors.bluesky.record import COLLECTION, Ref, is_approved, read_uri, reply_of, uri_of
 from services.fanout.connectors.bluesky.session import error_of
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell
 from services.fanout.connectors.contract import Absent, Altered, CannotTell, Intent
-from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell
 from services.kernel.base.clock import Clock
 
 _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,200}")

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
-from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, refusal
 from services.kernel.base.clock import Clock
 
 REFUSED_SECONDS = 300.0

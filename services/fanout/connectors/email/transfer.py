@@ -14,8 +14,8 @@ from typing import Any, Literal
 from aiosmtplib import SMTP, SMTPException, SMTPHeloError, SMTPResponse, SMTPResponseException, SMTPStatus
 from aiosmtplib.typing import Default
 
+from services.fanout.connectors.calls.sockets import end_sending, open_socket
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
-from services.fanout.connectors.sockets import end_sending, open_socket
 
 Security = Literal["tls", "starttls", "none"]
 Protocol = Literal["smtp", "lmtp"]

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from schemas.events.requests import Picture
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
+from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
-from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
 from services.fanout.connectors.linkedin.little_text import plain
-from services.fanout.connectors.uploads import picture_bytes
 from services.kernel.base.clock import Clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, refusal
-from services.fanout.connectors.renewing import NewCredential, NotRenewed
-from services.fanout.connectors.tokens import TokenFault
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
+from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
+from services.fanout.connectors.credentials.tokens import TokenFault
 from services.kernel.base.clock import Clock
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}

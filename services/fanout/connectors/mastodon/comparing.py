@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.events.requests import PlatformContent
+from schemas.languages import base
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Absent, Altered, CannotTell, Intent
-from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
 from services.fanout.connectors.mastodon.sending import remarks_on
 from services.fanout.domain.addresses import own_address
@@ -56,7 +57,7 @@ async def _differences(
         asked: dict[str, Any] = {
             "status": part,
             "visibility": "public",
-            "language": content.language_of(number) or language,
+            "language": base(content.language_of(number) or language),
             "media_ids": [one.sha256 for one in content.pictures] if number == 0 else [],
         }
         if before is not None:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
-from services.fanout.connectors import sockets
+from schemas.languages import base
 from services.fanout.connectors.answers import not_let_in
+from services.fanout.connectors.calls import sockets
+from services.fanout.connectors.calls.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
@@ -39,7 +41,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
+from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.mastodon import listing
@@ -52,10 +54,10 @@ from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
 from services.fanout.connectors.mastodon.timeline import find
-from services.fanout.connectors.tokens import TokenFault, token_of
+from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.domain.addresses import own_address
-from services.kernel.base.city_platforms import ServerLimits
-from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.settings.city_platforms import ServerLimits
 
 _REMEMBERED = 10_000
 _SHARE = 0.95
@@ -89,14 +91,12 @@ class MastodonConnector(Connector):
         *,
         language: str = "en",
         expected: Mapping[str, ServerLimits] | None = None,
-        clock: Clock | None = None,
-        connections: int = 512,
     ) -> None:
         self._base_of = base_of
         self._token_path = lru_cache(maxsize=16_384)(token_path)
         self._language = language
-        self._clock = clock or SystemClock()
-        self._http = Http(connections)
+        self._clock = SystemClock()
+        self._http = Http(512)
         self._instances = Instances(self._http, self._clock, expected or {})
         self._sent: dict[str, str] = {}
         self._narrow: dict[str, str] = {}
@@ -141,15 +141,14 @@ class MastodonConnector(Connector):
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
         stands = addressed(existing, account.endpoint.base)
-        answers = _answers(intent)
         for number in range(len(stands), len(intent.content.parts)):
             body: dict[str, Any] = {
                 "status": intent.content.parts[number],
                 "visibility": "public",
                 "content_type": "text/plain",
-                "language": intent.content.language_of(number) or self._language,
+                "language": base(intent.content.language_of(number) or self._language),
             }
-            if before := stands[-1][0] if stands else answers:
+            if before := stands[-1][0] if stands else _answers(intent):
                 body["in_reply_to_id"] = before
             if media_ids and not stands:
                 body["media_ids"] = media_ids
@@ -239,11 +238,11 @@ class MastodonConnector(Connector):
         """Ask the server whose account the credential opens (verify_credentials)."""
         account = await self._enter(profile, _CHECK_SECONDS, refresh=True)
         if not isinstance(account, _Account):
-            return Health(False, account.reason, account.cause if isinstance(account, Retryable) else None)
-        less = await self._instances.takes_less(profile.account.rpartition("@")[2], account.endpoint)
+            return unhealthy(account)
+        less, takes = await self._instances.takes_less(profile.account.rpartition("@")[2], account.endpoint)
         detail = f"@{profile.account.removeprefix('@')} can be posted to"
         shown = self._instances.shown(account.endpoint)
-        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))), shows=shown)
+        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))), shows=shown, takes=takes)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return the account's statuses since a time."""

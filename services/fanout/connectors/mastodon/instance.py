@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.platforms import LIMITS, Limits
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
-from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
 from services.fanout.connectors.mastodon.ids import id_of
-from services.kernel.base.city_platforms import ServerLimits
 from services.kernel.base.clock import Clock, monotonic
+from services.kernel.base.settings.city_platforms import ServerLimits
 from services.kernel.base.tasks import cancel_all
 
 _LIMITS_SECONDS = 3_600.0
@@ -54,8 +54,8 @@ class Instances:
         owner = self._owners.get((endpoint.base, endpoint.token))
         return owner[2] if owner is not None else None
 
-    async def takes_less(self, server: str, endpoint: Endpoint) -> str:
-        """Say that a server takes less than messages are made for, and what to write into city.toml; else nothing."""
+    async def takes_less(self, server: str, endpoint: Endpoint) -> tuple[str, ServerLimits | None]:
+        """Say that a server takes less than messages are made for, and what city.toml should have; else nothing."""
         takes, made_for = await self.limits(endpoint), self._made_for.get(server, ServerLimits())
         lines = []
         if takes.characters < made_for.characters:
@@ -63,9 +63,14 @@ class Instances:
         if takes.code_points and not made_for.code_points:
             lines.append("code_points = true")
         if not lines:
-            return ""
+            return "", None
         said = f"a post takes {takes.characters} characters there" + ", links in full" * takes.code_points
-        return f'{said}, and messages are made for more: [mastodon.limits."{server}"] {", ".join(lines)} in city.toml'
+        less = ServerLimits(
+            characters=max(100, min(takes.characters, made_for.characters)),
+            code_points=takes.code_points or made_for.code_points,
+        )
+        where = f'[mastodon.limits."{server}"] {", ".join(lines)}'
+        return f"{said}, and messages are made for more: {where} in city.toml (onevoice profiles check --write)", less
 
     async def close(self) -> None:
         """Stop asking."""

@@ -9,8 +9,8 @@ import aiohttp
 
 from schemas import canonical
 from schemas.events.requests import Picture
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NotSent
 from services.fanout.connectors.contract import FetchMedia
-from services.fanout.connectors.http import Answer, Endpoint, Http, NotSent
 from services.fanout.connectors.mastodon.ids import id_of
 
 _POLL_SECONDS = 0.4

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.waits import server_time
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.text import read_status
-from services.fanout.connectors.waits import server_time
 from services.kernel.base.clock import Clock
 
 _PAGE = 40

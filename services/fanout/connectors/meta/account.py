@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.contract import Cause, Health
-from services.fanout.connectors.http import Answer
+from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.reading import left_of
-from services.fanout.connectors.renewing import NewCredential, NotRenewed
-from services.fanout.connectors.send_only import unhealthy
+from services.fanout.connectors.one_at_a_time import unhealthy
 from services.kernel.base.clock import Clock
 
 _SHORTEST = timedelta(days=1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
-from services.fanout.connectors.http import Answer, Outcome
 from services.fanout.connectors.meta.graph import Graph
 
 _WAIT = {

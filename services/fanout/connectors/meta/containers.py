@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas import canonical
+from services.fanout.connectors.calls.http import Outcome
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
-from services.fanout.connectors.http import Outcome
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.graph import Graph, Page, text_of
 from services.kernel.base.clock import Clock

@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal, wait_asked
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
-from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal, wait_asked
 from services.kernel.base.clock import Clock
 
 _PAGES = 5

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
+from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -28,11 +29,10 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer, Endpoint, Outcome
+from services.fanout.connectors.credentials.tokens import TokenFault
 from services.fanout.connectors.meta.pictures import Frame, PublicPictures
-from services.fanout.connectors.send_only import SendOnlyConnector, unhealthy, with_pictures_in_words
-from services.fanout.connectors.tokens import TokenFault
-from services.kernel.base.clock import Clock
+from services.fanout.connectors.one_at_a_time import unhealthy
+from services.fanout.connectors.send_only import SendOnlyConnector, with_pictures_in_words
 
 _API = "/external/api/partner/v1"
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4000}")
@@ -52,10 +52,8 @@ class NextdoorConnector(SendOnlyConnector):
         server: str,
         token_path: Callable[[str], Path],
         pictures: PublicPictures,
-        *,
-        clock: Clock | None = None,
     ) -> None:
-        super().__init__(token_path, clock=clock)
+        super().__init__(token_path)
         self._server = server.rstrip("/")
         self._pictures = pictures
 

@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 
 from schemas.events.authority import Profile
+from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -23,13 +24,12 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.hooks import read_hook
-from services.fanout.connectors.http import Answer, Endpoint, Outcome
+from services.fanout.connectors.credentials.hooks import read_hook
+from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.connectors.send_only import (
     SendOnlyConnector,
     credential_refused,
     delivered,
-    unhealthy,
     with_pictures_in_words,
 )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from schemas import links
 from schemas.events.authority import Profile
+from services.fanout.connectors.calls.http import Answer, Endpoint
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -24,8 +25,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.hooks import read_hook
-from services.fanout.connectors.http import Answer, Endpoint
+from services.fanout.connectors.credentials.hooks import read_hook
 from services.fanout.connectors.send_only import (
     SendOnlyConnector,
     credential_refused,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
+from services.fanout.connectors.calls.http import Answer, Endpoint
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -28,10 +29,8 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer, Endpoint
+from services.fanout.connectors.credentials.tokens import TokenFault
 from services.fanout.connectors.send_only import SendOnlyConnector, credential_refused, delivered, is_page
-from services.fanout.connectors.tokens import TokenFault
-from services.kernel.base.clock import Clock
 
 EVENT_TYPE = "onevoice.message.published"
 _PREFIX = "whsec_"
@@ -56,9 +55,8 @@ class WebhookConnector(SendOnlyConnector):
         *,
         source: str,
         realm: str,
-        clock: Clock | None = None,
     ) -> None:
-        super().__init__(token_path, clock=clock)
+        super().__init__(token_path)
         self._url_of = url_of
         self._source = source
         self._realm = realm

@@ -16,7 +16,7 @@ def mark_ended(work: SiteEdit) -> None:
         try:
             message = work.state.message(request_id)
         except Broken:
-            continue  # told where its page is written; the others end all the same
+            continue  # reported where its page is written; the others end all the same
         if message is None or message.content.expires != end:
             work.state.forget_end(end, request_id)
             continue

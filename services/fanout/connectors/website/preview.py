@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from services.kernel.base.web import Running, serve
+from services.kernel.base.network.web import Running, serve
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",

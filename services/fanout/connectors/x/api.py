@@ -13,10 +13,10 @@ from typing import Any
 import aiohttp
 
 from schemas.events.requests import Picture
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
+from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
-from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
-from services.fanout.connectors.uploads import picture_bytes
 from services.fanout.connectors.x.costs import CallCosts, cost_aside
 from services.fanout.connectors.x.oauth import Keys, authorization
 from services.kernel.base.clock import Clock

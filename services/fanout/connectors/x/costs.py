@@ -11,7 +11,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from services.fanout.connectors.http import Answer, Outcome
+from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.domain.credit import DELETE_USD, READ_USD, month_of
 from services.kernel.base.city import City
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from services.fanout.connectors.calls.http import Answer, cannot_tell
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.x.api import XAccount, XApi, read_post
 from services.fanout.connectors.x.repost import PREFIX
@@ -16,7 +16,7 @@ from services.kernel.base.clock import Clock
 async def posts_of(
     api: XApi, account: XAccount, since: datetime, site: str, clock: Clock
 ) -> list[ProfilePost] | CannotTell:
-    """Return the newest hundred posts since a time; of more it cannot be told."""
+    """Return the newest hundred posts since a time; of more nothing is known."""
     query = {
         "max_results": "100",
         "start_time": f"{since:%Y-%m-%dT%H:%M:%SZ}",

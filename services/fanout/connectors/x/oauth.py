@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from services.fanout.connectors.tokens import TokenFault
+from services.fanout.connectors.credentials.tokens import TokenFault
 
 
 @dataclass(frozen=True)

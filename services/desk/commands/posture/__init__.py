@@ -1,0 +1,1 @@
+"""The EOC, crises, and the stop button."""

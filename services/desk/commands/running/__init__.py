@@ -1,0 +1,1 @@
+"""Running the city on this machine."""

@@ -1,0 +1,1 @@
+"""People, keys, profiles, and the proof over the record."""

@@ -1,0 +1,1 @@
+"""How requests, messages and what became of them look."""

@@ -1,0 +1,1 @@
+"""How the city's health, authority, profiles and record look."""

@@ -1,0 +1,1 @@
+"""How platforms are called: HTTP, sockets, what their answers ask to wait, pictures."""

@@ -1,0 +1,1 @@
+"""Platform credentials: where they lie, how they are sealed, renewed and read."""

@@ -1,0 +1,182 @@
+"""Personal information in a text: telephone numbers, e-mail addresses, social insurance and health numbers.
+
+A number counts by its shape and by what stands around it: one number in ten has a right check digit by chance. Dates,
+times and what the city publishes are masked first. A hit is masked: the number itself goes into no finding. Toll-free
+numbers, the city's published numbers and addresses, and addresses of public bodies are contact information, not
+personal information (FIPPA, Schedule 1). Shapes: social insurance numbers are 3-3-3 and a person's never begins with 0
+or 8 (Service Canada), BC health numbers are 4-3-3 and begin with 9 (HealthLinkBC).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas import links
+from services.intake.domain.findings.masks import mask_dates, mask_digits
+
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
+_SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\u3000"), " ")
+
+_GAP = r" ?[.\-/]? ?"
+_ALONE = r"(?<![\w+])(?<!\d[ .,\-/])"
+_ENDS = r"(?!\w|[ .,\-/]?\d)"
+_SIN = re.compile(rf"{_ALONE}(\d{{3}})(?P<gap>{_GAP})(\d{{3}})(?P=gap)(\d{{3}}){_ENDS}")
+_PHN = re.compile(rf"{_ALONE}(9\d{{3}})(?P<gap>{_GAP})(\d{{3}})(?P=gap)(\d{{3}}){_ENDS}")
+_SIN_WORD = re.compile(r"(?i)\b(?:s\.?i\.?n\.?|n\.?a\.?s\.?|social insurance|assurance sociale)\b[^\d\n]{0,30}$")
+_PHN_WORD = re.compile(
+    r"(?i)\b(?:phn|personal health|health (?:number|card)|care ?card|carte sant[eé])\b[^\d\n]{0,30}$"
+)
+_OTHER_WORD = re.compile(
+    r"(?i)\b(?:permits?|permis|pids?|parcels?|folios?|rolls?|r[oô]le|lots?|plans?|files?|dossiers?|tenders?|bids?|soumissions?|"
+    r"invoices?|factures?|orders?|commandes?|contracts?|contrats?|claims?|r[eé]clamations?|ref(?:erence)?s?|r[eé]f[eé]rences?|"
+    r"units?|unit[eé]s?|suites?|rooms?|salles?|chambres?|apartments?|appartements?|apts?|apps?|houses?|maisons?|addresses|adresses|"
+    r"stalls?|sites?|campsites?|blocks?|sections?|districts?|zones?|routes?|bus|buses|autobus|lignes?|lines?|highways?|roads?|exits?|"
+    r"wells?|puits|hydrants?|poles?|poteaux|meters?|compteurs?|vehicles?|v[eé]hicules?|trucks?|camions?|plates?|plaques?|"
+    r"frequency|frequencies|fr[eé]quences?|channels?|canaux|canal|population|gst|hst|pst|tps|tvq|tvh|bn|business|entreprise|"
+    r"charit(?:y|able)|registration|enregistrement|tracking|suivi|bylaws?|licen[cs]es?|licences?|serial|s[eé]rie|models?|mod[eè]les?|"
+    r"parts?|pi[eè]ces?|cases?|cas|incidents?|projects?|projets?|accounts?|comptes?|isbn|issn|barcode|meetings?|zoom|webinar|passcode|"
+    r"event id|id|po|rfp|rfq)"
+    r"(?:\s+(?:no|nos|n[o°º]|numbers?|num[eé]ros?|ids?))?\.?[ \t]*(?:[:#]\s*)?\Z"
+)
+_DWELLING = re.compile(
+    r"(?i)\b(?:units?|unit[eé]s?|suites?|rooms?|salles?|chambres?|apartments?|appartements?|apts?|houses?|maisons?|addresses"
+    r"|adresses)\.?[ \t]*(?:[:#]\s*)?\Z"
+)
+"""What has a number of a few digits: one of ten behind it is a telephone's."""
+_HOUSE_BEFORE = re.compile(
+    r"(?<![\w+.\-])((?:\d{1,3}-)?\d{1,5}[a-z]?) (?=[2-9]\d\d [2-9]\d\d \d{4}(?![\w-]))", re.IGNORECASE
+)
+"""A number of a house or a room before a telephone's whose groups stand apart: read as one they would be neither."""
+_NO_PERSONS = "08"
+"""First digits that no person's social insurance number has: fictitious ones, and numbers of businesses."""
+
+_MONEY = re.compile(r"[$€£]\s?$")
+_MEASURED = re.compile(
+    r"[ \t]?(?:[$€£%]|m[²³]|(?:dollars?|residents?|people|households?|homes|m[23]|km2?|kwh|[mgk]hz|litres?|liters?|ha"
+    r"|hectares?|tonnes?|kg|customers?|clients?|foyers?|personnes?|cubic)\b)",
+    re.IGNORECASE,
+)
+"""What behind a number says that it is an amount. The next line is another sentence, not its unit."""
+_BARE = re.compile(r"[\d ]+")
+"""How an amount may be written. A number with hyphens, dots, brackets or a plus is a telephone's, whatever follows."""
+_BEFORE = 48
+"""Characters before a number that are looked at for what it is."""
+
+_AT = r"(?:@ ?| @ | ?[(\[{<]at[)\]}>] ?| at (?=[\w-]+ dot ))"
+"""``name @host`` is a name and a handle, as on Bluesky."""
+_DOT = r"(?:\.| ?[(\[{<](?:dot|point)[)\]}>] ?| dot )"
+_ADDRESS = re.compile(
+    rf"(?<![\w.+@-])[\w.!#$%&'*+/=?^`{{|}}~-]+{_AT}(?P<host>(?:[\w-]+{_DOT})+[^\W\d_]{{2,}})", re.IGNORECASE
+)
+PUBLIC_BODIES = re.compile(
+    r"(?:.+\.)?(?:gc\.ca|canada\.ca|gov\.[a-z]{2}\.ca|gouv\.[a-z]{2}\.ca|leg\.bc\.ca|qu[eé]bec\.ca|"
+    r"(?:alberta|ontario|saskatchewan|manitoba|novascotia|yukon|princeedwardisland|gnb)\.ca)",
+    re.IGNORECASE,
+)
+"""Hosts of Canada's federal, provincial and territorial governments."""
+
+
+_FILE = re.compile(r"[1-4]x\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE)
+"""The end of a picture's name, as in ``map@2x.png``."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One place that looks personal: a stable code, what it looks like, the masked quotation."""
+
+    code: str
+    what: str
+    masked: str
+
+
+def find(
+    text: str,
+    region: str,
+    city_host: str,
+    published_numbers: tuple[str, ...],
+    published_addresses: tuple[str, ...] = (),
+) -> Iterator[Hit]:
+    """Yield what looks like personal information, in the order health, insurance, telephone, e-mail.
+
+    Args:
+        text: any text in its final form.
+        region: where a telephone number without a country code is from (ISO 3166, as in CA).
+        city_host: the host of the city's website; addresses at it are the city's own.
+        published_numbers: telephone numbers that the city publishes, as people write them.
+        published_addresses: e-mail addresses, or hosts of such, that may be published.
+    """
+    plain = unicodedata.normalize("NFKC", text).translate(_DASHES).translate(_SPACES)
+    numbers = mask_digits(mask_dates(plain), published_numbers)
+    for hit, start, end in list(_registered(numbers)):
+        yield hit
+        numbers = numbers[:start] + ";" * (end - start) + numbers[end:]
+    yield from _telephones(links.without(numbers), region, published_numbers)
+    yield from _addresses(plain, city_host, published_addresses)
+
+
+def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
+    from stdnum import luhn
+    from stdnum.ca import bc_phn
+
+    for shape, word, code, what, valid in (
+        (_PHN, _PHN_WORD, "phn", "a BC personal health number", bc_phn.is_valid),
+        (_SIN, _SIN_WORD, "sin", "a social insurance number", luhn.is_valid),
+    ):
+        for match in shape.finditer(plain):
+            digits = re.sub(r"\D", "", match.group())
+            before = plain[max(0, match.start() - _BEFORE) : match.start()]
+            named = word.search(before) is not None
+            shaped = code == "phn" or (match["gap"] != "" and digits[0] not in _NO_PERSONS)
+            other = _is_other(before) or _MEASURED.match(plain, match.end()) is not None
+            if valid(digits) and digits.strip("0") and (named or (shaped and not other)):
+                yield Hit(code, what, _mask(digits)), match.start(), match.end()
+
+
+def _is_other(before: str) -> bool:
+    """Say whether what is before a number names it as something else: a permit, a parcel, money."""
+    return _OTHER_WORD.search(before) is not None or _MONEY.search(before) is not None
+
+
+def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator[Hit]:
+    import phonenumbers as tel
+
+    allowed = {
+        tel.format_number(match.number, tel.PhoneNumberFormat.E164)
+        for number in published
+        for match in tel.PhoneNumberMatcher(number, region)
+    }
+    plain = _HOUSE_BEFORE.sub(r"\1;", plain)
+    for match in tel.PhoneNumberMatcher(plain, region):
+        number = tel.format_number(match.number, tel.PhoneNumberFormat.E164)
+        free = tel.number_type(match.number) == tel.PhoneNumberType.TOLL_FREE
+        before = plain[max(0, match.start - _BEFORE) : match.start]
+        other = _is_other(before) and not _DWELLING.search(before)
+        bare = _BARE.fullmatch(match.raw_string) is not None
+        measured = bare and _MEASURED.match(plain, match.end) is not None
+        if not free and not other and not measured and number not in allowed:
+            yield Hit("phone", "a telephone number", _mask(number.removeprefix("+")))
+
+
+def _addresses(plain: str, city_host: str, published: tuple[str, ...]) -> Iterator[Hit]:
+    allowed = tuple(one.casefold().removeprefix("@") for one in (city_host, *published) if one)
+    for match in _ADDRESS.finditer(plain):
+        host = re.sub(_DOT, ".", match["host"].casefold())
+        hosts = (host, links.host_of(f"https://{host}"))
+        address = re.sub(_DOT, ".", re.sub(_AT, "@", match.group().casefold(), count=1))
+        if PUBLIC_BODIES.fullmatch(host) or _FILE.fullmatch(host):
+            continue
+        if any(_covers(one, host, address) for one in allowed for host in hosts):
+            continue
+        yield Hit("email", "an e-mail address", f"{match.group()[0]}…@{host}")
+
+
+def _covers(published: str, host: str, address: str) -> bool:
+    """Say whether a published address, or a host with all below it, covers an address."""
+    return address == published if "@" in published else host == published or host.endswith(f".{published}")
+
+
+def _mask(digits: str) -> str:
+    return "•" * (len(digits) - 2) + digits[-2:]

@@ -1,0 +1,1 @@
+"""Pictures, cleaned and brought into one colour space. Pure."""

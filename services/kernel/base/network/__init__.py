@@ -1,0 +1,1 @@
+"""Connections: TLS, certificates, small HTTP servers, mail."""

@@ -1,0 +1,40 @@
+"""The live page: its lines and the place from which its browser goes on are of the same moment."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from schemas.events.control import Posture
+from schemas.events.desk import EocView
+from services.kernel.base.city import City
+from services.web.desk import SESSION
+from services.web.pages.live import live_page
+from services.web.sessions import WebSession
+from services.web.wiring import application, build
+from tests.unit.web.test_web_hub import receipt, request
+
+AT = datetime(2026, 11, 26, 11, 14, 7, tzinfo=UTC)
+CALM = {"realm": "live", "city": "Mission", "website": "https://mission.example", "posture": Posture.ROUTINE}
+
+
+async def test_what_comes_while_the_city_is_asked_is_on_the_page_or_comes_to_it(
+    made_city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = build(made_city, lambda: "nats://127.0.0.1:1")
+    desk.hub.add(request(1, "ra", "Water is off"))
+
+    async def slow_city(_at_least: int | None = None) -> EocView:
+        desk.hub.add(receipt(2, "ra"))
+        return EocView.model_validate(CALM | {"control_seq": 0, "hold": False, "in_flight": 0, "last_seq": 2})
+
+    monkeypatch.setattr(desk.connection, "eoc", slow_city)
+    asked = make_mocked_request("GET", "/live", app=application(desk))
+    asked[SESSION] = WebSession("pio", "credential", "phone", AT, AT)
+    text = (await live_page(asked)).text or ""
+    shown = [int(seq) for seq in re.findall(r'<li data-seq="([0-9]+)"', text)]
+    place = int((re.search(r'after=([0-9]+)&amp;lines"', text) or [""])[1])
+    assert sorted([*shown, *(one.seq for one in desk.hub.after(place))]) == [1, 2], "nothing twice, nothing left out"
