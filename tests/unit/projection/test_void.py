@@ -444,6 +444,7 @@ def test_an_activation_that_another_one_overtook_is_void_without_an_alarm() -> N
     ("first", "late"),
     [
         (c.Revoke(officer="office"), c.Revoke(officer="office")),
+        (c.Revoke(officer="mcpe"), c.Revoke(officer="mcpe")),  # it waits for a second officer: seed 700751
         (c.Revoke(officer="office"), c.PasskeyRemove(officer="office", credential="A" * 22)),
         (c.ProfileRemove(profile=FIRE), c.ProfileSuspend(profile=FIRE)),
     ],
