@@ -444,7 +444,6 @@ def test_an_activation_that_another_one_overtook_is_void_without_an_alarm() -> N
     ("first", "late"),
     [
         (c.Revoke(officer="office"), c.Revoke(officer="office")),
-        (c.Revoke(officer="mcpe"), c.Revoke(officer="mcpe")),  # it waits for a second officer: seed 700751
         (c.Revoke(officer="office"), c.PasskeyRemove(officer="office", credential="A" * 22)),
         (c.ProfileRemove(profile=FIRE), c.ProfileSuspend(profile=FIRE)),
     ],
@@ -457,6 +456,17 @@ def test_what_protects_and_finds_it_done_is_void_without_an_alarm(first: c.Actio
     assert not applied.void(seq - 1)
     assert applied.void(seq)
     assert applied.applied[seq].lost_race
+
+
+def test_a_second_order_for_what_waits_for_another_officer_is_void_without_an_alarm() -> None:
+    """Two officers at the same moment: seed 700751 of the simulation."""
+    story = Story()
+    story.genesis(threshold=2)
+    first, late = (story.order(name, c.Revoke(officer="mcpe")) for name in ("cao", "cao"))
+    applied = Reader().read(story.entries).applied
+    assert not applied[first].void
+    assert "the same waits already" in applied[late].void
+    assert applied[late].lost_race
 
 
 @pytest.mark.parametrize("action", [c.Hold(on=True), c.Withdraw(request_id="r1"), c.Revoke(officer="office")])
