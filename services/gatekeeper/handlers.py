@@ -30,7 +30,8 @@ from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Conflict, Entry
-from services.kernel.runtime.service import EntryOf, Runtime
+from services.kernel.runtime.messages.dependencies import EntryOf
+from services.kernel.runtime.service import Runtime
 
 SWEEP_SECONDS = 0.5
 TRIES = 20
@@ -49,7 +50,7 @@ class GateHandlers:
         self.second_look = second_look
         self.schedule = schedule
         self.overlooked = OverlookedRequests(runtime)
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "receipt", "verdict")
 
     async def on_request(self, event: Request, entry: EntryOf) -> None:
         """Decide a new request."""
@@ -82,6 +83,8 @@ class GateHandlers:
             facts = facts_of(state, runtime.control, runtime.clock.now(), runtime.fold.chain)
             decision = decide(facts)
             verdict = verdict_of(decision, facts, runtime.fold.seq)
+            # What would say the same again is not appended; what was overtaken by another verdict or a control change
+            # is decided anew.
             if not is_news(state, verdict) or await self._append(state, verdict):
                 if (again := decide_again_at(state, decision)) is not None:
                     self.schedule.add(request_id, again)
@@ -151,7 +154,7 @@ class GateHandlers:
         """Look again soon at a request that a receipt has reopened, or that a cleared correction or recall changes."""
         fold = self.runtime.fold
         state = fold.requests.get(place_of(entry.subject).request_id)
-        if applied.kind not in ("receipt", "verdict") or applied.void or state is None:
+        if applied.void or state is None:
             return
         if applied.kind == "receipt":
             again = state.request_id if is_reopened_by(state, entry.seq) else ""

@@ -53,7 +53,7 @@ class SecondLook:
         self._waiting: deque[_Stranger] = deque()
         self._replaced_at: dict[str, int] = {}
         self._running = False
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "verdict", "request", "approval")
 
     def wrote(self, seq: int) -> None:
         """Remember a verdict of one's own."""
@@ -76,7 +76,7 @@ class SecondLook:
             return
         if applied.kind == "verdict":
             self._note_verdict(entry)
-        elif applied.kind in ("request", "approval"):
+        else:
             self._look_at(entry, applied.kind)
 
     def _look_at(self, entry: Entry, kind: str) -> None:

@@ -25,10 +25,10 @@ from schemas.events.approvals import Approval
 from schemas.events.authority import Realm
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocStandDown, Genesis, Order, Ordered
-from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.desk import BoardQuery
 from schemas.events.envelope import ORDER_TYPE, Envelope
-from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City, load_city
@@ -37,6 +37,7 @@ from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView, authority_of
 from services.kernel.control.naming import field_of, named
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
+from services.kernel.ledger.asking import USUAL, AskLimits
 from services.kernel.ledger.client import Ledger
 from services.kernel.projection.source import NatsSource
 from services.kernel.runtime.compose import Timings, on_nats
@@ -47,6 +48,7 @@ from services.provision.broker.connection import as_provisioner
 from tests.support.broker import PATIENCE as PATIENCE
 from tests.support.broker import connect, jetstream
 from tests.support.broker import flushed as flushed
+from tests.support.messages import receipt_on, renderings_of, request_of
 from tests.support.people import approval_of
 from tests.support.ports import free_port
 
@@ -159,27 +161,9 @@ def a_request(state: ControlState, name: str | None = None, **changes: Any) -> R
     platforms = sorted({state.profiles[t].platform for t in targets} | {"website"})
     text = str(changes.pop("text", f"Road closed ({name}). https://mission.example/roads"))
     about = {"act": changes.pop("act"), "about": changes.get("follows")} if "act" in changes else {}
-    contents = [PlatformContent(platform=p, parts=(text,), created_at=now(), **about) for p in platforms]
-    renderings = tuple(map(Rendering.of, contents))
-    fields: dict[str, Any] = {
-        "at": now(),
-        "realm": state.realm,
-        "request_id": name,
-        "author": "clerk",
-        "author_kind": "officer",
-        "source": "tests",
-        "event_id": name,
-        "content_sha256": canonical.sha256(text.encode()),
-        "text": text,
-        "scope": "profiles",
-        "targets": targets,
-        "crisis": False,
-        "expires_at": now() + timedelta(hours=4),
-        "submitted_posture": str(state.posture),
-        "renderings": renderings,
-        "digest": digest_of(name, 1, renderings),
-    }
-    return Request(**(fields | changes))
+    renderings = renderings_of(text, platforms, now(), **about)
+    fields = {"realm": state.realm, "targets": targets, "submitted_posture": str(state.posture)}
+    return request_of(name, text, renderings, now(), **(fields | changes))
 
 
 def an_approval(city: City, request: Request, officer: str, **changes: Any) -> Approval:
@@ -270,17 +254,9 @@ class Writer:
         final: bool = True,
     ) -> int:
         """Append how an attempt ended; return its sequence."""
-        event = Receipt(
-            at=now(),
-            request_id=request.request_id,
-            revision=1,
-            profile=profile,
-            platform="mastodon",
-            attempt_seq=attempt_seq,
-            outcome=outcome,
-            final=final,
-            url="http://127.0.0.1/post" if outcome is ReceiptOutcome.DELIVERED else None,
-        )
+        url = "http://127.0.0.1/post" if outcome is ReceiptOutcome.DELIVERED else None
+        how = {"outcome": outcome, "final": final, "url": url}
+        event = receipt_on(request.request_id, profile, attempt_seq, now(), **how)
         return (await self.ledger.append(subjects.receipt(profile, request.request_id), event)).seq
 
 
@@ -325,19 +301,19 @@ class Mission:
             self._looker = await self.provisioner()
         return (await self._looker.js.stream_info(streams.LEDGER)).state.last_seq
 
-    async def writer(self, service: str, url: str | None = None) -> Writer:
-        """Connect with a service's key, to the broker or to what is before it."""
+    async def writer(self, service: str, url: str | None = None, asks: AskLimits = USUAL) -> Writer:
+        """Connect with a service's key, to the broker or to what is before it; ``asks``: how patiently."""
         denials: list[str] = []
         path = self.city.service_key_path(service)
         client = await self._client(path, service.replace("_", "-"), denials, url)
-        return self._writer(client, streams.SERVICE_API, denials)
+        return self._writer(client, streams.SERVICE_API, denials, asks)
 
     async def provisioner(self) -> Writer:
         """Connect as the provisioning user."""
         return self._writer(await self._client(self.city.provision_key_path, "provision"), streams.OWN_API, [])
 
-    def _writer(self, client: Client, api: str, denials: list[str]) -> Writer:
-        return Writer(self.city, client, _ledger(client, api), jetstream(client, api), denials)
+    def _writer(self, client: Client, api: str, denials: list[str], asks: AskLimits = USUAL) -> Writer:
+        return Writer(self.city, client, _ledger(client, api, asks), jetstream(client, api), denials)
 
     async def _client(self, key: Path, user: str, denials: list[str] | None = None, url: str | None = None) -> Client:
         async def on_error(error: Exception) -> None:
@@ -428,7 +404,7 @@ class Started:
             await app.stop()
 
 
-def _ledger(client: Client, api: str) -> Ledger:
-    ledger = Ledger()
+def _ledger(client: Client, api: str, asks: AskLimits = USUAL) -> Ledger:
+    ledger = Ledger(asks)
     ledger.bind(client, api)
     return ledger

@@ -107,7 +107,7 @@ class Posting:
         self._settler = settler
         self._settings = settings
         self._calling: dict[int, Lease] = {}
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "receipt")
 
     async def post(self, place: Place, number: int, slot: HostSlot) -> StepOutcome:
         """Make one attempt."""
@@ -169,7 +169,7 @@ class Posting:
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
         """Notice who answers an attempt that is being called here: nobody else may before its lease is over."""
-        if not self._calling or applied.kind != "receipt" or applied.void:
+        if not self._calling or applied.void:
             return
         receipt = parse(Receipt, entry.data)
         lease = self._calling.get(receipt.attempt_seq)

@@ -147,7 +147,8 @@ def on_nats(
         shared: the projection of another service of this process, instead of its own.
         timings: what tests change.
     """
-    ledger, log = ledger or Ledger(), logs.logger(service=row.name, realm=city.realm)
+    ledger = ledger or Ledger()
+    log = logs.logger(service=row.name, realm=city.realm).bind()  # once, and not anew for each line
     ports = Ports(
         instance=f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(4)}",
         clock=SystemClock(),

@@ -20,11 +20,7 @@ from services.kernel.runtime.health import HealthReporter
 from services.kernel.runtime.messages.around import Around
 from services.kernel.runtime.messages.bus import MessageBus
 from services.kernel.runtime.messages.dead_letters import DeadLetterQueue
-from services.kernel.runtime.messages.dependencies import EntryOf, Sender, to_entry
-from services.kernel.runtime.messages.reasons import RetryLater
 from services.kernel.runtime.supervisor import Supervisor
-
-__all__ = ["EntryOf", "RetryLater", "Runtime", "Sender", "to_entry"]
 
 
 @dataclass
@@ -55,17 +51,17 @@ class Runtime:
     @property
     def fold(self) -> LedgerFold:
         """What this service knows of the ledger."""
-        return self.facts.fold
+        return self.facts.known.fold
 
     @property
     def control(self) -> ControlState:
         """The state of control as this service knows it."""
-        return self.facts.control
+        return self.facts.known.fold.control
 
     @property
     def orders(self) -> dict[str, int]:
         """The orders that were carried out: their hash, and where each stands."""
-        return self.facts.fold.orders
+        return self.fold.orders
 
     def alarm(self, said: str, **about: Any) -> None:
         """Say aloud that something was noticed that no service of ours does: in the log, and by the heartbeat."""

@@ -59,8 +59,8 @@ class Rig:
         self.place = Place(VERDICT_SEQ, made.profile, self.state, self.target, CONTROL_SEQ)
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
         requests = {self.state.request_id: self.state}
-        fold = SimpleNamespace(requests=requests, control=control(), chain=Chain(), busy={})
-        projection = SimpleNamespace(listen=lambda _listener: None)
+        fold = SimpleNamespace(seq=61, requests=requests, control=control(), chain=Chain(), busy={})
+        projection = SimpleNamespace(listen=lambda _listener, *_kinds: None)
         runtime: Any = SimpleNamespace(
             clock=self.clock, log=quiet, fold=fold, control=fold.control, projection=projection
         )

@@ -22,6 +22,7 @@ from services.kernel.authority.signing import Signer, seal
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.genuine import genuine_resolution
+from tests.support.messages import receipt_on
 from tests.unit.fanout import world
 from tests.unit.fanout.world import NOW, SIGNERS, STRANGER
 
@@ -35,18 +36,8 @@ def genuine(one: Resolution, control: ControlState) -> ResolutionStatement | Non
 
 
 def receipt(outcome: str = "unconfirmed", *, final: bool = True, **changes: Any) -> Receipt:
-    values: dict[str, Any] = {
-        "at": NOW,
-        "request_id": "rabcdefghijkl",
-        "revision": 1,
-        "profile": "fire-social",
-        "platform": "mastodon",
-        "attempt_seq": 55,
-        "outcome": outcome,
-        "final": final,
-        "reason": "it may be public or not",
-    }
-    return Receipt(**(values | changes))
+    fields = {"outcome": outcome, "final": final, "reason": "it may be public or not"}
+    return receipt_on("rabcdefghijkl", "fire-social", 55, NOW, **(fields | changes))
 
 
 def signed(by: str = "pio", *, key: Signer | None = None, wrapper: Any = None, **changes: Any) -> Resolution:

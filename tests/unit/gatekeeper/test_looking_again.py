@@ -19,6 +19,7 @@ from services.kernel.fold.chain import Chain
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
+from services.kernel.projection.listeners import Listeners
 from tests.unit.fanout.world import NOW, approval, control, request, verdict
 from tests.unit.gatekeeper.test_following import about
 from tests.unit.states import state
@@ -29,12 +30,14 @@ SEQ = 90
 
 def looked_at(held: RequestState, *, void: str = "") -> set[str]:
     """Tell a gate of a receipt on the request that is in its fold."""
-    listeners: list[Any] = []
+    listeners = Listeners()
     fold = SimpleNamespace(requests={held.request_id: held})
-    runtime: Any = SimpleNamespace(fold=fold, projection=SimpleNamespace(listen=listeners.append))
+    runtime: Any = SimpleNamespace(
+        fold=fold, projection=SimpleNamespace(listen=lambda one, *kinds: listeners.add(one, kinds))
+    )
     gate = GateHandlers(runtime, Schedule(), SecondLook(runtime))
     entry = Entry(SEQ, subjects.receipt("fire-social", held.request_id), NOW, b"{}", {})
-    for listen in listeners:
+    for listen in listeners.of("receipt"):
         listen(entry, Applied(SEQ, "receipt", (), void))
     return gate.schedule.soon
 
@@ -67,12 +70,12 @@ class TwoCorrections:
     """A gate whose fold is told of verdicts that clear two corrections of one message, one after the other."""
 
     def __init__(self) -> None:
-        self.listeners: list[Any] = []
+        self.listeners = Listeners()
         self.chain, self.alarms = Chain(), list[str]()
         self.requests: dict[str, RequestState] = {}
         runtime: Any = SimpleNamespace(
             fold=SimpleNamespace(requests=self.requests, chain=self.chain),
-            projection=SimpleNamespace(listen=self.listeners.append),
+            projection=SimpleNamespace(listen=lambda one, *kinds: self.listeners.add(one, kinds)),
             control=control(),
             clock=SimpleNamespace(monotonic=lambda: 0.0),
             alarm=lambda said, **_: self.alarms.append(said),
@@ -104,7 +107,7 @@ class TwoCorrections:
     def tell(self, said: Any, seq: int) -> None:
         """Tell the listeners of a verdict that was folded."""
         entry = Entry(seq, subjects.verdict(said.request_id), NOW, said.to_bytes(), {})
-        for listen in self.listeners:
+        for listen in self.listeners.of("verdict"):
             listen(entry, Applied(seq, "verdict", ()))
 
     async def look(self) -> list[str]:

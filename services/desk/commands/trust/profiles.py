@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ from schemas import subjects
 from schemas.events.authority import Profile
 from schemas.events.control import Action, ProfileAdd, ProfileRemove, ProfileSuspend
 from schemas.events.desk import BoardQuery
-from services.desk import completion, confirm, options, sent, session
+from services.desk import completion, confirm, deadline, options, sent, session
 from services.desk.app import Invocation, command, group
 from services.desk.city import wall
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, answers_of
@@ -51,27 +51,47 @@ async def listing(desk: Invocation, as_: options.AsksAs = None) -> int:
 
 
 @command(app, "check", "onevoice profiles check")
-async def check(desk: Invocation, as_: options.AsksAs = None) -> int:
+async def check(
+    desk: Invocation,
+    as_: options.AsksAs = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write into city.toml what servers take, where that is less.")
+    ] = False,
+) -> int:
     """Check each profile's sanction and statements; where the city runs, its credential and its platform too.
 
-    Exit status 2 when one of them could not be posted to.
+    Exit status 2 when one of them could not be posted to. Messages are made for what city.toml says of Mastodon's
+    servers, and for Mastodon's own limits where it says nothing; --write adds what a server says of itself.
     """
     async with session.asking(desk, as_) as here:
         profiles, city = await _profiles(here), here.city
         budgets = budgets_by_profile((await here.eoc()).services)
-    session.allow(ANSWER_SECONDS * (1 + len(profiles) // AT_ONCE))
+    deadline.allow(ANSWER_SECONDS * (1 + len(profiles) // AT_ONCE))
     here_alone = {profile.id: examine(city, profile) for profile in profiles}
     # A platform would only say once more what was found here.
     sound = tuple(profile for profile in profiles if here_alone[profile.id].ok)
     answers: dict[str, Health] = {}
     if keeps_credentials(city):
         answers = await answers_of(city, city.settings.city.website, sound)
+        _write_limits(city, sound, answers, write=write)
+    elif write:
+        raise BadInput("limits.not_here", "the credentials are not here, so no server was asked", "where the city runs")
     else:
         note("The credentials are not here: neither they nor the platforms were looked at. Run it where the city runs.")
     found = [examine(city, one, answers.get(one.id), budgets.get(one.id)) for one in profiles]
     findings = [asdict(one) | {"problems": list(one.problems), "remarks": list(one.remarks)} for one in found]
     desk.answer(findings, lambda out: shown.profile_findings(out, found))
     return Exit.DONE if all(one.ok for one in found) else Exit.USAGE
+
+
+def _write_limits(city: City, profiles: Sequence[Profile], answers: Mapping[str, Health], *, write: bool) -> None:
+    found = [(one.account.rpartition("@")[2], answers[one.id].takes) for one in profiles if one.id in answers]
+    less = {server: takes for server, takes in found if takes is not None}
+    if write and less:
+        from services.provision.city.server_limits import write_limits
+
+        write_limits(city, less)
+        note(f"city.toml has the limits of {', '.join(sorted(less))} now; the next message is made for them.")
 
 
 @command(app, "rehearse", "onevoice profiles rehearse --all --realm exercise --as pio")
@@ -109,7 +129,7 @@ async def rehearse(
     unsound = {name: "; ".join(one.problems) for name, one in seen_here.items() if not one.ok}
     async with rehearsal.opened(city) as tools:
         await confirm.deed(rehearsed.question(len(chosen), rehearsal.staying(tools, chosen)), yes=yes)
-        session.allow(rehearsal.LONGEST * (1 + len(chosen) // rehearsal.AT_ONCE))
+        deadline.allow(rehearsal.LONGEST * (1 + len(chosen) // rehearsal.AT_ONCE))
         sent.note_sent()
         found = await rehearsal.rehearse(tools, chosen, unsound, SystemClock().now(), _tell_posted)
     left_out = [one.id for one in known if one.official and one.platform in NO_CREDENTIAL] if everywhere else []

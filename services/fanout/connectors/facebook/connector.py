@@ -166,6 +166,7 @@ class FacebookConnector(OneAtATime):
             if not isinstance(found, Posted):
                 return Retracted() if isinstance(found, Absent) else Unknown(found.reason)
             remote_id = found.remote_id
+        # A comment's id begins with the number of whoever wrote above it, so its author is asked for before.
         own = remote_id.startswith(f"{page.id}_")
         if not POST_ID.fullmatch(remote_id) or not (own or answered(intent)):
             return Permanent("that is not a post of this Page")

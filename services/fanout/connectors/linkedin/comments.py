@@ -10,10 +10,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
-from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen
+from schemas.places import LINKEDIN_POST, LINKEDIN_UPDATE
+from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen, split_on
 from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -35,8 +37,6 @@ _MARGIN = timedelta(seconds=30)
 _PAGES = 5
 _COUNT = 100
 _ALSO = ("https://www.linkedin.com", "https://linkedin.com")
-_UPDATE = re.compile(r"/feed/update/(urn:li:(?:activity|share|ugcPost):[0-9]{1,30})/?")
-_SLUG = re.compile(r"/posts/.*?-(activity|share|ugcPost)-([0-9]{1,30})(?:-[A-Za-z0-9_-]+)?/?")
 _COMMENT = re.compile(r"urn:li:comment:\((?:urn:li:)?((?:activity|share|ugcPost):[0-9]{1,30}),([0-9]{1,30})\)")
 _REMOTE = re.compile(r"(urn:li:(?:activity|share|ugcPost):[0-9]{1,30})/([0-9]{1,30})")
 
@@ -124,7 +124,7 @@ class PageComments:
         outcome = await self._api.call(page, "GET", _path(remote_id))
         if _not_found(outcome):
             return Absent()
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         if not isinstance(body, dict) or str(body.get("id")) != remote_id.partition("/")[2]:
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
         return body
@@ -148,7 +148,7 @@ class PageComments:
             outcome = await self._api.call(page, "GET", f"{thread.path}?count={_COUNT}&start={number * _COUNT}")
             if _not_found(outcome):
                 return Absent()
-            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            body = json_of(outcome)
             rows = body.get("elements") if isinstance(body, dict) else None
             if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
                 return cannot_tell("the platform does not list what stands under the post", outcome, self._clock)
@@ -169,11 +169,11 @@ def is_comment(remote_id: str) -> bool:
 
 def named(address: str, site: str) -> Thread | None:
     """Return what an address names; None where that is no post of LinkedIn."""
-    split = urlsplit(address)
-    if f"{split.scheme}://{split.netloc.lower()}" not in (site.lower(), *_ALSO):
+    split = split_on(address, site, *_ALSO)
+    if split is None:
         return None
     path = unquote(split.path)
-    update, slug = _UPDATE.fullmatch(path), _SLUG.fullmatch(path)
+    update, slug = LINKEDIN_UPDATE.fullmatch(path), LINKEDIN_POST.fullmatch(path)
     comment = _COMMENT.fullmatch(dict(parse_qsl(split.query)).get("commentUrn", ""))
     if comment is not None and (update or slug):
         return Thread(f"urn:li:{comment[1]}", comment[2])

@@ -5,10 +5,11 @@ To repost twice is to repost once, so what is not known is repeated. A repost's 
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
+from schemas.places import HOSTS, X_POST
 from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent, Posted, Retracted, Retryable, Unknown
 from services.fanout.connectors.x.api import XAccount, XApi, data_of
 from services.kernel.base.clock import Clock
@@ -44,7 +45,7 @@ class Reposts:
         outcome = await self._api.call(
             account.keys, account.deadline, "GET", f"/2/users/{account.id}/tweets", query=query
         )
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         if not isinstance(body, dict) or not isinstance(body.get("meta"), dict):
             return cannot_tell("the platform does not list the account's posts", outcome, self._clock)
         shown = [ref for one in body.get("data", []) for ref in one.get("referenced_tweets") or []]
@@ -69,10 +70,6 @@ def reposted(remote_id: str) -> str:
     return post if remote_id.startswith(PREFIX) and post.isdigit() else ""
 
 
-_POST = re.compile(r"/(?:i|[A-Za-z0-9_]{1,15})/status/([0-9]{1,20})/?")
-_HOSTS = frozenset({"x.com", "www.x.com", "mobile.x.com", "twitter.com", "www.twitter.com", "mobile.twitter.com"})
-
-
 def under(intent: Intent, site: str) -> str:
     """Return the post that a message goes under; empty for none.
 
@@ -82,7 +79,7 @@ def under(intent: Intent, site: str) -> str:
     if address is None or intent.follows:
         return answered(intent.follows)
     parts = urlsplit(address)
-    found = _POST.fullmatch(parts.path) if parts.netloc in _HOSTS | {urlsplit(site).netloc} else None
+    found = X_POST.fullmatch(parts.path) if parts.netloc in set(HOSTS["x"]) | {urlsplit(site).netloc} else None
     return found[1] if found is not None else address
 
 
