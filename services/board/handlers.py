@@ -153,13 +153,14 @@ class BoardHandlers:
     async def _pending(self, query: BoardQuery) -> BoardReply:
         waiting = sorted((page_key(one), one) for one in self.runtime.fold.requests.values() if is_pending(one))
         left = [(key, one) for key, one in waiting if query.after is None or key > query.after]
-        page = left[:PAGE]
+        page, as_of = left[:PAGE], self.runtime.fold.seq
         return BoardReply(
             requests=tuple(_without_renderings(self._view(one, query.most)) for _, one in page),
             dead_letters=(await self.dead.book()).open() if query.after is None else (),
             outside=self.outside.open() if query.after is None else (),
             total=len(waiting),
             next=page[-1][0] if len(left) > PAGE else None,
+            as_of=as_of,
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
