@@ -59,6 +59,8 @@ $(VENV)/.ready: $(VENV)/.run pyproject.toml
 $(VENV)/.dev: $(VENV)/.ready requirements-dev.lock
 	@echo "Installing the tools for tests and checks ..."
 	@$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements-dev.lock
+	@# Compiled once here, and not by each of the processes that test at the same time.
+	@$(BIN)/pytest --quiet --quiet --collect-only >/dev/null || true
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.ready requirements-bench.lock

@@ -22,6 +22,7 @@ from schemas.events.envelope import pae
 from schemas.events.requests import Request, digest_of
 from services.desk import statements
 from services.kernel.authority.signing import load_key
+from services.kernel.authority.statements import signed
 from services.provision import demo_plan, find_nats_server, make_city
 from services.provision.plan.city_plan import Department, profile
 
@@ -133,8 +134,7 @@ def provision_key_path(folder: Path) -> Path:
 def approval(folder: Path, officer: str, seen: bytes, *, stored: bool = False) -> bytes:
     """Sign an officer's approval of what a preview, or a stored request, shows."""
     subject: Any = Request.from_bytes(seen) if stored else PreviewReply.from_bytes(seen)
-    signed = statements.decision(
-        load_key(key_path(folder, officer)),
+    statement = statements.decision_statement(
         subject,
         statements.Circumstances.shown(subject),
         realm="live",
@@ -143,7 +143,7 @@ def approval(folder: Path, officer: str, seen: bytes, *, stored: bool = False) -
         now=datetime.now(UTC),
         lifetime=timedelta(minutes=30),
     )
-    return signed.to_bytes()
+    return statements.approval(statement, signed(load_key(key_path(folder, officer)), statement)).to_bytes()
 
 
 def digest(request: dict[str, Any]) -> str:

@@ -141,6 +141,11 @@ class PlatformContent(Contract):
             raise ValueError("languages names one for each part, or none")
         return self
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that a reader of the post may see or follow: parts, addresses, descriptions of pictures."""
+        return (*self.parts, self.link or "", self.answers or "", *(picture.alt for picture in self.pictures))
+
     def language_of(self, number: int) -> str | None:
         """Return the language of a part, counted from 0."""
         return self.languages[number] if self.languages else self.language

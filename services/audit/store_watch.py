@@ -110,13 +110,13 @@ class StreamUse:
         )
 
 
-async def ask_stream(client: Client, name: str, seconds: float = 5.0) -> StreamUse | None:
+async def ask_stream(client: Client, name: str) -> StreamUse | None:
     """Ask how full a stream is; None where it has no limit.
 
     Raises:
         OSError, ValueError, nats.errors.Error: the broker does not answer, or not as JetStream does.
     """
-    answer = await client.request(f"{streams.SERVICE_API}.STREAM.INFO.{name}", timeout=seconds)
+    answer = await client.request(f"{streams.SERVICE_API}.STREAM.INFO.{name}", timeout=5)
     said = json.loads(answer.data)
     if not isinstance(said, dict) or "config" not in said or "state" not in said:
         raise ValueError(f"the broker's answer says nothing of {name}")

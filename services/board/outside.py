@@ -33,7 +33,7 @@ class OutsidePosts:
         self._runtime = runtime
         self.book = OutsideBook()
         self._taken_up = asyncio.Event()
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, *_KINDS)
 
     async def take_up(self) -> None:
         """Read what stood before the start; the rest comes with the fold."""
@@ -43,9 +43,8 @@ class OutsidePosts:
         self._taken_up.set()
         await asyncio.Event().wait()
 
-    def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        if applied.kind in _KINDS:
-            self.book.take(entry, self._runtime.control)
+    def _on_folded(self, entry: Entry, _applied: Applied) -> None:
+        self.book.take(entry, self._runtime.control)
 
     def open(self) -> tuple[OutsideView, ...]:
         """Return what no officer has acknowledged, the newest 500."""

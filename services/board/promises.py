@@ -27,7 +27,7 @@ class PromiseWatch:
         self._runtime = runtime
         self.book = Promises()
         self._reposts: set[str] = set()
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "request", "verdict")
 
     async def take_up(self) -> None:
         """Read what was promised and said before the start."""
@@ -58,7 +58,7 @@ class PromiseWatch:
         return BoardReply(promised=self.open())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        if applied.kind in ("request", "verdict") and not applied.void:
+        if not applied.void:
             self._note(entry)
 
     def _note(self, entry: Entry) -> None:

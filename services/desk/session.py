@@ -23,6 +23,7 @@ from services.desk.connection.link import Link, connect
 from services.desk.deadline import Deadline, allow, current, while_a_person_thinks
 from services.desk.views.output import note
 from services.kernel.authority.signing import Signer
+from services.kernel.authority.statements import signed
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unreachable
@@ -112,8 +113,8 @@ class Session:
         if place is not None and field_of(action) is not None:
             view = (await self.link.board(BoardQuery(query="authority", about=place))).authority
             action = action.model_copy(update={"after": view.last_change if view else None})
-        signed = statements.order(self.signer, self.realm, self.user, action, SystemClock().now())
-        return await self.link.ask(subject, signed, OrderReply)
+        statement = statements.order_statement(self.realm, self.user, action, SystemClock().now())
+        return await self.link.ask(subject, signed(self.signer, statement), OrderReply)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """What an officer signs at the desk: approvals over a digest, and orders that change control.
 
-Both are DSSE envelopes by the officer's own key, valid for a while, once (the nonce), in one realm.
+Both are DSSE envelopes by the officer's own key or passkey, valid for a while, once (the nonce), in one realm: a
+statement is made here, signed by ``kernel.authority.statements.signed`` or a browser, and put into its event here.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Realm, Severity
 from schemas.events.control import Action, Order
 from schemas.events.desk import PreviewReply
-from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE, APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.envelope import Envelope
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsideView
 from schemas.events.requests import SCHEDULE_GRACE, Rendering, Request, ScreeningFinding, digest_of
 from schemas.events.resolutions import DecisionName, Resolution, ResolutionStatement
-from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import Refused
 
 ORDER_SECONDS = 120
@@ -53,11 +53,6 @@ class Circumstances:
         )
 
 
-def order(signer: Signer, realm: Realm, officer: str, action: Action, now: datetime) -> Envelope:
-    """Sign an order to change control."""
-    return signer.sign(ORDER_TYPE, order_statement(realm, officer, action, now))
-
-
 def order_statement(realm: Realm, officer: str, action: Action, now: datetime) -> Order:
     """Return an order to change control, to be signed."""
     return Order(
@@ -68,29 +63,6 @@ def order_statement(realm: Realm, officer: str, action: Action, now: datetime) -
         expires_at=now + timedelta(seconds=ORDER_SECONDS),
         nonce=secrets.token_hex(16),
     )
-
-
-def decision(
-    signer: Signer,
-    request: Request | PreviewReply,
-    known: Circumstances,
-    *,
-    realm: Realm,
-    officer: str,
-    verb: Literal["approve", "reject", "return"],
-    now: datetime,
-    lifetime: timedelta,
-    reason: str = "",
-) -> Approval:
-    """Sign an officer's decision over exactly the renderings of a request, and over its circumstances.
-
-    Raises:
-        Refused: as ``decision_statement``.
-    """
-    statement = decision_statement(
-        request, known, realm=realm, officer=officer, verb=verb, now=now, lifetime=lifetime, reason=reason
-    )
-    return approval(statement, signer.sign(APPROVAL_TYPE, statement))
 
 
 def approval(statement: ApprovalStatement, envelope: Envelope) -> Approval:
@@ -149,29 +121,6 @@ def decision_statement(
     )
 
 
-def resolution(
-    signer: Signer,
-    request: Request,
-    *,
-    realm: Realm,
-    officer: str,
-    profile: str,
-    receipt_seq: int,
-    choice: DecisionName,
-    url: str | None,
-    now: datetime,
-) -> Resolution:
-    """Sign an officer's decision on an unconfirmed post; it answers the receipt ``receipt_seq`` and no other.
-
-    Raises:
-        pydantic.ValidationError: as ``resolution_statement``.
-    """
-    statement = resolution_statement(
-        request, realm=realm, officer=officer, profile=profile, receipt_seq=receipt_seq, choice=choice, url=url, now=now
-    )
-    return resolved(statement, signer.sign(RESOLUTION_TYPE, statement))
-
-
 def resolved(statement: ResolutionStatement, envelope: Envelope) -> Resolution:
     """Return the event that carries a signed decision on an unconfirmed post."""
     return Resolution(
@@ -213,14 +162,6 @@ def resolution_statement(
         expires_at=now + timedelta(seconds=ORDER_SECONDS),
         nonce=secrets.token_hex(16),
     )
-
-
-def acknowledgement(
-    signer: Signer, view: OutsideView, *, realm: Realm, officer: str, reason: str, now: datetime
-) -> Acknowledgement:
-    """Sign that an officer has seen an outside post, and what came of it."""
-    statement = acknowledgement_statement(view, realm=realm, officer=officer, reason=reason, now=now)
-    return acknowledged(statement, signer.sign(ACKNOWLEDGEMENT_TYPE, statement))
 
 
 def acknowledgement_statement(
@@ -268,9 +209,7 @@ def checked_digest(request: Request | PreviewReply) -> str:
 def _check_seen(request: Request | PreviewReply) -> None:
     """Refuse to sign what a screen does not show."""
     for rendering in request.renderings:
-        content = rendering.content()
-        links = content.link or "", content.answers or ""
-        for text in (*content.parts, *links, *(picture.alt for picture in content.pictures)):
+        for text in rendering.content().texts:
             if found := unseen.in_text(text):
                 raise Refused(
                     "rendering.unseen",

@@ -25,7 +25,7 @@ class Flights:
             for profile, target in state.targets.items():
                 if target.is_open:
                     self._note(profile, state.request_id, target)
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "attempt", "receipt")
 
     async def on_health(self, event: ServiceHealth) -> None:
         """Take a worker's heartbeat in."""
@@ -46,7 +46,7 @@ class Flights:
         return sum(now - flight.folded_at < lease for flight in self._open.values())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        if applied.void or applied.kind not in ("attempt", "receipt"):
+        if applied.void:
             return
         _, request_id, profile = place_of(entry.subject)
         if applied.kind == "attempt":

@@ -14,9 +14,10 @@ from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Verdict
 from schemas.platforms import MIRROR
 from services.fanout.delivery.work import Work
-from services.fanout.domain.resolution import Situation, check, genuine, outcome_of, read_statement, standing_words
+from services.fanout.domain.resolution import Situation, check, outcome_of, read_statement, standing_words
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Unreachable
+from services.kernel.fold.genuine import genuine_resolution
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import EntryOf, Runtime, Sender
@@ -64,7 +65,8 @@ class Resolving:
         """
         runtime = self._runtime
         await runtime.projection.at_least(entry.seq)
-        statement = genuine(event, runtime.control)
+        control, place = runtime.control, (event.request_id, event.profile)
+        statement = genuine_resolution(event, *place, control.seq + 1, control=control, realm=control.realm)
         if statement is None:
             runtime.log.error("a resolution on record is not genuine; nothing is done", seq=entry.seq)
             return

@@ -108,7 +108,7 @@ def compose(
     runtime.health.waits = waits.shown
     runtime.health.measures = lambda: (*hosts.measures(), *credit.measures())
     runtime.health.budgets = lambda: budgets_of(runtime.control.profiles.values(), hosts, credit)
-    runtime.projection.listen(admission.on_folded)
+    runtime.projection.listen(admission.on_folded, "attempt")
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
     if watching is not None:

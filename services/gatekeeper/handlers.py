@@ -15,6 +15,7 @@ from services.gatekeeper.domain.dossier import (
     facts_of,
     is_news,
     is_reopened_by,
+    look_again_after,
     needs_decision,
     undecided,
     verdict_of,
@@ -48,7 +49,7 @@ class GateHandlers:
         self.second_look = second_look
         self.schedule = schedule
         self.overlooked = OverlookedRequests(runtime)
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "receipt", "verdict")
 
     async def on_request(self, event: Request, entry: EntryOf) -> None:
         """Decide a new request."""
@@ -81,6 +82,8 @@ class GateHandlers:
             facts = facts_of(state, runtime.control, runtime.clock.now(), runtime.fold.chain)
             decision = decide(facts)
             verdict = verdict_of(decision, facts, runtime.fold.seq)
+            # What would say the same again is not appended; what was overtaken by another verdict or a control change
+            # is decided anew.
             if not is_news(state, verdict) or await self._append(state, verdict):
                 if (again := decide_again_at(state, decision)) is not None:
                     self.schedule.add(request_id, again)
@@ -147,13 +150,14 @@ class GateHandlers:
             self.schedule.add(request_id, self.runtime.clock.now())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        """Look again soon at a request that a receipt has reopened, or that a cleared one replaces."""
-        if applied.kind not in ("receipt", "verdict") or applied.void:
+        """Look again soon at a request that a receipt has reopened, or that a cleared correction or recall changes."""
+        fold = self.runtime.fold
+        state = fold.requests.get(place_of(entry.subject).request_id)
+        if applied.void or state is None:
             return
-        state = self.runtime.fold.requests.get(place_of(entry.subject).request_id)
-        if applied.kind == "verdict":
-            if state is not None and state.is_cleared and state.request.replaces in self.runtime.fold.requests:
-                self.schedule.soon.add(state.request.replaces)
-            return
-        if state is not None and is_reopened_by(state, entry.seq):
-            self.schedule.soon.add(state.request_id)
+        if applied.kind == "receipt":
+            again = state.request_id if is_reopened_by(state, entry.seq) else ""
+        else:
+            again = look_again_after(state, fold.requests, fold.chain)
+        if again:
+            self.schedule.soon.add(again)

@@ -28,7 +28,7 @@ class OverlookedRequests:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._facts: deque[tuple[int, float]] = deque()
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, *NEWS)
 
     def take(self) -> list[str]:
         """Return requests that wait for a decision though what is new of them was folded a while ago."""
@@ -52,5 +52,5 @@ class OverlookedRequests:
         return max(state.fact_seq, control if is_of_old else 0)
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        if applied.kind in NEWS and not applied.void:
+        if not applied.void:
             self._facts.append((entry.seq, self._runtime.clock.monotonic()))

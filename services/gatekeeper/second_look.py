@@ -39,18 +39,21 @@ class _Stranger:
     verdict: Verdict
     control: ControlState
     over: frozenset[str]
-    replaced: dict[str, str]
 
 
 class SecondLook:
-    """Decides verdicts of others again, a second after they were folded."""
+    """Decides verdicts of others again, a second after they were folded.
+
+    ``_replaced_at``: where each request was replaced; 0: before this process.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._own: deque[int] = deque(maxlen=OWN_KEPT)
         self._waiting: deque[_Stranger] = deque()
+        self._replaced_at: dict[str, int] = {}
         self._running = False
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "verdict", "request", "approval")
 
     def wrote(self, seq: int) -> None:
         """Remember a verdict of one's own."""
@@ -59,6 +62,7 @@ class SecondLook:
     async def run(self) -> None:
         """Look at what comes from now on, without end; what stood before is the audit's."""
         self._running = True
+        self._replaced_at = dict.fromkeys(self._runtime.fold.chain.replaced, 0) | self._replaced_at
         while True:
             await asyncio.sleep(AFTER_SECONDS)
             own = set(self._own)
@@ -72,7 +76,7 @@ class SecondLook:
             return
         if applied.kind == "verdict":
             self._note_verdict(entry)
-        elif applied.kind in ("request", "approval"):
+        else:
             self._look_at(entry, applied.kind)
 
     def _look_at(self, entry: Entry, kind: str) -> None:
@@ -92,11 +96,16 @@ class SecondLook:
     def _note_verdict(self, entry: Entry) -> None:
         verdict, chain = parse(Verdict, entry.data), self._runtime.fold.chain
         state = self._runtime.fold.requests.get(verdict.request_id)
-        request = state.request if state is not None else None
-        names = {verdict.request_id, (request.replaces if request is not None else None) or ""}
-        replaced = {name: chain.replaced[name] for name in names if name in chain.replaced}
+        earlier = state.request.replaces if state is not None else None
+        if earlier is not None and chain.replaced.get(earlier) == verdict.request_id:
+            self._replaced_at.setdefault(earlier, entry.seq)
         over = frozenset(state.wanted) - state.left if state is not None else frozenset[str]()
-        self._waiting.append(_Stranger(entry.seq, verdict, self._runtime.control, over, replaced))
+        self._waiting.append(_Stranger(entry.seq, verdict, self._runtime.control, over))
+
+    def _replaced(self, request: Request, as_of: int) -> dict[str, str]:
+        """Return what had replaced a request, and what it replaces, up to a sequence: nobody knew of it before."""
+        replaced, names = self._runtime.fold.chain.replaced, (request.request_id, request.replaces or "")
+        return {one: replaced[one] for one in names if one in replaced and self._replaced_at.get(one, 0) <= as_of}
 
     async def _look(self, one: _Stranger) -> None:
         try:
@@ -109,7 +118,8 @@ class SecondLook:
             raise
         if state is None or state.request.revision != one.verdict.revision:
             return
-        why = difference(one.verdict, decide(facts_at(state, one.verdict, one.control, one.over, one.replaced)), state)
+        replaced = self._replaced(state.request, one.verdict.as_of)
+        why = difference(one.verdict, decide(facts_at(state, one.verdict, one.control, one.over, replaced)), state)
         if why:
             self._runtime.alarm(
                 f"the verdict {one.seq} on {one.verdict.request_id} is not the policy's: {why}",

@@ -34,5 +34,5 @@ def wire(runtime: Runtime) -> None:
         subjects.DESK_MEDIA_PUT, bytes, handlers.on_media, workers=2, most_bytes=most, admit=admit, title="pictures"
     )
     bus.serve(subjects.DESK_APPROVAL_SUBMIT, Approval.from_bytes, handlers.on_approval, admit=admit, title="approvals")
-    runtime.projection.listen(preparation.on_folded)
+    runtime.projection.listen(preparation.on_folded, "request")
     runtime.supervisor.supervise(handlers.warm_up)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput
 
 AUTHORITY_DAYS = 3_650
@@ -31,7 +31,7 @@ class NewCertificate:
     renewed: bool
 
 
-def make_certificate(folder: Path, hosts: tuple[str, ...], days: int, clock: Clock | None = None) -> NewCertificate:
+def make_certificate(folder: Path, hosts: tuple[str, ...], days: int) -> NewCertificate:
     """Write ``ca.pem``, ``ca.key``, ``server.pem`` and ``server.key`` into a folder; keys have mode 0600.
 
     The certificate is good for servers and, among the servers of a cluster, for clients. An authority that is there
@@ -50,7 +50,7 @@ def make_certificate(folder: Path, hosts: tuple[str, ...], days: int, clock: Clo
         certificate=folder / "server.pem",
         authority=folder / "ca.pem",
         authority_key=folder / "ca.key",
-        until=(clock or SystemClock()).now() + timedelta(days=days),
+        until=SystemClock().now() + timedelta(days=days),
         renewed=(folder / "ca.pem").exists(),
     )
     if made.renewed != made.authority_key.exists():

@@ -38,6 +38,8 @@ class FaultInjector:
     async def inject(self, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a call as the fault wants it; raises Refusal."""
         request[FAULT] = fault
+        if fault.kind in _REFUSALS:
+            raise Refusal(*_REFUSALS[fault.kind])
         if fault.kind in _INSTEAD:
             return await _INSTEAD[fault.kind](fault, request)
         if fault.kind is FaultKind.SLOW:
@@ -71,39 +73,25 @@ POST_ID = "X-Townsquare-StoredPost"
 # --- instead of the call ----------------------------------------------------------------------------------
 
 
-async def _error(fault: Fault, request: web.Request) -> web.StreamResponse:
-    raise Refusal(503, "Service unavailable")
+_REFUSALS: dict[FaultKind, tuple[int, str]] = {
+    FaultKind.ERROR_BEFORE: (503, "Service unavailable"),
+    FaultKind.UNAUTHORIZED: (401, "The access token is invalid"),
+    # The words and the status of a suspended account: docs.joinmastodon.org/methods/accounts, "403: Forbidden".
+    FaultKind.SUSPENDED: (403, "Your login is currently disabled"),
+    FaultKind.REFUSED: (422, "Validation failed: Text character limit of 500 exceeded"),
+    FaultKind.UNFINISHED: (422, "Cannot attach files that have not finished processing. Try again in a moment!"),
+    FaultKind.SCOPE: (403, "This action is outside the authorized scopes"),
+}
 
 
 async def _rate_limit(fault: Fault, request: web.Request) -> web.StreamResponse:
     raise Refusal(429, "Too many requests", retry_after=None if fault.seconds is None else int(fault.seconds))
 
 
-async def _unauthorized(fault: Fault, request: web.Request) -> web.StreamResponse:
-    raise Refusal(401, "The access token is invalid")
-
-
-async def _suspended(fault: Fault, request: web.Request) -> web.StreamResponse:
-    # The words and the status of a suspended account: docs.joinmastodon.org/methods/accounts, "403: Forbidden".
-    raise Refusal(403, "Your login is currently disabled")
-
-
-async def _refused(fault: Fault, request: web.Request) -> web.StreamResponse:
-    raise Refusal(422, "Validation failed: Text character limit of 500 exceeded")
-
-
 async def _drop_before(fault: Fault, request: web.Request) -> web.StreamResponse:
     await request.read()
     drop(request)
     raise Refusal(503, "dropped")
-
-
-async def _unfinished(fault: Fault, request: web.Request) -> web.StreamResponse:
-    raise Refusal(422, "Cannot attach files that have not finished processing. Try again in a moment!")
-
-
-async def _scope(fault: Fault, request: web.Request) -> web.StreamResponse:
-    raise Refusal(403, "This action is outside the authorized scopes")
 
 
 async def _moved(fault: Fault, request: web.Request) -> web.StreamResponse:
@@ -121,14 +109,8 @@ async def _never_before(fault: Fault, request: web.Request) -> web.StreamRespons
 
 
 _INSTEAD: dict[FaultKind, Callable[[Fault, web.Request], Awaitable[web.StreamResponse]]] = {
-    FaultKind.ERROR_BEFORE: _error,
     FaultKind.RATE_LIMIT: _rate_limit,
-    FaultKind.UNAUTHORIZED: _unauthorized,
-    FaultKind.SUSPENDED: _suspended,
-    FaultKind.REFUSED: _refused,
     FaultKind.DROP_BEFORE: _drop_before,
-    FaultKind.UNFINISHED: _unfinished,
-    FaultKind.SCOPE: _scope,
     FaultKind.MOVED: _moved,
     FaultKind.HTML_BEFORE: _html_before,
     FaultKind.NEVER_BEFORE: _never_before,

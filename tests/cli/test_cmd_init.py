@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import pty
 import re
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from nacl.pwhash.argon2id import MEMLIMIT_MIN, MEMLIMIT_MODERATE, OPSLIMIT_MIN, OPSLIMIT_MODERATE
 
 from schemas import flow
 from services.desk.keys.code import short_code
@@ -84,7 +86,9 @@ def test_init_leaves_no_persons_key_open_and_people_enrol(tmp_path: Path) -> Non
     people = [path for path in found if path.stem != flow.DOCTOR]
     assert {path.stem for path in people} == {"cao", "mcpe"}
     for path in people:
-        assert read_sealed(path) is not None
+        sealed = read_sealed(path)
+        assert sealed is not None
+        assert (sealed.operations, sealed.memory) == (OPSLIMIT_MODERATE, MEMLIMIT_MODERATE)
         assert SEED.search(path.read_bytes()) is None
     manifest = read_manifest(city)
     assert {one.id for one in manifest.officers if one.public_key is None} >= {"pio", "eoc-director"}
@@ -146,7 +150,8 @@ def root_keys(shell: Shell, folder: Path) -> dict[str, list[str]]:
     """Have each root officer make a key for each realm; return the public halves by officer, in the realms' order."""
     held: dict[str, list[str]] = {name: [] for name in WORDS}
     for name, realm in itertools.product(WORDS, REALMS):
-        sealed = seal_seed(new_seed(), WORDS[name])
+        # At the least cost: what is tried here is who holds which key, and each opening takes half a second else.
+        sealed = seal_seed(new_seed(), WORDS[name], operations=OPSLIMIT_MIN, memory=MEMLIMIT_MIN)
         write_key(folder / f"{name}.{realm}.nk", sealed.to_bytes().strip())
         held[name].append(sealed.public_key)
     (folder / "passphrase").write_text(WORDS["cao"] + "\n")
@@ -243,3 +248,26 @@ def test_an_invitation_names_a_broker_that_can_be(made_folder: Path, tmp_path: P
     done = Shell(made_folder).json("invite", str(tmp_path / "invitation"), "--broker", broker)
     assert (done.status, done.code) == (2, "network.scheme")
     assert not (tmp_path / "invitation").exists()
+
+
+@pytest.mark.parametrize("broker", ["tls://nats.example:4222", "nats://10.0.0.7", "tls://127.0.0.1:4222,tls://[::1]"])
+def test_an_invitation_to_a_broker_with_tls_has_its_authority(made_folder: Path, tmp_path: Path, broker: str) -> None:
+    """Else a person makes keys for a desk that never connects. One that came without is refused before any key."""
+    folder = Path(shutil.copytree(made_folder, tmp_path / "city"))
+    invite = ("invite", str(tmp_path / "invitation"), "--broker", broker)
+    done = Shell(folder).json(*invite)
+    assert (done.status, done.code) == (2, "invite.ca")
+    assert not (tmp_path / "invitation").exists()
+    (folder / "ca.pem").write_text("a certificate")
+    toml = folder / "city.toml"
+    toml.write_text(toml.read_text().replace("[nats]", '[nats]\ntls_ca = "ca.pem"'))
+    assert Shell(folder).json(*invite).status == 0
+    said = json.loads((tmp_path / "invitation").read_text())
+    assert said["ca"] == "a certificate"
+    (tmp_path / "older").write_text(json.dumps(said | {"ca": None}))
+    desk = tmp_path / "desk"
+    enroll = ("enroll", "dana", "--system", "--folder", str(desk), "--from")
+    assert Shell().json(*enroll, str(tmp_path / "older")).code == "enroll.ca"
+    assert not desk.exists()
+    assert Shell().json(*enroll, str(tmp_path / "invitation")).status == 0
+    assert (desk / "ca.pem").read_text() == "a certificate"

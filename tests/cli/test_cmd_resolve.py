@@ -20,12 +20,13 @@ from typing import Any
 import pytest
 
 from schemas import subjects
-from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.deliveries import Attempt, ReceiptOutcome
 from services.kernel.base.city import City, load_city
 from services.kernel.ledger.client import Ledger
 from tests.cli.conftest import Done, Shell, lower_city, raise_city
 from tests.cli.test_cmd_terminal import talk
 from tests.support.broker import connect
+from tests.support.messages import receipt_on
 from tests.support.mission import PATIENCE, eventually
 from tests.support.ports import free_port
 
@@ -95,17 +96,9 @@ class Drill:
     async def _unconfirmed(self, ledger: Ledger, request_id: str, profile: str) -> int:
         entry = await eventually(lambda: ledger.last(subjects.attempt(profile, request_id)))
         attempt = Attempt.from_bytes(entry.data)
-        receipt = Receipt(
-            at=datetime.now(UTC),
-            request_id=request_id,
-            revision=attempt.revision,
-            profile=profile,
-            platform=attempt.platform,
-            attempt_seq=entry.seq,
-            outcome=ReceiptOutcome.UNCONFIRMED,
-            final=True,
-            reason="it may be public or not: the platform does not answer; please look at the profile",
-        )
+        said = "it may be public or not: the platform does not answer; please look at the profile"
+        how = {"outcome": ReceiptOutcome.UNCONFIRMED, "platform": attempt.platform, "revision": attempt.revision}
+        receipt = receipt_on(request_id, profile, entry.seq, datetime.now(UTC), reason=said, **how)
         return (await ledger.append(subjects.receipt(profile, request_id), receipt, expect_last=0)).seq
 
 
@@ -170,7 +163,8 @@ def test_an_unconfirmed_post_is_shown_decided_and_followed_to_its_end(drill: Dri
     assert (status, "will appear twice" in said, "nothing was sent" in said) == (2, True, True), said
 
     drill.admin("DELETE")
-    again = give("resolve", name[:8], WATER, "--post-again", "--as", "pio", "--wait", "0s")
+    refused(give.json("resolve", name, WATER, "--post-again", "--as", "pio"), 2, "confirm.needed")
+    again = give("resolve", name[:8], WATER, "--post-again", "--as", "pio", "--wait", "0s", "--yes")
     assert again.status == 5, again
     given_up = give.json("resolve", name, WASTE, "--give-up", "--as", "pio", "--wait", "60s")
     landed = {one["profile"]: one for one in given_up.body["deliveries"]}

@@ -21,6 +21,7 @@ from services.desk import statements
 from services.fanout.connectors.contract import CannotTell, WhenUnknown
 from services.fanout.domain import receipts
 from services.kernel.authority.signing import load_key
+from services.kernel.authority.statements import signed
 from services.kernel.base.crashpoints import POINTS
 from tests.faults.harness import ALL, SQUARES, FaultCity
 from tests.faults.load import Load, Sent
@@ -149,8 +150,7 @@ async def unconfirmed(city: FaultCity) -> bytes:
 
 
 def _resolution(city: FaultCity, request: Request, profile: str, seq: int, url: str) -> Resolution:
-    return statements.resolution(
-        load_key(city.city.key_path("pio")),
+    statement = statements.resolution_statement(
         request,
         realm="live",
         officer="pio",
@@ -160,6 +160,7 @@ def _resolution(city: FaultCity, request: Request, profile: str, seq: int, url: 
         url=url,
         now=now(),
     )
+    return statements.resolved(statement, signed(load_key(city.city.key_path("pio")), statement))
 
 
 async def delivered(city: FaultCity, one: Sent, seconds: float = 60.0) -> None:

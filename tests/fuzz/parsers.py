@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from nacl.pwhash.argon2id import MEMLIMIT_MIN, OPSLIMIT_MIN
 from PIL import Image
 from pydantic import TypeAdapter
 
@@ -133,7 +134,7 @@ def _files(folder: Path) -> Iterator[OutsideParser]:
     invitation = canonical.dumps({"onevoice_invitation": 1, "city": "M", "website": "https://m.example"})
     yield OutsideParser("invitation", of("invitation", read_invitation), (BadInput,), (invitation,))
     yield OutsideParser("key", of("key.nk", load_key), (BadInput,), (seed,))
-    sealed = seal_seed(seed, "correct horse battery").to_bytes()
+    sealed = seal_seed(seed, "correct horse battery", operations=OPSLIMIT_MIN, memory=MEMLIMIT_MIN).to_bytes()
     yield OutsideParser("sealed key", of("sealed.nk", read_sealed), (OneVoiceError,), (sealed,))
 
 

@@ -59,11 +59,13 @@ def problems(world: World) -> list[str]:
         _calls,
         _activation,
         _receipts,
+        _resolved,
         _states,
         _repeats,
         _liveness,
         _folds,
         _copied,
+        _alarms,
     ):
         found.extend(check(world, record))
     for rule in world.theme.rules:
@@ -226,6 +228,20 @@ def _receipts(world: World, record: Record) -> Iterator[str]:
                 yield f"5: {request_id} on {profile} says delivered, and nothing is public"
 
 
+def _resolved(world: World, record: Record) -> Iterator[str]:
+    """What a person decided of an unconfirmed post is carried out once, unless its receipt was overtaken meanwhile."""
+    for request_id, state in record.fold.requests.items():
+        for profile, target in state.targets.items():
+            for seq, resolution in target.resolutions:
+                said = statement_on_record(resolution.envelope, ResolutionStatement)
+                done = [at for at, one in target.receipts if one.resolution_seq == seq]
+                if len(done) > 1:
+                    yield f"the decision at {seq} on {request_id} was carried out by the receipts {done}"
+                behind = [at for at, _ in target.receipts if said is not None and at > said.receipt_seq]
+                if not behind:
+                    yield f"5: the decision at {seq} on {request_id} for {profile} was never carried out"
+
+
 def gist(verdict: Verdict) -> tuple[object, ...]:
     """Return what a verdict says, without when it was said."""
     return (
@@ -340,6 +356,13 @@ def _copied(world: World, record: Record) -> Iterator[str]:
     """The second copy is the ledger."""
     if [(entry.seq, entry.data) for entry in world.copy] != [(entry.seq, entry.data) for entry in record.entries]:
         yield f"6: the second copy has {len(world.copy)} entries, the ledger {len(record.entries)}, and they differ"
+
+
+def _alarms(world: World, record: Record) -> Iterator[str]:
+    """Nobody forges anything here: a service that says so of another's work cries wolf."""
+    for when, who, what in world.trace:
+        if what.startswith("ALARM"):
+            yield f"alarm: {who} at {when:.1f} s: {what}"
 
 
 def _virtual(world: World, entry: Entry) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from services.fanout.domain.limits import HostLimit, Rate
-from tests.simulation import later, people, rules
+from tests.simulation import following, later, people, rules
 from tests.simulation.loop import Process
 from tests.simulation.network import Weather
 
@@ -342,6 +342,51 @@ THEMES: dict[str, Theme] = {
         mischief=("accepted_500", "busy"),
         lies=0.1,
         weather=Weather(drop=0.01, behind=1.0, lag=0.3, delay=0.02),
+    ),
+    "what follows a message": Theme(
+        {
+            "fanout.attempt.authorized": ((0.3, sleep(*SHORT)), (0.1, sleep(*TAKEN_OVER))),
+            "gatekeeper.verdict.decided": ((0.2, sleep(0.2, 2.0)),),
+            "fanout.call.ended": ((0.1, die_within(0.1)), (0.1, sleep(*SHORT))),
+        },
+        script=following.follow,
+        rules=(following.in_order, following.each_in_turn),
+        pairs=frozenset({"fanout", "gatekeeper", "intake"}),
+        mischief=("accepted_500", "silent", "late", "busy", "busy_after"),
+        lies=0.4,
+        vanish=0.1,
+        weather=Weather(drop=0.01, behind=2.0, lag=0.3, delay=0.02),
+        chaos=110.0,
+    ),
+    "the website's page is late": Theme(
+        {
+            "platform.sending": ((0.4, activate_soon), (0.1, sleep(*SETTLED))),
+            "fanout.attempt.authorized": ((0.3, order),),
+        },
+        pairs=frozenset({"fanout", "eoc_state"}),
+        mischief=("late", "silent"),
+        lies=0.9,
+        lasts=(3_600,),
+        targets="parks-townsquare",
+        approvers=("comms-officer",),
+        says=(1,),
+        chaos=70.0,
+    ),
+    "a profile is added": Theme(
+        {
+            "registry.order.stored": ((0.2, die_within(0.1)),),
+            "gatekeeper.verdict.decided": ((0.1, die_within(0.1)), (0.1, sleep(0.2, 2.0))),
+            "fanout.attempt.authorized": ((0.1, die_within(0.1)), (0.1, sleep(0.2, 2.0))),
+        },
+        script=following.add_profiles,
+        rules=(following.served,),
+        pairs=frozenset({"fanout", "gatekeeper", "intake"}),
+        mischief=("busy",),
+        lies=0.2,
+        weather=Weather(drop=0.01, behind=1.0, lag=0.3, delay=0.02),
+        quiet=True,
+        alone=True,
+        chaos=60.0,
     ),
     "a clean day": Theme(
         rules=(rules.few_appends,), says=(1,), quiet=True, alone=True, lasts=(3_600,), weather=Weather()

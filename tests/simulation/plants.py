@@ -15,12 +15,14 @@ from unittest import mock
 from schemas.events.approvals import Approval
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
+from schemas.platforms import MIRROR
 from schemas.subjects import place_of
 from services.eoc_state import flights
 from services.eoc_state import handlers as eoc
 from services.eoc_state.domain.activation import Barrier, barrier
+from services.fanout import resolving
 from services.fanout.connectors.contract import Permanent, Unknown
-from services.fanout.delivery import caller, conclusion, judge, places, posting, settler, work
+from services.fanout.delivery import caller, conclusion, destinations, judge, places, posting, settler, work
 from services.fanout.domain import retry, step
 from services.gatekeeper import handlers as gate
 from services.gatekeeper.domain.dossier import undecided
@@ -28,6 +30,7 @@ from services.gatekeeper.policy.clauses import setting_schedule
 from services.kernel.authority.post_authorization import post_violations
 from services.kernel.fold import ledger_fold as fold
 from services.kernel.fold import reopening
+from services.kernel.fold.chain import Chain
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
@@ -408,7 +411,123 @@ def _old_verdict_counts() -> list[Patch]:
     return [(fold, "_FOLDS", {**fold._FOLDS, "verdict": verdict}), (RequestState, "is_begun", False)]
 
 
+# --- the chain, the website's page, new profiles, what is over ----------------------------------------------
+
+
+def _chain_off() -> list[Patch]:
+    return [(Chain, "out_of_order", lambda *_: "")]
+
+
+def _ends_by_newest() -> list[Patch]:
+    """Who ends a delivery follows on whatever stands by then."""
+    real = settler.Settler.end
+
+    async def end(self: Any, place: Any, why: Any, _known: int) -> Any:
+        return await real(self, place, why, place.state.target(place.profile).receipt_last)
+
+    return [(settler.Settler, "end", end)]
+
+
+def _page_unfenced() -> list[Patch]:
+    """The website's page is written whatever the control revision, and is not judged before."""
+    from services.kernel.fold.effective import void_because
+
+    real_check, real_before = server.Stream._check, judge.Judge.before_the_call
+
+    def check(self: Any, subject: str, headers: dict[str, str]) -> None:
+        if not subject.startswith(f"ledger.attempt.{MIRROR}."):
+            real_check(self, subject, headers)
+
+    def void(attempt: Any, *args: Any, **facts: Any) -> str:
+        return "" if attempt.profile == MIRROR else void_because(attempt, *args, **facts)
+
+    def before(self: Any, place: Any, *args: Any) -> Any:
+        return None if place.profile == MIRROR else real_before(self, place, *args)
+
+    rooms = [(room, "void_because", void) for room in (fold, reopening)]
+    return [(server.Stream, "_check", check), (judge.Judge, "before_the_call", before), *rooms]
+
+
+def _barrier_without_pages() -> list[Patch]:
+    """The barrier of activation does not count the website's pages."""
+    real = flights.Flights.before
+
+    def before(self: Any, seq: int) -> Any:
+        return tuple(flight for flight in real(self, seq) if flight.profile != MIRROR)
+
+    return [(flights.Flights, "before", before)]
+
+
+def _profiles_of_the_start() -> list[Patch]:
+    """Fan-out knows the profiles that there were when it looked first."""
+    real = destinations.Destinations.profile
+
+    def profile(self: Any, profile_id: str) -> Any:
+        first = self.__dict__.setdefault("_first", frozenset(self._runtime.control.profiles))
+        return real(self, profile_id) if profile_id in first or profile_id == MIRROR else None
+
+    return [(destinations.Destinations, "profile", profile)]
+
+
+def _forgets_unconfirmed() -> list[Patch]:
+    """A request leaves memory once nothing is left to post, though a person has yet to say how a post of it ended."""
+
+    def forget(self: Any, request_id: str) -> None:
+        state = self.requests.get(request_id)
+        if state is not None and (state.is_over or (state.is_delivered and not state.opened)):
+            del self.requests[request_id]
+
+    return [(LedgerFold, "_forget", forget)]
+
+
+def _never_reopened() -> list[Patch]:
+    return [(LedgerFold, "missing", lambda *_: None)]
+
+
+def _decision_ignored() -> list[Patch]:
+    """What a person decided is acknowledged before it is carried out, and nobody does it after a death."""
+
+    async def on_resolution(self: Any, event: Any, entry: Any) -> None:
+        await self._runtime.projection.at_least(entry.seq)
+
+    on_resolution.__annotations__ = dict(resolving.Resolving.on_resolution.__annotations__)
+    return [(resolving.Resolving, "on_resolution", on_resolution)]
+
+
 PLANTS: dict[str, Mutant] = {
+    "chain_off": Mutant(
+        "a correction does not wait for what it replaces, nor the other way round",
+        _chain_off,
+        theme="what follows a message",
+    ),
+    "rival_stays_cleared": Mutant(
+        "of two corrections the one that was cleared second is not decided anew",
+        lambda: [(gate, "look_again_after", lambda *_: "")],
+        theme="what follows a message",
+    ),
+    "ends_by_newest": Mutant(
+        "what ends without a post follows on another copy's receipt", _ends_by_newest, theme="what follows a message"
+    ),
+    "page_unfenced": Mutant(
+        "the website's page has no fence, and is not judged", _page_unfenced, theme="the website's page is late"
+    ),
+    "barrier_without_pages": Mutant(
+        "active is told while a page of the website is being written",
+        _barrier_without_pages,
+        theme="the website's page is late",
+    ),
+    "profiles_of_the_start": Mutant(
+        "a new profile is served after a restart only", _profiles_of_the_start, theme="a profile is added"
+    ),
+    "forgets_unconfirmed": Mutant(
+        "what a person has yet to decide on leaves memory", _forgets_unconfirmed, theme="what is over comes back"
+    ),
+    "never_reopened": Mutant(
+        "what comes back to a request that is over is void", _never_reopened, theme="what is over comes back"
+    ),
+    "decision_ignored": Mutant(
+        "a person's decision is on record and not carried out", _decision_ignored, theme="what is over comes back"
+    ),
     "schedule_off": Mutant(
         "what is scheduled is cleared at once",
         lambda: [(setting_schedule, "judge", lambda _facts, _weighed: None)],

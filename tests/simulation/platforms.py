@@ -117,8 +117,9 @@ class Platforms:
         return post
 
     def _take_down(self, post: Post) -> None:
-        self._tell("platform", f"VANISHED {post.profile} {post.request_id} post={post.number}")
-        self.vanished[post.number] = self.loop.now
+        if post.number not in self.vanished:  # its correction may have taken it down
+            self._tell("platform", f"VANISHED {post.profile} {post.request_id} post={post.number}")
+            self.vanished[post.number] = self.loop.now
 
     def stands(self, profile: str, request_id: str) -> Post | None:
         """Return what a person sees who looks at a profile."""
@@ -234,9 +235,10 @@ class SimConnector(Connector):
         return Absent() if post is None or post.number in world.vanished else self._where(post)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
-        """Take it down; what does not stand is taken back already."""
+        """Take it down; what does not stand is taken back already. Without an id it is looked for by its key."""
+        place = (intent.profile.id, intent.idempotency_key)
         for post in self._platforms.posts:
-            if str(post.number) == remote_id:
+            if str(post.number) == remote_id or (not remote_id and (post.profile, post.key) == place):
                 self._platforms.vanished.setdefault(post.number, self._platforms.loop.now)
         return Retracted()
 

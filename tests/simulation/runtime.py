@@ -205,13 +205,13 @@ class SimService:
             snapshot_path=disk,  # type: ignore[arg-type]
             spawn=process.spawn,
         )
-        core = assemble(row, city, ports, SimHealth)
-        self.runtime = core.runtime(SimBus(network, process, core.around))
-        core.watch.mark_path = mark if row.posts else None  # type: ignore[assignment]
+        runtime, _ = assemble(row, city, ports, lambda around, *_: SimBus(network, process, around), SimHealth)
+        self.runtime = runtime
+        runtime.watch.mark_path = mark if row.posts else None  # type: ignore[assignment]
         if row.posts:
-            core.supervisor.supervise(self.runtime.health.run)
-            core.supervisor.supervise(core.watch.run)
-        network.links[process.name] = (process, core.projection.reconnected)
+            runtime.supervisor.supervise(runtime.health.run)
+            runtime.supervisor.supervise(runtime.watch.run)
+        network.links[process.name] = (process, runtime.projection.reconnected)
 
     async def run(self, wire: Wire, genesis: Genesis | None) -> None:
         """Begin as on NATS: wait for the manifest, register, take up the background work."""

@@ -40,6 +40,7 @@ QUICK = (
     "forgets_cleared",
     "barrier_does_not_wait",
     "no_quota",
+    "chain_off",
 )
 """One of each wall, caught by one of the first seeds."""
 

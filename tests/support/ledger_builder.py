@@ -18,7 +18,7 @@ from schemas.events.approvals import Approval
 from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered, UnknownPost
-from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt, ReceiptOutcome
+from schemas.events.deliveries import DeliveryEvent, ReceiptOutcome
 from schemas.events.envelope import (
     ACKNOWLEDGEMENT_TYPE,
     APPROVAL_TYPE,
@@ -29,9 +29,9 @@ from schemas.events.envelope import (
 )
 from schemas.events.notices import NoticeSent
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
-from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
-from schemas.events.verdicts import Outcome, Verdict
+from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.proof.replay import judge
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
@@ -47,6 +47,7 @@ from services.kernel.control.control_state import ControlState
 from services.kernel.control.naming import named
 from services.provision import demo_plan, make_city, read_envelope
 from tests.support.authenticator import Authenticator
+from tests.support.messages import attempt_on, receipt_on, renderings_of, request_of, verdict_on
 from tests.support.people import statement_on
 
 START = datetime(2026, 1, 31, 14, 0, 0, tzinfo=UTC)
@@ -191,29 +192,14 @@ class LedgerBuilder:
         if overrides.get("scope") == "all-departments":
             targets = state.departmental_profiles()
         platforms = sorted({state.profiles[t].platform for t in targets if t in state.profiles} | {"website"})
-        renderings = tuple(
-            Rendering.of(PlatformContent(platform=platform, parts=(text,), created_at=self.now))
-            for platform in platforms
-        )
+        renderings = renderings_of(text, platforms, self.now)
         fields = {
-            "at": self.now,
             "realm": self.city.realm,
-            "request_id": name,
-            "author": "clerk",
-            "author_kind": "officer",
             "source": "onevoice",
-            "event_id": name,
-            "content_sha256": canonical.sha256(text.encode()),
-            "text": text,
-            "scope": "profiles",
             "targets": tuple(targets),
-            "crisis": False,
-            "expires_at": self.now + timedelta(hours=4),
             "submitted_posture": str(state.posture),
-            "renderings": renderings,
-            "digest": digest_of(name, overrides.get("revision", 1), renderings),
         }
-        event = Request(**(fields | overrides))
+        event = request_of(name, text, renderings, self.now, **(fields | overrides))
         if self.old:
             self.append(subjects.request(name), event, fence=(subjects.CONTROL, self.last[subjects.CONTROL]))
         else:
@@ -242,20 +228,13 @@ class LedgerBuilder:
         """Append a verdict by compare-and-set, decided at the newest control revision."""
         subject = subjects.verdict(request.request_id)
         fields = {
-            "at": self.now,
-            "request_id": request.request_id,
-            "revision": request.revision,
-            "digest": request.digest,
             "outcome": outcome,
             "posture": self.state().posture,
             "control_seq": self.last[subjects.CONTROL],
             "as_of": len(self.entries),
-            "targets": request.targets,
-            "findings": (),
-            "valid_until": self.now + timedelta(minutes=20) if outcome is Outcome.CLEARED else None,
             "mirror": True if outcome is Outcome.CLEARED and self._is_mirrored(request) else None,
         }
-        event = Verdict(**(fields | overrides))
+        event = verdict_on(request, self.now, **(fields | overrides))
         return self.append(subject, event, expect_last=self.last.get(subject, 0))
 
     def delivery(self, request: Request, profile: str, **overrides: Any) -> int:
@@ -278,21 +257,14 @@ class LedgerBuilder:
         """Append an attempt, fenced on the control revision that it names."""
         subject = subjects.attempt(profile, request.request_id)
         fields = {
-            "at": self.now,
-            "request_id": request.request_id,
-            "revision": request.revision,
-            "profile": profile,
             "platform": self._platform(profile),
             "number": self._counts[subject] + 1,
-            "worker": "worker-1",
             "verdict_seq": self.last.get(subjects.verdict(request.request_id), 0),
             "control_seq": self.last[subjects.CONTROL],
-            "digest": request.digest,
             "rendering_sha256": self._rendering(request, profile),
-            "idempotency_key": f"{request.request_id}.{request.revision}.{profile}",
             "rule": self.rule,
         }
-        event = Attempt(**(fields | overrides))
+        event = attempt_on(request, profile, self.now, **(fields | overrides))
         return self.append(subject, event, fence=(subjects.CONTROL, event.control_seq))
 
     def receipt(
@@ -306,19 +278,16 @@ class LedgerBuilder:
         """Append how an attempt ended; delivered is final."""
         delivered = outcome is ReceiptOutcome.DELIVERED
         fields = {
-            "at": self.now,
-            "request_id": request.request_id,
             "revision": request.revision,
-            "profile": profile,
             "platform": self._platform(profile),
-            "attempt_seq": attempt_seq,
             "outcome": outcome,
             "final": delivered,
             "url": f"http://127.0.0.1/{profile}/{attempt_seq}" if delivered else None,
             "remote_id": f"{profile}-{attempt_seq}" if delivered else None,
             "worker": None if self.old else "worker-1",
         }
-        return self.append(subjects.receipt(profile, request.request_id), Receipt(**(fields | overrides)))
+        event = receipt_on(request.request_id, profile, attempt_seq, self.now, **(fields | overrides))
+        return self.append(subjects.receipt(profile, request.request_id), event)
 
     def lapsed(self, request: Request, attempt_seq: int, profile: str = FIRE, **more: Any) -> int:
         """Append the receipt that frees a profile whose attempt nobody heard of until its lease was over."""

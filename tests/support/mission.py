@@ -25,10 +25,10 @@ from schemas.events.approvals import Approval
 from schemas.events.authority import Realm
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocStandDown, Genesis, Order, Ordered
-from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.desk import BoardQuery
 from schemas.events.envelope import ORDER_TYPE, Envelope
-from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City, load_city
@@ -47,6 +47,7 @@ from services.provision.broker.connection import as_provisioner
 from tests.support.broker import PATIENCE as PATIENCE
 from tests.support.broker import connect, jetstream
 from tests.support.broker import flushed as flushed
+from tests.support.messages import receipt_on, renderings_of, request_of
 from tests.support.people import approval_of
 from tests.support.ports import free_port
 
@@ -159,27 +160,9 @@ def a_request(state: ControlState, name: str | None = None, **changes: Any) -> R
     platforms = sorted({state.profiles[t].platform for t in targets} | {"website"})
     text = str(changes.pop("text", f"Road closed ({name}). https://mission.example/roads"))
     about = {"act": changes.pop("act"), "about": changes.get("follows")} if "act" in changes else {}
-    contents = [PlatformContent(platform=p, parts=(text,), created_at=now(), **about) for p in platforms]
-    renderings = tuple(map(Rendering.of, contents))
-    fields: dict[str, Any] = {
-        "at": now(),
-        "realm": state.realm,
-        "request_id": name,
-        "author": "clerk",
-        "author_kind": "officer",
-        "source": "tests",
-        "event_id": name,
-        "content_sha256": canonical.sha256(text.encode()),
-        "text": text,
-        "scope": "profiles",
-        "targets": targets,
-        "crisis": False,
-        "expires_at": now() + timedelta(hours=4),
-        "submitted_posture": str(state.posture),
-        "renderings": renderings,
-        "digest": digest_of(name, 1, renderings),
-    }
-    return Request(**(fields | changes))
+    renderings = renderings_of(text, platforms, now(), **about)
+    fields = {"realm": state.realm, "targets": targets, "submitted_posture": str(state.posture)}
+    return request_of(name, text, renderings, now(), **(fields | changes))
 
 
 def an_approval(city: City, request: Request, officer: str, **changes: Any) -> Approval:
@@ -270,17 +253,9 @@ class Writer:
         final: bool = True,
     ) -> int:
         """Append how an attempt ended; return its sequence."""
-        event = Receipt(
-            at=now(),
-            request_id=request.request_id,
-            revision=1,
-            profile=profile,
-            platform="mastodon",
-            attempt_seq=attempt_seq,
-            outcome=outcome,
-            final=final,
-            url="http://127.0.0.1/post" if outcome is ReceiptOutcome.DELIVERED else None,
-        )
+        url = "http://127.0.0.1/post" if outcome is ReceiptOutcome.DELIVERED else None
+        how = {"outcome": outcome, "final": final, "url": url}
+        event = receipt_on(request.request_id, profile, attempt_seq, now(), **how)
         return (await self.ledger.append(subjects.receipt(profile, request.request_id), event)).seq
 
 

@@ -56,7 +56,7 @@ def up(city: City, port: int | None = None, as_json: bool = False, *, both: bool
     return int(Exit.DONE)
 
 
-def run_service(city: City, name: str, url: str | None = None) -> int:
+def run_service(city: City, name: str) -> int:
     """Run one service until Ctrl-C against the broker that runs already; return the exit status.
 
     Raises:
@@ -70,7 +70,7 @@ def run_service(city: City, name: str, url: str | None = None) -> int:
     if chosen == flow.WEB:
         asyncio.run(_run_pages(city))
         return int(Exit.DONE)
-    asyncio.run(run_services([chosen], city, url or (running_city(city) or {}).get("nats_url")))
+    asyncio.run(run_services([chosen], city, (running_city(city) or {}).get("nats_url")))
     return int(Exit.DONE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.desk.connect.calls import Calls
@@ -43,3 +44,26 @@ class Asked:
             message = f"this opens {opened}, and not {wanted}; nothing was stored"
             hint = "log out in the browser, and in again as the profile's account"
             raise Refused("connect.other_account", message, hint)
+
+    def page(self, pages: Mapping[str, str], mend: str) -> str:
+        """Return the number of the wanted page, of those that this person may post on; they say which of several.
+
+        Args:
+            pages: their names by their numbers.
+            mend: what to do where there is none.
+
+        Raises:
+            BadInput: ``connect.account``.
+            Refused: ``connect.other_account``.
+        """
+        if not pages:
+            raise Refused("connect.other_account", "this person may post on no page; nothing was stored", mend)
+        wanted = self.account or (next(iter(pages)) if len(pages) == 1 else "")
+        if not wanted:
+            self.person.show("\n".join(f"  {number}  {name}".rstrip() for number, name in pages.items()))
+            wanted = self.person.ask("The page's number")
+        if wanted not in pages:
+            some = ", ".join(f"{number} ({name})" if name else number for number, name in list(pages.items())[:5])
+            message = f"this person may not post on page {wanted}, but on {some}"
+            raise BadInput("connect.account", message, "give one of them")
+        return wanted

@@ -13,7 +13,6 @@ from services.desk.connect.person import Access
 from services.fanout.connectors.linkedin.renewal import Application
 from services.fanout.connectors.linkedin.roles import MAY_POST, RIGHTS
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import BadInput, Refused
 
 ANSWERS = ("w_organization_social_feed", "r_organization_social_feed")
 _PAGE = re.compile(r"urn:li:organization:([0-9]+)")
@@ -57,17 +56,5 @@ async def _page(asked: Asked, token: str) -> str:
     body = await asked.calls.json("the pages", "GET", section.server, path, token=token, query=query, headers=headers)
     elements = [one for one in body.get("elements") or [] if isinstance(one, dict) and one.get("role") in MAY_POST]
     found = [match[1] for one in elements if (match := _PAGE.fullmatch(str(one.get("organization"))))]
-    pages = list(dict.fromkeys(found))
-    if not pages:
-        hint = "the page's administrator makes this member CONTENT_ADMINISTRATOR; then begin again"
-        raise Refused("connect.other_account", "this member may post on no page; nothing was stored", hint)
-    wanted = asked.account
-    if not wanted and len(pages) == 1:
-        return pages[0]
-    if not wanted:
-        asked.person.show("\n".join(f"  {one}" for one in pages))
-        wanted = asked.person.ask("The page's number")
-    if wanted not in pages:
-        message = f"this member may not post on page {wanted}, but on {', '.join(pages[:5])}"
-        raise BadInput("connect.account", message, "give one of them")
-    return wanted
+    mend = "the page's administrator makes this member CONTENT_ADMINISTRATOR; then begin again"
+    return asked.page(dict.fromkeys(found, ""), mend)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from services.desk.connect.asked import Asked
 from services.desk.connect.consent import lacking, with_query, without_answers
 from services.desk.connect.person import Access
 from services.fanout.connectors.threads.connector import RIGHTS as THREADS
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import BadInput, Refused
 from services.kernel.base.settings.city_platforms import FacebookSection, InstagramSection, ThreadsSection
 
 PAGES = ("pages_show_list", "pages_manage_posts", "pages_read_engagement")
@@ -60,7 +57,9 @@ async def facebook(asked: Asked) -> Access:
     calls.hide(person)
     query = {"fields": "id,name,access_token", "limit": "100"}
     pages = await calls.json("the Pages", "GET", base, "/me/accounts", token=person, query=query)
-    page = _chosen(asked, [one for one in pages.get("data") or [] if isinstance(one, dict)])
+    found = {str(one.get("id")): one for one in pages.get("data") or [] if isinstance(one, dict)}
+    mend = "agree as a person who may create content on the Page, and choose it in the login's dialogue"
+    page = found[asked.page({number: str(one.get("name")) for number, one in found.items()}, mend)]
     token = calls.text(page, "access_token", "the Pages")
     calls.hide(token)
     owner = f"{code.client}|{code.secret}"
@@ -132,24 +131,6 @@ async def _named(asked: Asked, base: str, key: str, access: Access) -> Access:
     account, name = (asked.calls.text(me, one, "whose token it is") for one in (key, "username"))
     asked.same(account, asked.account)
     return Access(access.credential, account, access.may, access.expires, (f"the account is @{name}", *access.remarks))
-
-
-def _chosen(asked: Asked, pages: list[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the Page that is wanted; a person says which, where there are several."""
-    if not pages:
-        hint = "agree as a person who may create content on the Page, and choose it in the login's dialogue"
-        raise Refused("connect.other_account", "this person manages no Page; nothing was stored", hint)
-    wanted = asked.account
-    if not wanted and len(pages) == 1:
-        return pages[0]
-    if not wanted:
-        asked.person.show("\n".join(f"  {one.get('id')}  {one.get('name')}" for one in pages))
-        wanted = asked.person.ask("The Page's number")
-    found = [one for one in pages if str(one.get("id")) == wanted]
-    if not found:
-        names = ", ".join(f"{one.get('id')} ({one.get('name')})" for one in pages[:5])
-        raise BadInput("connect.account", f"this person manages no Page {wanted}, but {names}", "give one of them")
-    return found[0]
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -84,14 +84,17 @@ def about(event: BoardEvent, request_id: str) -> bool:
     return subjects.place_of(event.subject).request_id == request_id or event.subject == subjects.CONTROL
 
 
-async def of_request(watch: Watch, request_id: str, wait: float, gather: float = 0.05) -> bool:
+GATHER_SECONDS = 0.05
+
+
+async def of_request(watch: Watch, request_id: str, wait: float) -> bool:
     """Wait until something happens to a request, then a moment more for the rest; False when nothing did in time."""
     loop = asyncio.get_running_loop()
     end = loop.time() + wait
     while (left := end - loop.time()) > 0:
         found = await watch.events(left)
         if any(about(event, request_id) for event in found):
-            until = loop.time() + gather
+            until = loop.time() + GATHER_SECONDS
             while (more := until - loop.time()) > 0:
                 await watch.events(more)
             return True

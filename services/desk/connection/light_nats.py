@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from services.kernel.authority.signing import Signer
 from services.kernel.base.network.encrypted import OnlyEncrypted
+from services.kernel.base.network.header_lines import QuickHeaders
 
 _modules = cast(dict[str, Any], sys.modules)
 _hidden = "aiohttp" not in _modules and "nats" not in _modules
@@ -27,7 +28,7 @@ finally:
         del _modules["aiohttp"]
 
 
-class SigningClient(OnlyEncrypted, Client):
+class SigningClient(OnlyEncrypted, QuickHeaders, Client):
     """nats-py's client, whose answer to the server's challenge is signed by a key that may be an agent's."""
 
     def __init__(self, signer: Signer) -> None:

@@ -64,11 +64,16 @@ class SealedKey:
         return raw
 
 
-def seal_seed(seed: bytes, passphrase: str) -> SealedKey:
-    """Seal a seed; raises BadInput ``key.passphrase_short``."""
+def check_passphrase(passphrase: str) -> None:
+    """Raise BadInput ``key.passphrase_short`` for one that can be guessed."""
     if len(passphrase) < SHORTEST:
         raise BadInput("key.passphrase_short", f"a passphrase has at least {SHORTEST} characters", "four words do")
-    empty = SealedKey(Signer(seed).public_key, OPERATIONS, MEMORY, nacl.utils.random(argon2id.SALTBYTES), b"")
+
+
+def seal_seed(seed: bytes, passphrase: str, *, operations: int = OPERATIONS, memory: int = MEMORY) -> SealedKey:
+    """Seal a seed at argon2id's costs (``memory`` in bytes); raises BadInput ``key.passphrase_short``."""
+    check_passphrase(passphrase)
+    empty = SealedKey(Signer(seed).public_key, operations, memory, nacl.utils.random(argon2id.SALTBYTES), b"")
     box = bytes(nacl.secret.SecretBox(empty._key(passphrase)).encrypt(seed))
     return SealedKey(empty.public_key, empty.operations, empty.memory, empty.salt, box)
 

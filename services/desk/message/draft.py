@@ -118,6 +118,8 @@ class MessageDraft:
             all_departments=message.all_departments or (whole and not given_to),
         )
         draft = cls.of(said, manner, zone)
+        # All that the words of before were given in stays too: a revision that forgot a language or a picture would be
+        # approved by somebody who looks at the change alone.
         rendered = [one.content() for one in before.renderings]
         first = rendered[0] if rendered else None
         own_texts = own_words(before, rendered) | draft.variants

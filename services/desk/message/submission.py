@@ -25,6 +25,7 @@ from services.desk.seen import remember
 from services.desk.session import Session
 from services.desk.statements import Circumstances
 from services.desk.views.output import note
+from services.kernel.authority.statements import signed
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
 
@@ -144,8 +145,7 @@ async def approve_own(here: Session, out: Outgoing, seen: PreviewReply, submitte
             known = replace(known, expires_at=subject.expires_at, not_before=subject.not_before)
             if not _same_words(seen, subject) or known != Circumstances.shown(subject):
                 raise Refused("request.changed", "a request with this --id exists, with other words", "use a new --id")
-        approval = statements.decision(
-            here.signer,
+        statement = statements.decision_statement(
             subject,
             known,
             realm=here.realm,
@@ -154,6 +154,7 @@ async def approve_own(here: Session, out: Outgoing, seen: PreviewReply, submitte
             now=SystemClock().now(),
             lifetime=timedelta(seconds=(await here.settings()).approval_seconds),
         )
+        approval = statements.approval(statement, signed(here.signer, statement))
         return (await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, approval, ApprovalReply)).seq
     except OneVoiceError as error:
         if error.code == "approval.no_authority":

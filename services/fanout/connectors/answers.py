@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import SplitResult, urlsplit
+
 from services.fanout.connectors.contract import CannotTell, Cause, Intent, Permanent, Posted, Retryable, Unknown
 
 OTHER_TEXT = "the platform shows the text otherwise than it was approved"
@@ -49,3 +51,13 @@ def on_hold(why: CannotTell) -> Retryable:
 def joined(*notes: str) -> str:
     """Return notes as one, without those that are empty."""
     return "; ".join(filter(None, notes))
+
+
+def split_on(address: str, *sites: str) -> SplitResult | None:
+    """Return the parts of an address that is on one of these sites (scheme and host); None for any other."""
+    try:
+        split = urlsplit(address)
+    except ValueError:
+        return None
+    here = (split.scheme, split.netloc.lower())
+    return split if any(here == urlsplit(site.lower())[:2] for site in sites) else None

@@ -10,7 +10,7 @@ from typing import TypeVar
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.fanout.connectors.credentials.tokens import TokenFault, token_of
-from services.fanout.connectors.send_only import SHARE
+from services.fanout.connectors.one_at_a_time import SHARE
 
 Entrance = TypeVar("Entrance")
 

@@ -12,13 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from schemas.events.authority import Profile
-from schemas.platforms import LIMITS, overrun
 from services.fanout.connectors.calls.http import Answer, Http, Outcome, refusal
-from services.fanout.connectors.calls.single_flight import SingleFlight
 from services.fanout.connectors.contract import (
     CannotTell,
     Cause,
-    Connector,
     FetchMedia,
     Health,
     Intent,
@@ -31,25 +28,19 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.connectors.credentials.tokens import TokenFault, token_of
-from services.kernel.base.clock import Clock, SystemClock
+from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, SHARE, OneAtATime
 
-SHARE = 0.95
-"""The part of a call's time that is used, so that the answer comes before the caller gives up."""
 REFUSED_SECONDS = 300.0
 """How long a credential that was refused is not tried again, unless it is another by then."""
-CHECK_SECONDS = 9.0
 
 
-class SendOnlyConnector(Connector):
+class SendOnlyConnector(OneAtATime):
     """Sends with a profile's credential; ``token_path`` is where it lies. Subclasses say how a message is sent."""
 
-    def __init__(
-        self, token_path: Callable[[str], Path], *, clock: Clock | None = None, connections: int = 128
-    ) -> None:
+    def __init__(self, token_path: Callable[[str], Path], *, connections: int = 128) -> None:
+        super().__init__()
         self._token_path = token_path
-        self._clock = clock or SystemClock()
         self._http = Http(connections)
-        self._flights = SingleFlight()
         self._refused: dict[str, tuple[str, float, str]] = {}
 
     @abstractmethod
@@ -59,13 +50,6 @@ class SendOnlyConnector(Connector):
     @abstractmethod
     async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
         """Ask what can be asked without posting; raises TokenFault for a credential of another form."""
-
-    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Send it, once for each key at a time."""
-        objection = too_much(intent)
-        if objection is not None:
-            return Permanent(objection)
-        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         deadline = asyncio.get_running_loop().time() + intent.call_timeout * SHARE
@@ -107,22 +91,6 @@ class SendOnlyConnector(Connector):
         return refusal(outcome, self._clock)
 
 
-def too_much(intent: Intent) -> str | None:
-    """Say what the platform would not take, before any of it is sent."""
-    limits = LIMITS[intent.profile.platform]
-    if intent.content.answers is not None or intent.follows:
-        limits = limits.to_answer()
-    for number, part in enumerate(intent.content.parts, 1):
-        too_long = overrun(part, limits)
-        if too_long is not None:
-            return f"part {number}: the platform {too_long}"
-    if len(intent.content.parts) > 1 and not limits.thread:
-        return "the platform takes no threads"
-    if len(intent.content.pictures) > limits.pictures:
-        return f"{len(intent.content.pictures)} pictures, the platform takes {limits.pictures}"
-    return None
-
-
 def with_pictures_in_words(intent: Intent) -> tuple[str, str]:
     """Return the text with each picture's description after it, and a note that says so; for who takes no pictures."""
     alts = [f"Picture: {picture.alt}" for picture in intent.content.pictures]
@@ -130,19 +98,14 @@ def with_pictures_in_words(intent: Intent) -> tuple[str, str]:
     return "\n\n".join([*intent.content.parts, *alts]), note if alts else ""
 
 
-def delivered(intent: Intent, note: str = "", url: str = "") -> Posted:
+def delivered(intent: Intent, note: str = "") -> Posted:
     """Return what is known where the platform names nothing: its id is the key."""
-    return Posted(url, intent.idempotency_key, note)
+    return Posted("", intent.idempotency_key, note)
 
 
 def credential_refused(outcome: Answer, why: str) -> Retryable:
     """Return that a person has to mend the credential; surely nothing was posted."""
     return Retryable(f"{why}: {outcome.words}", cause=Cause.CREDENTIAL)
-
-
-def unhealthy(result: Retryable | Permanent | Unknown) -> Health:
-    """Return that a profile cannot be posted to, from what a harmless call came to."""
-    return Health(False, result.reason, None if isinstance(result, Permanent) else result.cause)
 
 
 def is_page(outcome: Answer) -> bool:

@@ -79,7 +79,7 @@ class Admission:
 
     def on_folded(self, entry: Entry, applied: Applied) -> None:
         """Count what other copies post: a platform counts all of them together."""
-        if applied.kind != "attempt" or applied.void:
+        if applied.void:
             return
         attempt = parse(Attempt, entry.data)
         if attempt.worker == self._runtime.instance:

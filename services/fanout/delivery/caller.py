@@ -39,6 +39,9 @@ CHECK_SECONDS = 5.0
 ANSWER_MARGIN = 0.1
 """The part of the lease that is kept for writing the receipt."""
 
+MOMENT = 0.01
+"""Seconds by which a connector may take its call's end for later than it is: it is done by more than that before."""
+
 LOOKS = 4
 """How often a platform is asked at once for a post whose call had no clear answer."""
 
@@ -199,9 +202,11 @@ class Caller:
 
     async def _call(self, connector: Connector, intent: Intent, lease: Lease) -> PublishResult:
         timeout = lease.left()
+        if intent.call_timeout > timeout + MOMENT:
+            intent = replace(intent, call_timeout=timeout)
         try:
             async with asyncio.timeout(timeout):
-                return await connector.publish(replace(intent, call_timeout=timeout), self._fetch_media)
+                return await connector.publish(intent, self._fetch_media)
         except TimeoutError:
             return Unknown(f"no answer within {timeout:.1f} s", Cause.HOST)
         except Exception as error:  # noqa: BLE001 - it may have posted before it failed

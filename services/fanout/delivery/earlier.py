@@ -60,6 +60,8 @@ class EarlierPosts:
         answered = next((one.content.answers for one, _ in posts if one.content.answers), "") or ""
         if answered and not able.reply:  # what is about an answer goes where that is
             posts = [(replace(one, follows=answered), remote_id) for one, remote_id in posts]
+        # A recall deletes where it can. All else answers the earlier post where the platform has replies; elsewhere a
+        # correction takes its place, and the rest stands alone.
         if content.act == "recall" and not posts:
             return None
         if content.act == "recall" and able.delete:

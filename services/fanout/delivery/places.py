@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from services.fanout.connectors.contract import Connector
 from services.fanout.domain.step import Busy, Place, Step, next_step
+from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.state import RequestState
 from services.kernel.runtime.service import Runtime
 
@@ -40,10 +41,11 @@ class Places:
             state=state,
             target=state.target(profile),
             control_seq=fold.control.seq,
-            busy=self._busy(request_id, profile),
+            busy=_busy(fold, request_id, profile),
             out_of_order=fold.chain.out_of_order(state.request, profile, fold.requests),
             lead=lead,
             lead_target=state.target(lead) if lead else None,
+            folded=fold.seq,
         )
 
     def _lead(self, state: RequestState, profile: str) -> str:
@@ -56,6 +58,8 @@ class Places:
 
     def newest(self, place: Place) -> Place | None:
         """Return the same place as it is now."""
+        if place.folded == self._runtime.fold.seq:
+            return place
         return self.of(place.request_id, place.verdict_seq, place.profile)
 
     def next_step(self, place: Place) -> Step:
@@ -63,10 +67,13 @@ class Places:
         clock = self._runtime.clock
         return next_step(place, clock.now(), clock.monotonic(), self._lease)
 
-    def _busy(self, request_id: str, profile: str) -> Busy | None:
-        seq, other = self._runtime.fold.busy.get(profile, (0, ""))
-        state = self._runtime.fold.requests.get(other)
-        if not seq or other == request_id or state is None:
-            return None
-        target = state.target(profile)
-        return Busy(other, target.attempt, seq, target.folded_at) if target.attempt is not None else None
+
+def _busy(fold: LedgerFold, request_id: str, profile: str) -> Busy | None:
+    seq, other = fold.busy.get(profile, (0, ""))
+    if not seq or other == request_id:
+        return None
+    state = fold.requests.get(other)
+    if state is None:
+        return None
+    target = state.target(profile)
+    return Busy(other, target.attempt, seq, target.folded_at) if target.attempt is not None else None

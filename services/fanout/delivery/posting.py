@@ -107,24 +107,25 @@ class Posting:
         self._settler = settler
         self._settings = settings
         self._calling: dict[int, Lease] = {}
-        runtime.projection.listen(self._on_folded)
+        runtime.projection.listen(self._on_folded, "receipt")
 
     async def post(self, place: Place, number: int, slot: HostSlot) -> StepOutcome:
         """Make one attempt."""
+        known = place.target.receipt_last
         profile, connector = self._destinations.profile(place.profile), self._destinations.connector(place.profile)
         if profile is None or connector is None:
             what = f"no profile {place.profile}" if profile is None else f"no connector for {profile.platform}"
-            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, False, f"this city has {what}"))
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, False, f"this city has {what}"), known)
         found = self._judge.violations(place, profile)
         if found:
             return await self._refuse(place, found)
         if cannot_answer(place.state.request, profile, connector):
             why = f"it answers a post, which cannot be done on {profile.platform}"
-            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why))
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why), known)
         follow = await self._earlier.of(place.state.request, profile, connector)
         if follow is None:
             why = "nothing is there of what it takes back"
-            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why))
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why), known)
         way = _PostingWay(profile, follow.connector, self._destinations.host(profile), slot, follow.follows)
         wait = await self._admission.enter(place.state.request, profile, connector, way.host, slot)
         if wait is not None:
@@ -168,7 +169,7 @@ class Posting:
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
         """Notice who answers an attempt that is being called here: nobody else may before its lease is over."""
-        if not self._calling or applied.kind != "receipt" or applied.void:
+        if not self._calling or applied.void:
             return
         receipt = parse(Receipt, entry.data)
         lease = self._calling.get(receipt.attempt_seq)
@@ -267,5 +268,5 @@ class Posting:
         end = end_of(place, found)
         if end is None:
             return Done("a newer verdict is coming")
-        await self._settler.end(place, end)
+        await self._settler.end(place, end, place.target.receipt_last)
         return Done(reason)

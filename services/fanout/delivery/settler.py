@@ -79,15 +79,18 @@ class Settler:
             receipt = receipts.lapsed(busy.attempt, busy.seq, self._runtime.clock.now())
             await self._records.receipt(receipt, state.target(busy.attempt.profile).receipt_last)
 
-    async def end(self, place: Place, step: End) -> StepOutcome:
-        """Write down that it ended without an attempt."""
+    async def end(self, place: Place, step: End, known: int) -> StepOutcome:
+        """Write down that it ended without an attempt.
+
+        ``known``: the last receipt on the place when that was decided; what another worker wrote since stands.
+        """
         profile = self._destinations.profile(place.profile)
         platform = profile.platform if profile is not None else "unknown"
         now = self._runtime.clock.now()
         receipt = receipts.without_attempt(
             place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
         )
-        await self._conclusion.write(receipt, place.state.target(place.profile).receipt_last)
+        await self._conclusion.write(receipt, known)
         return LookAgain()
 
     async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:

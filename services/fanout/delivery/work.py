@@ -192,7 +192,7 @@ class Work:
         if isinstance(step, Done | Wait):
             return step
         if isinstance(step, End):
-            return await self._settler.end(place, step)
+            return await self._settler.end(place, step, place.target.receipt_last)
         profile = self._destinations.profile(place.profile)
         host = self._destinations.host(profile) if profile is not None else None
         line = host.line if host is not None else self._nowhere

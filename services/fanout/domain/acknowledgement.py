@@ -12,10 +12,9 @@ from schemas.roles import OFFICE_OR_APPROVER
 from services.kernel.authority.statements import (
     ORDER_LIFETIME,
     Denied,
-    StatementFault,
     check_signed,
-    read_signed,
-    speaks_for,
+    faults_of,
+    read_sent,
 )
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
@@ -30,16 +29,7 @@ def read_acknowledgement(event: Acknowledgement, sender: str) -> Acknowledgement
         BadInput: ``acknowledgement.malformed``.
         Refused: ``acknowledgement.signature``, ``acknowledgement.sender``, ``acknowledgement.other``.
     """
-    try:
-        statement = read_signed(event.envelope, AcknowledgementStatement)
-    except StatementFault as fault:
-        raise fault.error("acknowledgement") from fault
-    if event.officer != statement.officer or not speaks_for(sender, statement.officer, event.envelope):
-        raise Refused(
-            "acknowledgement.sender",
-            f"{sender} sent an acknowledgement of {statement.officer}",
-            "officers send their own: --as must be the one who signs",
-        )
+    statement = read_sent("acknowledgement", event.officer, event.envelope, AcknowledgementStatement, sender)
     if _wrapper(event) != _wrapper(statement):
         raise Refused(
             "acknowledgement.other",
@@ -71,12 +61,10 @@ def check_acknowledgement(
         Refused: ``acknowledgement.officer_unknown``, ``.revoked``, ``.signature``, ``.realm``, ``.future``,
             ``.expired``, ``.too_long``, ``.no_authority``, ``.post``.
     """
-    try:
+    with faults_of("acknowledgement"):
         check_signed(
             event.envelope, statement, control, now, lifetime=ORDER_LIFETIME, denied=_denied(statement, control, now)
         )
-    except StatementFault as fault:
-        raise fault.error("acknowledgement") from fault
     if not post_seq:
         said = f"there is no outside post {statement.outside} on {statement.profile}"
         raise BadInput("outside.unknown", said, _LIST)
@@ -90,12 +78,8 @@ def _wrapper(one: Acknowledgement | AcknowledgementStatement) -> tuple[str, str,
 
 
 def _denied(statement: AcknowledgementStatement, control: ControlState, now: datetime) -> Denied | None:
-    held = control.roles_of(statement.officer, now)
-    if held & OFFICE_OR_APPROVER:
+    if control.roles_of(statement.officer, now) & OFFICE_OR_APPROVER:
         return None
     able = [name for name in sorted(control.officers) if control.roles_of(name, now) & OFFICE_OR_APPROVER]
-    return Denied(
-        f"{statement.officer} holds {', '.join(sorted(held)) or 'no role'}; an outside post is acknowledged by one of "
-        f"{', '.join(sorted(OFFICE_OR_APPROVER))}",
-        f"it can be done by {', '.join(able)}" if able else "the cao or the mcpe must designate somebody",
-    )
+    asked = f"acknowledging an outside post asks for one of {', '.join(sorted(OFFICE_OR_APPROVER))}"
+    return Denied.lacking(statement.officer, asked, able, control, now)

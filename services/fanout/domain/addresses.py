@@ -7,7 +7,8 @@ city's own website.
 from __future__ import annotations
 
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from schemas import unseen
 
@@ -20,7 +21,7 @@ def own_address(url: str, base: str) -> str:
     It has to be https; on loopback, where the practice platform is, http will do.
     """
     asked, found = _split(base), _split(url)
-    if asked is None or found is None or asked.hostname != found.hostname or asked.scheme != found.scheme:
+    if asked is None or found is None or (asked.host, asked.scheme) != (found.host, found.scheme):
         return ""
     return url if is_public(url) else ""
 
@@ -28,16 +29,23 @@ def own_address(url: str, base: str) -> str:
 def is_public(url: str) -> bool:
     """Say whether an address may be a link on the city's website: https, or http on this machine, without a user."""
     found = _split(url)
-    if found is None or not found.hostname or "@" in found.netloc or " " in url or unseen.in_text(url):
-        return False
-    return found.scheme == "https" or (found.scheme == "http" and found.hostname in _LOOPBACK)
+    return found is not None and found.public
+
+
+class _Split(NamedTuple):
+    scheme: str
+    host: str | None
+    public: bool
 
 
 @lru_cache(maxsize=1_024)
-def _split(url: str) -> SplitResult | None:
+def _split(url: str) -> _Split | None:
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - it raises for what is no port
     except ValueError:
         return None
-    return parts
+    scheme, host = parts.scheme, parts.hostname
+    safe = scheme == "https" or (scheme == "http" and host in _LOOPBACK)
+    plain = bool(host) and "@" not in parts.netloc and " " not in url and not unseen.in_text(url)
+    return _Split(scheme, host, safe and plain)

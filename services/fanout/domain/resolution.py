@@ -19,11 +19,9 @@ from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
 from services.kernel.authority.statements import (
     ORDER_LIFETIME,
     Denied,
-    StatementFault,
     check_signed,
-    read_signed,
-    signed_by,
-    speaks_for,
+    faults_of,
+    read_sent,
     statement_on_record,
 )
 from services.kernel.base.errors import BadInput, Refused
@@ -67,16 +65,7 @@ def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
         BadInput: ``resolution.malformed``.
         Refused: ``resolution.signature``, ``resolution.sender``, ``resolution.other``.
     """
-    try:
-        statement = read_signed(resolution.envelope, ResolutionStatement)
-    except StatementFault as fault:
-        raise fault.error("resolution") from fault
-    if resolution.officer != statement.officer or not speaks_for(sender, statement.officer, resolution.envelope):
-        raise Refused(
-            "resolution.sender",
-            f"{sender} sent a decision of {statement.officer}",
-            "officers send their own decisions: --as must be the one who signs",
-        )
+    statement = read_sent("resolution", resolution.officer, resolution.envelope, ResolutionStatement, sender)
     if _wrapper(resolution) != _wrapper(statement):
         raise Refused(
             "resolution.other",
@@ -85,17 +74,6 @@ def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
             _SIGN_AGAIN,
         )
     return statement
-
-
-def genuine(resolution: Resolution, control: ControlState) -> ResolutionStatement | None:
-    """Return the statement if a key of its officer, and no other, signed exactly what the wrapper says; else None."""
-    if resolution.officer not in control.officers:
-        return None
-    keys = control.keys_at(resolution.officer, control.seq + 1)
-    statement = signed_by(keys, resolution.envelope, ResolutionStatement)
-    if statement is None or statement.realm != control.realm:
-        return None
-    return statement if _wrapper(resolution) == _wrapper(statement) else None
 
 
 def check(
@@ -120,7 +98,7 @@ def check(
             ``.too_long``, ``.no_authority``, ``.decided``, ``.nothing_unconfirmed``, ``.receipt``, ``.revision``;
             for ``post_again`` also ``request.newer_revision``, ``.withdrawn``, ``.expired``, ``.refused``.
     """
-    try:
+    with faults_of("resolution"):
         check_signed(
             resolution.envelope,
             statement,
@@ -129,8 +107,6 @@ def check(
             lifetime=ORDER_LIFETIME,
             denied=_denied(statement, situation.request, control, now),
         )
-    except StatementFault as fault:
-        raise fault.error("resolution") from fault
     request = _check_place(statement, situation)
     _check_receipt(statement, situation)
     if statement.decision == "post_again":
@@ -200,16 +176,12 @@ def _denied(
     submitted_under_eoc = request is not None and request.submitted_posture in eoc
     strict = statement.decision == "post_again" and (control.under_eoc or submitted_under_eoc)
     counting = EOC_APPROVERS if strict else OFFICE_OR_APPROVER
-    held = control.roles_of(statement.officer, now)
-    if held & counting:
+    if control.roles_of(statement.officer, now) & counting:
         return None
     clause = "2(iii) asks" if strict else "deciding on an unconfirmed post asks"
     able = [name for name in sorted(control.officers) if control.roles_of(name, now) & counting]
-    return Denied(
-        f"{statement.officer} holds {', '.join(sorted(held)) or 'no role'}, and {clause} for one of "
-        f"{', '.join(sorted(counting))}",
-        f"it can be decided by {', '.join(able)}" if able else "the cao or the mcpe must designate somebody",
-    )
+    asked = f"{clause} for one of {', '.join(sorted(counting))}"
+    return Denied.lacking(statement.officer, asked, able, control, now)
 
 
 def _check_receipt(statement: ResolutionStatement, situation: Situation) -> None:

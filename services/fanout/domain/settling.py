@@ -8,6 +8,7 @@ listing had an hour to catch up, and each repeat looks at it once more. Without 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from schemas.streams import LEASE_SECONDS
 
@@ -56,6 +57,7 @@ OTHER = Settling(600.0, (60.0, 180.0))
 """For a platform that keeps no key for us."""
 
 
+@lru_cache(maxsize=64)
 def settling_of(platform: str, lease: float) -> Settling:
     """Return a platform's times for a lease in seconds."""
     return SETTLING.get(platform, OTHER).scaled(lease)

@@ -45,6 +45,7 @@ class Place:
     ``verdict_seq`` is the verdict that the work is on, ``control_seq`` the control revision in force. ``out_of_order``:
     why its turn in its message's chain has not come, or has passed. ``lead``: the profile whose post this one
     shows, where the platform bars the same words from many accounts, and ``lead_target`` what stands of it.
+    ``folded``: up to which sequence of the ledger these are the facts.
     """
 
     verdict_seq: int
@@ -56,6 +57,7 @@ class Place:
     out_of_order: str = ""
     lead: str = ""
     lead_target: TargetState | None = None
+    folded: int = 0
 
     @property
     def repost_of(self) -> str:

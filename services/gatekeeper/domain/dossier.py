@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 
 from schemas import subjects
@@ -47,7 +47,7 @@ def facts_at(
         verdict: what somebody else wrote on it.
         control: the state of control where it stands.
         over: the profiles where nothing was to be posted any more.
-        replaced: what had replaced which request there.
+        replaced: what had replaced which request by what the verdict was decided at.
     """
     said = {one.officer: (seq, one) for seq, one in state.statements if state.seq < seq <= verdict.as_of}
     rival = replaced.get(state.request.replaces or "", "")
@@ -123,6 +123,20 @@ def is_reopened_by(state: RequestState, receipt_seq: int) -> bool:
     """
     posted_meanwhile = not state.is_cleared and not state.is_refused
     return state.fact_seq == receipt_seq or posted_meanwhile
+
+
+def look_again_after(state: RequestState, known: Container[str], chain: Chain) -> str:
+    """Return the request to be decided anew after a verdict on this one; the empty text for none.
+
+    That is what it replaces, if it is ``known``, or itself where another had replaced that before: its gate had not
+    heard of the other, and its verdict would stand cleared for ever.
+    """
+    earlier = state.request.replaces
+    if earlier is None or not state.is_cleared:
+        return ""
+    if chain.replaced.get(earlier) != state.request_id:
+        return state.request_id
+    return earlier if earlier in known else ""
 
 
 def decide_again_at(state: RequestState, decision: Decision) -> datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from schemas import unseen
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.requests import Request
+from services.gatekeeper.policy.approvals import changes
 from services.kernel.authority.statements import statement_on_record
 
 
@@ -19,8 +20,7 @@ def hidden_in(request: Request) -> str:
             content = rendering.content()
         except ValueError:
             continue
-        links = content.link or "", content.answers or ""
-        for text in (*content.parts, *links, *(picture.alt for picture in content.pictures)):
+        for text in content.texts:
             found |= dict.fromkeys(unseen.in_text(text))
     return unseen.named(tuple(found)) if found else ""
 
@@ -30,13 +30,5 @@ def changed_after(approval: Approval, request: Request) -> str:
     said = statement_on_record(approval.envelope, ApprovalStatement)
     if said is None or said.rule is None or said.decision != "approve" or said.revision != request.revision:
         return ""
-    pairs = (
-        ("author", said.author, request.author),
-        ("crisis flag", said.crisis, request.crisis),
-        ("severity", said.severity, request.severity),
-        ("end", said.request_expires_at, request.expires_at),
-        ("original", said.replaces, request.replaces),
-        ("earlier message", said.follows, request.follows),
-        ("content", said.digest, request.digest),
-    )
-    return ", ".join(what for what, signed, stands in pairs if signed != stands)
+    found = [what for what, _, _ in changes(said, request)]
+    return ", ".join([*found, *(["content"] if said.digest != request.digest else [])])

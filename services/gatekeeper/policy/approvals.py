@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -191,14 +191,11 @@ def _of_content(statement: ApprovalStatement, request: Request) -> str:
     return ""
 
 
-def _of_circumstances(statement: ApprovalStatement, facts: Facts) -> str:
-    """Say where the request is not what the approver was shown, in what the policy reads beside the content.
+def changes(statement: ApprovalStatement, request: Request) -> Iterator[tuple[str, object, object]]:
+    """Yield what the policy reads of a request beside its content, where it is not what was signed: what, both values.
 
     The request itself carries no signature: whoever writes it could make it less severe, or last for years.
     """
-    if statement.rule is None:
-        return "it was signed by a desk of before version 0.3; approve again" if facts.control.ruled else ""
-    request = facts.request
     for what, signed, stands in (
         ("author", statement.author, request.author),
         ("crisis flag", statement.crisis, request.crisis),
@@ -209,7 +206,15 @@ def _of_circumstances(statement: ApprovalStatement, facts: Facts) -> str:
         ("time to go out", statement.not_before, request.not_before),
     ):
         if signed != stands:
-            return f"its {what} is {_word(signed)}, and the request's is {_word(stands)}; look at it and sign again"
+            yield what, signed, stands
+
+
+def _of_circumstances(statement: ApprovalStatement, facts: Facts) -> str:
+    """Say where the request is not what the approver was shown, in what the policy reads beside the content."""
+    if statement.rule is None:
+        return "it was signed by a desk of before version 0.3; approve again" if facts.control.ruled else ""
+    for what, signed, stands in changes(statement, facts.request):
+        return f"its {what} is {_word(signed)}, and the request's is {_word(stands)}; look at it and sign again"
     return ""
 
 

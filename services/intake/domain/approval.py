@@ -20,10 +20,9 @@ from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
 from services.kernel.authority.statements import (
     Denied,
-    StatementFault,
     check_signed,
-    read_signed,
-    speaks_for,
+    faults_of,
+    read_sent,
     statement_on_record,
 )
 from services.kernel.base.errors import Refused
@@ -55,16 +54,7 @@ def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
         BadInput: ``approval.malformed``.
         Refused: ``approval.sender``, ``approval.request``.
     """
-    try:
-        statement = read_signed(approval.envelope, ApprovalStatement)
-    except StatementFault as fault:
-        raise fault.error("approval") from fault
-    if approval.officer != statement.officer or not speaks_for(sender, statement.officer, approval.envelope):
-        raise Refused(
-            "approval.sender",
-            f"{sender} sent a decision of {statement.officer}",
-            "officers send their own decisions: --as must be the one who signs",
-        )
+    statement = read_sent("approval", approval.officer, approval.envelope, ApprovalStatement, sender)
     if approval.request_id != statement.request_id:
         raise Refused(
             "approval.request",
@@ -93,7 +83,7 @@ def check(
             ``.not_acknowledged``, ``.own_return``; ``request.expired``, ``.withdrawn``, ``.refused``,
             ``.already_cleared``.
     """
-    try:
+    with faults_of("approval"):
         check_signed(
             approval.envelope,
             statement,
@@ -103,8 +93,6 @@ def check(
             used=_nonces(context),
             denied=_denied(statement, context.request, control, now),
         )
-    except StatementFault as fault:
-        raise fault.error("approval") from fault
     _check_subject(statement, context.request)
     _check_circumstances(statement, context.request, control)
     _check_open(context, control, now)
@@ -224,11 +212,8 @@ def _denied(statement: ApprovalStatement, request: Request, control: ControlStat
         return None
     able = [name for name in sorted(control.officers) if may_decide(request, name, control, now)]
     able = [name for name in able if name != request.author]
-    held = ", ".join(sorted(control.roles_of(statement.officer, now))) or "no role"
-    return Denied(
-        f"{statement.officer} holds {held}, and {_clause(request, control)} asks for {_needed(request, control)}",
-        f"it can be decided by {', '.join(able)}" if able else "the cao or the mcpe must designate somebody",
-    )
+    asked = f"{_clause(request, control)} asks for {_needed(request, control)}"
+    return Denied.lacking(statement.officer, asked, able, control, now)
 
 
 def _under_eoc(request: Request, control: ControlState) -> bool:

@@ -8,8 +8,8 @@ from schemas.events.enrolment import SubmissionStatement
 from schemas.events.envelope import Envelope
 from services.kernel.authority.statements import (
     ORDER_LIFETIME,
-    StatementFault,
     check_signed,
+    faults_of,
     read_signed,
     speaks_for,
 )
@@ -25,13 +25,11 @@ def read_submission(envelope: Envelope, sender: str, control: ControlState, now:
         Refused: ``submission.sender``, ``.officer_unknown``, ``.revoked``, ``.signature``, ``.realm``, ``.expired``,
             ``.future``, ``.too_long``.
     """
-    try:
+    with faults_of("submission"):
         statement = read_signed(envelope, SubmissionStatement)
         if not speaks_for(sender, statement.officer, envelope):
             raise Refused(
                 "submission.sender", f"{sender} sent a submission of {statement.officer}", "use the onevoice command"
             )
         check_signed(envelope, statement, control, now, lifetime=ORDER_LIFETIME)
-    except StatementFault as fault:
-        raise fault.error("submission") from fault
     return statement

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from schemas import flow, subjects
 from schemas.events.control import ControlEvent, Order, Ordered, PasskeyEnrolled, Renewed
 from schemas.events.envelope import Envelope
-from services.kernel.authority.statements import StatementFault, read_signed, speaks_for
+from services.kernel.authority.statements import faults_of, read_signed, speaks_for
 from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.crashpoints import crash_point
@@ -136,10 +136,8 @@ async def carry_out(
 
 
 def _read(envelope: Envelope, sender: str, actions: frozenset[str]) -> Order:
-    try:
+    with faults_of("order"):
         order = read_signed(envelope, Order)
-    except StatementFault as fault:
-        raise fault.error("order") from fault
     if order.action.action not in actions:
         raise BadInput("order.action", f"{order.action.action} is not ordered here", "use the onevoice command")
     if not speaks_for(sender, order.officer, envelope):

@@ -1,14 +1,15 @@
 """What people sign (orders, approvals, resolutions), and its one check: by whom, for which realm, when, how often.
 
-The doors (``carry_out``, intake, fanout) read with ``read_signed`` and check with ``check_signed``; folds ask
-``signed_by``. Three look at the same statements in code of their own, so that a mistake here is not a mistake
+The doors (``carry_out``, intake, fanout) read with ``read_signed`` or ``read_sent``, and check with ``check_signed``;
+folds ask ``signed_by``. Three look at the same statements in code of their own, so that a mistake here is not a mistake
 everywhere: the gate's policy, the post authorization, and the audit's rules, which name all faults of an entry and not
 the first. Pure: the state of control and the time are arguments. Source: DSSE v1.0.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -32,6 +33,7 @@ from schemas.events.outside import AcknowledgementStatement
 from schemas.events.passkeys import Assertion
 from schemas.events.resolutions import ResolutionStatement
 from services.kernel.authority.officer_keys import OfficerKeys
+from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 Statement = Order | ApprovalStatement | ResolutionStatement | SubmissionStatement | AcknowledgementStatement
 AnyStatement = TypeVar("AnyStatement", bound=Contract)
+OfficersStatement = TypeVar("OfficersStatement", ApprovalStatement, ResolutionStatement, AcknowledgementStatement)
 
 ORDER_LIFETIME = timedelta(minutes=5)
 """How long an order or a resolution may be valid: it is carried out at once. For approvals the city has a setting."""
@@ -93,6 +96,56 @@ class Denied:
 
     message: str
     hint: str = ""
+
+    @classmethod
+    def lacking(cls, officer: str, asked: str, able: Iterable[str], control: ControlState, now: datetime) -> Denied:
+        """Return that an officer's roles are not what is ``asked`` for; ``able``: who could do it now."""
+        held, others = ", ".join(sorted(control.roles_of(officer, now))) or "no role", ", ".join(able)
+        return cls(
+            f"{officer} holds {held}, and {asked}",
+            f"it can be done by {others}" if others else "the cao or the mcpe must designate somebody",
+        )
+
+
+@contextmanager
+def faults_of(kind: str) -> Iterator[None]:
+    """Turn a StatementFault into what the sender is told: ``approval.expired`` for the kind ``approval``."""
+    try:
+        yield
+    except StatementFault as fault:
+        raise fault.error(kind) from fault
+
+
+def read_sent(
+    kind: str, officer: str, envelope: Envelope, contract: type[OfficersStatement], sender: str
+) -> OfficersStatement:
+    """Return what an officer signed, and see that they sent it, and that it is sent as theirs.
+
+    Args:
+        kind: the first part of the errors' codes.
+        officer: whose it is, says what the envelope came in.
+        envelope: as it came in.
+        contract: what it has to hold.
+        sender: who sent it, says the broker.
+
+    Raises:
+        BadInput: ``<kind>.malformed``.
+        Refused: ``<kind>.signature``, ``<kind>.sender``.
+    """
+    with faults_of(kind):
+        statement = read_signed(envelope, contract)
+    if officer != statement.officer or not speaks_for(sender, statement.officer, envelope):
+        raise Refused(
+            f"{kind}.sender",
+            f"{sender} sent what {statement.officer} signed",
+            "officers send their own decisions: --as must be the one who signs",
+        )
+    return statement
+
+
+def signed(signer: Signer, statement: Statement) -> Envelope:
+    """Return a statement in its envelope, signed by an officer's own key."""
+    return signer.sign(_TYPES[type(statement)], statement)
 
 
 def read_signed(envelope: Envelope, contract: type[AnyStatement]) -> AnyStatement:

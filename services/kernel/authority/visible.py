@@ -57,6 +57,7 @@ def _passes(text: str, index: int) -> bool:
         return False
     if not any(first <= code <= last for first, last in _VANISHING):
         return True
+    # From here on it vanishes by itself: it passes only where a drawn neighbour shows what it is for.
     before = text[index - 1] if index else " "
     if code in (_BREAK, _VOWEL_SEPARATOR):
         scripts = _UNSPACED if code == _BREAK else ("MONGOLIAN ",)
@@ -64,9 +65,11 @@ def _passes(text: str, index: int) -> bool:
             unicodedata.name(one, "").startswith(scripts) for one in (before, text[index + 1 : index + 2] or " ")
         )
     if code in _JOINERS:
+        # After a letter or an emoji; never in plain English, and never two in a row, which could carry hidden bits.
         return before > "\x7f" and not before.isspace() and ord(before) not in _JOINERS
     if code in _SELECTORS:
         return not before.isspace() and ord(before) not in _SELECTORS
     if code in _DIRECTIONS:
+        # Whoever reads Arabic or Hebrew needs them; in a text without either they only turn words around.
         return any(one.isalpha() and unicodedata.bidirectional(one) in ("R", "AL") for one in text)
     return code in _FLAG_TAGS and _FLAG in text[max(0, index - 8) : index]

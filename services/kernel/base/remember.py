@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -12,28 +12,25 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def by_identity(kept: int) -> Callable[[Function], Function]:
-    """Decorate a pure function of values that never change; the newest ``kept`` answers are remembered.
+    """Decorate a pure function of values that never change; the ``kept`` answers found last are remembered.
 
     The arguments are kept with the answer, so that no other value can take their place in memory.
     """
 
     def decorate(function: Function) -> Function:
-        answers: OrderedDict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = OrderedDict()
+        answers: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}
 
         @wraps(function)
         def remembered(*values: Any) -> Any:
             key = tuple(map(id, values))
             known = answers.get(key)
             if known is not None:
-                try:  # noqa: SIM105 - it is hot
-                    answers.move_to_end(key)
-                except KeyError:  # another thread has let it go meanwhile
-                    pass
                 return known[1]
             answer = function(*values)
             answers[key] = (values, answer)
             if len(answers) > kept:
-                answers.popitem(last=False)
+                with suppress(RuntimeError):  # another thread changes them meanwhile, and lets go in its turn
+                    answers.pop(next(iter(answers)), None)
             return answer
 
         return remembered  # type: ignore[return-value]

@@ -20,22 +20,17 @@ def genuine(
     return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
 
 
-def is_genuine(
-    resolution: Resolution, request_id: str, profile: str, seq: int, *, control: ControlState, realm: str
-) -> bool:
-    """Return whether the officer's own key, and no other, signed what is beside it, for this place."""
-    keys = control.keys_at(resolution.officer, seq)
-    if (resolution.request_id, resolution.profile) != (request_id, profile):
-        return False
-    statement = signed_by(keys, resolution.envelope, ResolutionStatement)
-    said = (request_id, resolution.revision, profile, resolution.officer, realm)
-    return statement is not None and said == (
-        statement.request_id,
-        statement.revision,
-        statement.profile,
-        statement.officer,
-        statement.realm,
-    )
+def genuine_resolution(
+    event: Resolution, request_id: str, profile: str, seq: int, *, control: ControlState, realm: str
+) -> ResolutionStatement | None:
+    """Return what an officer's own key signed for this place, at a sequence; None where it is not genuine."""
+    if event.officer not in control.officers or (event.request_id, event.profile) != (request_id, profile):
+        return None
+    found = signed_by(control.keys_at(event.officer, seq), event.envelope, ResolutionStatement)
+    if found is None:
+        return None
+    said = (request_id, event.revision, profile, event.officer, realm)
+    return found if said == (found.request_id, found.revision, found.profile, found.officer, found.realm) else None
 
 
 def genuine_acknowledgement(

@@ -29,7 +29,7 @@ from services.kernel.fold.borne_out import baseless_because
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.control_change import Authority, changed_by
 from services.kernel.fold.effective import is_forged, rejected_by, void_because
-from services.kernel.fold.genuine import genuine, is_genuine
+from services.kernel.fold.genuine import genuine, genuine_resolution
 from services.kernel.fold.reading import is_first, keys_of, parse
 from services.kernel.fold.revisions import Revisions, revision_at, was_overtaken
 from services.kernel.fold.state import RequestState, TakenOver, wanted_by
@@ -256,7 +256,7 @@ class LedgerFold:
         _, request_id, profile = place_of(entry.subject)
         state = self.state_of(request_id)
         realm = self.authority.realm
-        if not is_genuine(resolution, request_id, profile, entry.seq, control=self.control, realm=realm):
+        if genuine_resolution(resolution, request_id, profile, entry.seq, control=self.control, realm=realm) is None:
             raise Void(f"the decision of {resolution.officer} is not genuine")
         target = state.target_of(profile)
         target.resolutions.append((entry.seq, resolution))

@@ -46,18 +46,26 @@ Answer = api.PubAck | Stood
 
 @dataclass(eq=False)
 class PendingAppend:
-    """One entry that waits for its answer: the server's ack, or what the fold shows (``pending``)."""
+    """One entry that waits for its answer: the server's ack, or what the fold shows (``pending``).
+
+    ``fence``: the subject that it is fenced on and its expected sequence, if that is another subject than its own;
+    ``condition``: the subject whose last sequence it names, its own or that one (empty: none).
+    """
 
     subject: str
     raw: bytes
     headers: dict[str, str]
     done: asyncio.Future[Answer] = field(repr=False)
+    message_id: str = field(init=False)
+    fence: tuple[str, str] | None = field(init=False)
+    condition: str = field(init=False)
 
-    @property
-    def fence(self) -> tuple[str, str] | None:
-        """The subject that it is fenced on and its expected sequence, if that is another subject than its own."""
-        subject = self.headers.get(FENCE_SUBJECT)
-        return None if subject is None else (subject, self.headers[EXPECTED])
+    def __post_init__(self) -> None:
+        """Read the headers, once for all who ask."""
+        self.message_id = self.headers.get(MESSAGE_ID, "")
+        subject, expected = self.headers.get(FENCE_SUBJECT), self.headers.get(EXPECTED)
+        self.fence = (subject, expected or "") if subject is not None else None
+        self.condition = "" if expected is None else subject or self.subject
 
 
 @dataclass(frozen=True)
@@ -110,14 +118,13 @@ class AppendQueue:
         ids: set[str] = set()
         while self._waiting and len(batch) < MOST:
             item = self._waiting.popleft()
-            name = item.headers.get(MESSAGE_ID, "")
             if item.done.done():
                 continue
-            if item.subject in subjects or name in ids:
+            if item.subject in subjects or item.message_id in ids:
                 left.append(item)
                 continue
             subjects.add(item.subject)
-            ids.add(name)
+            ids.add(item.message_id)
             batch.append(item)
         self._waiting.extendleft(reversed(left))
         return batch

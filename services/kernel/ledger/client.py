@@ -151,8 +151,10 @@ class Ledger(LedgerReader):
 
     def folded(self, entry: Entry) -> None:
         """Take note of the next entry that the projection has folded: it may settle an append that waits."""
-        self.highest = max(self.highest, entry.seq)
-        self._pending.folded(entry)
+        if entry.seq > self.highest:
+            self.highest = entry.seq
+        if self._pending:
+            self._pending.folded(entry)
 
     async def _single(self, item: PendingAppend) -> api.PubAck:
         return await self._acked(streams.LEDGER, item.subject, item.raw, item.headers)

@@ -8,10 +8,8 @@ its own entry was not seen below that one, nothing of it was stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from services.kernel.ledger.append_batch import PendingAppend, StaleCondition, Stood
-from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, MESSAGE_ID, Entry
+from services.kernel.ledger.entry import EXPECTED, MESSAGE_ID, Entry
 
 
 class PendingAppends:
@@ -21,24 +19,23 @@ class PendingAppends:
         self._by_id: dict[str, dict[PendingAppend, None]] = {}
         self._by_condition: dict[str, dict[PendingAppend, None]] = {}
 
+    def __bool__(self) -> bool:
+        """True while an append is under way."""
+        return bool(self._by_id)
+
     def add(self, item: PendingAppend) -> None:
         """Have an append answered by the fold, too, should that be faster than its ack."""
-        for index, key in self._places(item):
-            index.setdefault(key, {})[item] = None
+        self._by_id.setdefault(item.message_id, {})[item] = None
+        if item.condition:
+            self._by_condition.setdefault(item.condition, {})[item] = None
 
     def discard(self, item: PendingAppend) -> None:
         """Forget an append that was answered or given up."""
-        for index, key in self._places(item):
-            items = index.get(key)
-            if items is not None:
-                items.pop(item, None)
-                if not items:
-                    del index[key]
+        _take_out(self._by_id, item.message_id, item)
+        _take_out(self._by_condition, item.condition, item)
 
     def folded(self, entry: Entry) -> None:
         """Answer the appends that this entry of the ledger settles. Entries come in the ledger's order."""
-        if not self._by_id:
-            return
         for item in self._by_id.get(entry.headers.get(MESSAGE_ID, ""), ()):
             if not item.done.done():
                 same = (item.subject, item.raw) == (entry.subject, entry.data)
@@ -47,7 +44,10 @@ class PendingAppends:
             if not item.done.done() and int(item.headers[EXPECTED]) < entry.seq:
                 item.done.set_exception(StaleCondition(f"{entry.subject} is at {entry.seq}"))
 
-    def _places(self, item: PendingAppend) -> Iterator[tuple[dict[str, dict[PendingAppend, None]], str]]:
-        yield self._by_id, item.headers.get(MESSAGE_ID, "")
-        if EXPECTED in item.headers:
-            yield self._by_condition, item.headers.get(FENCE_SUBJECT, item.subject)
+
+def _take_out(index: dict[str, dict[PendingAppend, None]], key: str, item: PendingAppend) -> None:
+    items = index.get(key)
+    if items is not None:
+        items.pop(item, None)
+        if not items:
+            del index[key]

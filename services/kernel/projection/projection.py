@@ -11,7 +11,6 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from services.kernel.base.clock import Clock
@@ -22,6 +21,7 @@ from services.kernel.fold.reopening import reopen
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity.checks import check_remembered
+from services.kernel.projection.listeners import Listener, Listeners
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.signals import Signals
 from services.kernel.projection.source import Source
@@ -43,8 +43,6 @@ BUFFERED = 50_000
 
 VOIDS_SHOWN = 20
 
-Listener = Callable[[Entry, Applied], None]
-
 
 class Projection:
     """Keeps one fold up to date. ``listen`` is told of each entry, right after it was folded.
@@ -60,7 +58,7 @@ class Projection:
         self.voids: deque[tuple[int, str]] = deque(maxlen=VOIDS_SHOWN)
         self.void_count = 0
         self.source, self._clock, self._log = source, clock, log
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners()
         self._early: dict[int, Entry] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
@@ -86,9 +84,9 @@ class Projection:
         """The sequence up to which the ledger is folded."""
         return self.fold.seq
 
-    def listen(self, listener: Listener) -> None:
-        """Have a function called with each entry that is folded from now on."""
-        self._listeners.append(listener)
+    def listen(self, listener: Listener, *kinds: str) -> None:
+        """Have a function called with each entry of these kinds (of all, without) that is folded from now on."""
+        self._listeners.add(listener, kinds)
 
     async def start(self) -> None:
         """Hear the feed and fold what is there already; raises Unreachable."""
@@ -252,7 +250,7 @@ class Projection:
             ledger.folded(entry)
         if applied.void:
             self._alarm(entry, applied)
-        for listener in self._listeners:
+        for listener in self._listeners.of(applied.kind):
             listener(entry, applied)
         if applied.keys:
             self.signals.ring(applied.keys)

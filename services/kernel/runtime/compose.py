@@ -10,9 +10,10 @@ import asyncio
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from faststream import FastStream
 
@@ -70,56 +71,15 @@ class Ports:
     timings: Timings = field(default_factory=Timings)
 
 
-@dataclass(frozen=True)
-class Core:
-    """All of an instance but its bus, which needs what surrounds handlers."""
-
-    row: flow.Service
-    city: City
-    ports: Ports
-    supervisor: Supervisor
-    projection: Projection
-    snapshots: Snapshots | None
-    facts: LedgerFacts
-    watch: IntegrityWatch
-    dead_letters: DeadLetterQueue
-    around: Around
-    health: type[HealthReporter]
-
-    def runtime(self, bus: MessageBus) -> Runtime:
-        """Return the whole with its bus."""
-        ports = self.ports
-        return Runtime(
-            row=self.row,
-            city=self.city,
-            instance=ports.instance,
-            clock=ports.clock,
-            log=ports.log,
-            ledger=ports.ledger,
-            source=ports.source,
-            projection=self.projection,
-            snapshots=self.snapshots,
-            facts=self.facts,
-            bus=bus,
-            supervisor=self.supervisor,
-            health=self.health(
-                self.row,
-                ports.instance,
-                ports.clock,
-                bus,
-                self.facts,
-                self.projection,
-                self.watch,
-                ports.ledger.alarms,
-            ),
-            watch=self.watch,
-            dead_letters=self.dead_letters,
-            around=self.around,
-        )
+Bus = TypeVar("Bus", bound=MessageBus)
+MakeBus = Callable[[Around, Projection, Supervisor], Bus]
+"""Returns an instance's bus; the projection has to know of a lost connection, and the supervisor whether it stops."""
 
 
-def assemble(row: flow.Service, city: City, ports: Ports, health: type[HealthReporter] = HealthReporter) -> Core:
-    """Build what is on the ports; nothing is started. ``health``: how it says that it lives."""
+def assemble(
+    row: flow.Service, city: City, ports: Ports, make_bus: MakeBus[Bus], health: type[HealthReporter] = HealthReporter
+) -> tuple[Runtime, Bus]:
+    """Build an instance and its bus on its ports; nothing is started. ``health``: how it says that it lives."""
     ledger, clock, log = ports.ledger, ports.clock, ports.log
     supervisor = Supervisor(log, ports.spawn)
     projection, snapshots = ports.shared, None
@@ -136,19 +96,29 @@ def assemble(row: flow.Service, city: City, ports: Ports, health: type[HealthRep
     dead_letters = DeadLetterQueue(row, ledger, clock, log, routes)
     counter = FailureCounter(ledger, clock, log, ports.timings.budget)
     consuming = Consuming(ledger, routes, counter, dead_letters, log, ports.timings.in_progress)
-    return Core(
+    around = Around(routes, consuming, Serving(log), Subscribing(log))
+    facts = LedgerFacts(projection, ControlView(city, ledger), folds=row.folds)
+    watch = IntegrityWatch(row, city, ledger, log, lambda: projection.newest)
+    bus = make_bus(around, projection, supervisor)
+    runtime = Runtime(
         row=row,
         city=city,
-        ports=ports,
-        supervisor=supervisor,
+        instance=ports.instance,
+        clock=clock,
+        log=log,
+        ledger=ledger,
+        source=ports.source,
         projection=projection,
         snapshots=snapshots,
-        facts=LedgerFacts(projection, ControlView(city, ledger), folds=row.folds),
-        watch=IntegrityWatch(row, city, ledger, log, lambda: projection.newest),
+        facts=facts,
+        bus=bus,
+        supervisor=supervisor,
+        health=health(row, ports.instance, clock, bus, facts, projection, watch, ledger.alarms),
+        watch=watch,
         dead_letters=dead_letters,
-        around=Around(routes, consuming, Serving(log), Subscribing(log)),
-        health=health,
+        around=around,
     )
+    return runtime, bus
 
 
 def on_nats(
@@ -157,7 +127,6 @@ def on_nats(
     wire: Wire,
     *,
     genesis: Genesis | None = None,
-    clock: Clock | None = None,
     url: str | None = None,
     ledger: Ledger | None = None,
     shared: Projection | None = None,
@@ -173,29 +142,31 @@ def on_nats(
         city: the city and realm that it runs for.
         wire: registers the service's handlers.
         genesis: what the registry does to begin the ledger; others wait for it.
-        clock: the time; by default the system's.
         url: the broker, if not as in city.toml.
         ledger: what appends and reads; by default the real one.
         shared: the projection of another service of this process, instead of its own.
         timings: what tests change.
     """
     ledger = ledger or Ledger()
+    log = logs.logger(service=row.name, realm=city.realm).bind()  # once, and not anew for each line
     ports = Ports(
         instance=f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(4)}",
-        clock=clock or SystemClock(),
-        log=logs.logger(service=row.name, realm=city.realm),
+        clock=SystemClock(),
+        log=log,
         ledger=ledger,
         source=NatsSource(ledger),
         snapshot_path=city.snapshot_path(row.user),
         shared=shared,
         timings=timings or Timings(),
     )
-    core = assemble(row, city, ports)
-    bus = FastStreamBus(row, core.around, make_broker(row, city, url, _link_of(core)), ports.log)
-    runtime, supervisor = core.runtime(bus), core.supervisor
-    watch = DurableWatch(ledger, core.around.routes, supervisor, ports.timings.durable_check)
-    for work in (runtime.health.run, watch.run, core.watch.run):
-        supervisor.supervise(work)
+
+    def make_bus(around: Around, projection: Projection, supervisor: Supervisor) -> FastStreamBus:
+        return FastStreamBus(row, around, make_broker(row, city, url, _link_of(log, projection, supervisor)), log)
+
+    runtime, bus = assemble(row, city, ports, make_bus)
+    watch = DurableWatch(ledger, runtime.around.routes, runtime.supervisor, ports.timings.durable_check)
+    for work in (runtime.health.run, watch.run, runtime.watch.run):
+        runtime.supervisor.supervise(work)
     return runtime, _application(runtime, bus, wire, genesis)
 
 
@@ -234,9 +205,8 @@ def _application(runtime: Runtime, bus: FastStreamBus, wire: Wire, genesis: Gene
     )
 
 
-def _link_of(core: Core) -> ConnectionEvents:
+def _link_of(log: Any, projection: Projection, supervisor: Supervisor) -> ConnectionEvents:
     """Return what is done when the connection to the broker changes."""
-    log, projection, supervisor = core.ports.log, core.projection, core.supervisor
 
     async def on_error(error: Exception) -> None:
         log.warning("the broker says", error=str(error) or type(error).__name__)

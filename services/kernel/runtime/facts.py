@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView
-from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.projection.projection import Projection
 
 
 class LedgerFacts:
-    """The state of control as this service knows it, and how to know it better."""
+    """The state of control as this service knows it, and how to know it better.
+
+    ``known.fold`` is what is known; of a row that does not fold, control alone.
+    """
 
     def __init__(self, projection: Projection, view: ControlView, *, folds: bool) -> None:
         self._projection, self._view, self._folds = projection, view, folds
-
-    @property
-    def fold(self) -> LedgerFold:
-        """What is known; of a row that does not fold, control alone."""
-        return self._projection.fold if self._folds else self._view.fold
+        self.known: Projection | ControlView = projection if folds else view
 
     @property
     def control(self) -> ControlState:
         """The state of control."""
-        return self.fold.control
+        return self.known.fold.control
 
     async def catch_up(self) -> ControlState:
         """Learn what the ledger has now; return the state of control. Raises Unreachable."""

@@ -55,17 +55,17 @@ class Runtime:
     @property
     def fold(self) -> LedgerFold:
         """What this service knows of the ledger."""
-        return self.facts.fold
+        return self.facts.known.fold
 
     @property
     def control(self) -> ControlState:
         """The state of control as this service knows it."""
-        return self.facts.control
+        return self.facts.known.fold.control
 
     @property
     def orders(self) -> dict[str, int]:
         """The orders that were carried out: their hash, and where each stands."""
-        return self.facts.fold.orders
+        return self.fold.orders
 
     def alarm(self, said: str, **about: Any) -> None:
         """Say aloud that something was noticed that no service of ours does: in the log, and by the heartbeat."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +10,7 @@ from typing import Any
 
 from schemas.events.desk import BoardEvent
 from schemas.subjects import place_of
-from services.desk.views.message.history import line_of
+from services.desk.views.message.history import line_of, said_in
 
 _ORDERS = {
     "eoc_activate": "activated the EOC, level {level}: {incident}",
@@ -77,7 +75,7 @@ def concerned(found: Iterable[News], follows: Callable[[str], str | None]) -> tu
 def _control(body: dict[str, Any]) -> tuple[str, str]:
     kind = body.get("type")
     if kind == "ordered":
-        order = json.loads(base64.b64decode(body["order"]["payload"]))
+        order = said_in(body["order"])
         return str(order["officer"]), _order(order["action"])
     if kind == "eoc_active":
         return "the EOC", "is active: nothing that was decided before is in flight any more"

@@ -13,10 +13,10 @@ import pytest
 
 from schemas import subjects
 from schemas.events.control import Hold, Ordered, Posture
-from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from tests.integration.attacks.conftest import WEB, AttackedCity
+from tests.support.messages import receipt_on, verdict_on
 from tests.support.mission import ACTIVATE, STAND_DOWN, eventually, now
 
 
@@ -36,19 +36,9 @@ async def forged_verdict(city: AttackedCity, request: Request, outcome: Outcome)
     thief = await city.thief("gatekeeper")
     subject = subjects.verdict(request.request_id)
     last, state = await thief.ledger.last(subject), await city.intake.state()
-    event = Verdict(
-        at=now(),
-        request_id=request.request_id,
-        revision=1,
-        digest=request.digest,
-        outcome=outcome,
-        posture=state.posture,
-        control_seq=state.seq,
-        as_of=await city.intake.ledger.last_seq(),
-        targets=request.targets,
-        findings=(),
-        valid_until=now() + timedelta(minutes=20) if outcome is Outcome.CLEARED else None,
-    )
+    as_of = await city.intake.ledger.last_seq()
+    where = {"posture": state.posture, "control_seq": state.seq, "as_of": as_of}
+    event = verdict_on(request, now(), outcome=outcome, **where)
     return (await thief.ledger.append(subject, event, expect_last=last.seq if last else 0)).seq
 
 
@@ -200,19 +190,9 @@ async def test_a_forged_receipt_ends_nothing(city: AttackedCity, outcome: str) -
 
     await eventually(decided)
     thief = await city.thief("fanout")
-    event = Receipt(
-        at=now(),
-        request_id=request.request_id,
-        revision=1,
-        profile=WEB,
-        platform="website",
-        attempt_seq=0,
-        outcome=ReceiptOutcome(outcome),
-        final=True,
-        url="https://mission.example/x",
-        remote_id="1",
-        reason="the account is suspended",
-    )
+    post = {"platform": "website", "url": "https://mission.example/x", "remote_id": "1"}
+    said = {"outcome": outcome, "reason": "the account is suspended"}
+    event = receipt_on(request.request_id, WEB, 0, now(), **post, **said)
     seq = (await thief.ledger.append(subjects.receipt(WEB, request.request_id), event, expect_last=0)).seq
     await director.order(Hold(on=False))
     assert await city.outcome(request) == "delivered"

@@ -50,6 +50,14 @@ def _emulated(name: str, *platforms: str) -> object:
     return opened
 
 
+@pytest.fixture
+async def emulated(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EmulatedRig]:
+    """The rig of the platform that the test is given (``indirect``)."""
+    made = await EmulatedRig.open(request.param, tmp_path / request.param)
+    yield made
+    await made.close()
+
+
 x, facebook, linkedin, threads, instagram = map(_emulated, EMULATED)
 meta = _emulated("meta", "threads", "instagram")
 

@@ -112,6 +112,13 @@ def an_intent(
     )
 
 
+async def published(connector: Connector, intent: Intent) -> Posted:
+    """Publish it, which has to go well, and return what the connector says of the post."""
+    result = await connector.publish(intent, store)
+    assert isinstance(result, Posted), result
+    return result
+
+
 @dataclass(frozen=True)
 class Seen:
     """A post as the public sees it: its text, and the descriptions of its pictures."""

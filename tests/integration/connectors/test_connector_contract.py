@@ -25,7 +25,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.listing import ListsPosts
 from services.kernel.base.clock import monotonic
-from tests.integration.connectors.rigs import PICTURE, Rig, Seen, WebsiteRig, an_intent, other, store
+from tests.integration.connectors.rigs import PICTURE, Rig, Seen, WebsiteRig, an_intent, other, published, store
 from tests.support.stopwatch import Stopwatch
 
 TEXT = 'Boil water in Cedar Valley.\n\nDetails: https://mission.example/water?a=1&b=2 <now> "please"'
@@ -34,8 +34,7 @@ TEXT = 'Boil water in Cedar Valley.\n\nDetails: https://mission.example/water?a=
 async def test_a_post_stands_with_its_exact_text(rig: Rig) -> None:
     """What the public sees is what was in the intent, with nothing of it taken for markup."""
     fire = rig.profile("fire")
-    posted = await rig.connector.publish(an_intent(fire, TEXT), store)
-    assert isinstance(posted, Posted)
+    posted = await published(rig.connector, an_intent(fire, TEXT))
     assert posted.url
     assert posted.remote_id
     assert posted.note == ""
@@ -100,8 +99,7 @@ async def test_reconcile_takes_no_other_message_for_it(rig: Rig) -> None:
 async def test_retract_takes_it_back_and_may_be_repeated(rig: Rig) -> None:
     """After it nothing stands, as declared; a second time, and of what never stood, it is Retracted as well."""
     intent = an_intent(rig.profile("fire"), TEXT)
-    posted = await rig.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(rig.connector, intent)
     if not rig.connector.declaration.delete and not rig.connector.declaration.marks:
         assert isinstance(await rig.connector.retract(intent, posted.remote_id), Permanent)
         assert posted == await rig.connector.reconcile(intent)
@@ -126,8 +124,7 @@ async def test_a_message_for_several_profiles_stands_on_each(rig: Rig) -> None:
 async def test_a_picture_carries_its_description(rig: Rig) -> None:
     """Alt text arrives as it was written."""
     fire = rig.profile("fire")
-    posted = await rig.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
-    assert isinstance(posted, Posted)
+    posted = await published(rig.connector, an_intent(fire, TEXT, pictures=(PICTURE,)))
     assert posted.note == ""
     assert [Seen(TEXT, (PICTURE.alt,))] == await rig.stands(fire)
 
@@ -136,8 +133,7 @@ async def test_a_picture_that_is_missing_blocks_nothing(rig: Rig) -> None:
     """The text goes out, and the note says what is missing."""
     gone = Picture(sha256="0" * 64, media_type="image/png", alt="A picture that is nowhere")
     fire = rig.profile("fire")
-    posted = await rig.connector.publish(an_intent(fire, TEXT, pictures=(gone,)), store)
-    assert isinstance(posted, Posted)
+    posted = await published(rig.connector, an_intent(fire, TEXT, pictures=(gone,)))
     assert "picture 1" in posted.note
     assert [Seen(TEXT)] == await rig.stands(fire)
 
@@ -158,8 +154,7 @@ async def test_what_stands_is_listed_under_the_ids_of_its_receipt(rig: Rig) -> N
     # A Bluesky record is as old as it says itself.
     content = usual.content.model_copy(update={"created_at": datetime.now(UTC).replace(microsecond=0)})
     sha256 = canonical.sha256(content.to_bytes())
-    posted = await rig.connector.publish(replace(usual, content=content, rendering_sha256=sha256), store)
-    assert isinstance(posted, Posted)
+    posted = await published(rig.connector, replace(usual, content=content, rendering_sha256=sha256))
     listed = await rig.connector.posts_of(fire, began)
     assert not isinstance(listed, CannotTell), listed
     assert [(one.id, one.text) for one in listed] == [(posted.remote_id, TEXT)]
@@ -181,8 +176,7 @@ async def test_too_slow_is_unknown_within_its_time(remote: Rig) -> None:
     async with Stopwatch() as watch:
         assert isinstance(await remote.connector.publish(intent, store), Unknown)
     assert watch.seconds < 2.8
-    again = await remote.connector.publish(replace(intent, call_timeout=60.0), store)
-    assert isinstance(again, Posted)
+    again = await published(remote.connector, replace(intent, call_timeout=60.0))
     await asyncio.sleep(4.5 - (monotonic() - began))
     assert again == await remote.connector.reconcile(intent)
     assert [Seen(TEXT)] == await remote.stands(intent.profile)
@@ -196,7 +190,7 @@ async def test_a_rate_limit_is_retryable_after_the_time_it_names(remote: Rig) ->
     assert isinstance(result, Retryable)
     assert result.after == 17
     assert await remote.stands(intent.profile) == []
-    assert isinstance(await remote.connector.publish(intent, store), Posted)
+    await published(remote.connector, intent)
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after"])
@@ -217,7 +211,7 @@ async def test_what_was_dropped_before_it_was_accepted_is_absent(remote: Rig) ->
     intent = an_intent(remote.profile("fire"), TEXT)
     assert isinstance(await remote.connector.publish(intent, store), Unknown)
     assert await remote.connector.reconcile(intent) == Absent()
-    assert isinstance(await remote.connector.publish(intent, store), Posted)
+    await published(remote.connector, intent)
     assert [Seen(TEXT)] == await remote.stands(intent.profile)
 
 
@@ -227,8 +221,7 @@ async def test_a_crash_between_send_and_answer_is_one_post(remote: Rig) -> None:
     intent = an_intent(remote.profile("fire"), TEXT)
     assert isinstance(await remote.connector.publish(intent, store), Unknown)
     fresh = remote.restart()
-    posted = await fresh.publish(replace(intent, repeat=True), store)
-    assert isinstance(posted, Posted)
+    posted = await published(fresh, replace(intent, repeat=True))
     assert posted == await fresh.reconcile(intent)
     assert [Seen(TEXT)] == await remote.stands(intent.profile)
     await fresh.close()
@@ -262,8 +255,7 @@ async def test_a_picture_that_the_platform_does_not_take_blocks_nothing(remote: 
         pytest.skip("it takes no uploads")
     await remote.misbehave(fault, on="media")
     fire = remote.profile("fire")
-    posted = await remote.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
-    assert isinstance(posted, Posted)
+    posted = await published(remote.connector, an_intent(fire, TEXT, pictures=(PICTURE,)))
     assert "picture 1" in posted.note
     assert [Seen(TEXT)] == await remote.stands(fire)
 
@@ -287,7 +279,7 @@ async def test_the_website_takes_as_much_as_it_says(tmp_path: Path) -> None:
     rig = WebsiteRig(tmp_path)
     fire, text = rig.profile("fire"), "a" * LIMITS["website"].characters
     many = an_intent(fire, text, pictures=(PICTURE,) * LIMITS["website"].pictures)
-    assert isinstance(await rig.connector.publish(many, store), Posted)
+    await published(rig.connector, many)
     page = (rig.city.site_folder / "messages" / many.request_id / "index.html").read_text()
     assert text in page
     assert page.count(html.escape(PICTURE.alt)) >= LIMITS["website"].pictures

@@ -15,7 +15,7 @@ from aiohttp import web as http
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.bluesky.connector import BlueskyConnector
-from services.fanout.connectors.contract import CannotTell, Cause, Posted
+from services.fanout.connectors.contract import CannotTell, Cause
 from services.fanout.connectors.facebook.connector import FacebookConnector
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.network import web
@@ -23,7 +23,7 @@ from services.kernel.base.network.web import Running
 from services.townsquare import make_accounts
 from services.townsquare.posts import PostDraft
 from services.townsquare.server import Townsquare
-from tests.integration.connectors.rigs import a_city, a_profile, an_intent, store
+from tests.integration.connectors.rigs import a_city, a_profile, an_intent, published
 from tests.support.emulators.facebook import FacebookEmulator, token_of
 
 BEGAN = datetime.now(UTC) - timedelta(minutes=5)
@@ -52,8 +52,7 @@ async def square(tmp_path: Path) -> AsyncIterator[tuple[Townsquare, Running, Any
 async def test_mastodon_tells_mentions_and_answers(square: tuple[Townsquare, Running, Any]) -> None:
     inside, running, connector = square
     fire, here = a_profile("fire", "mastodon"), running.url.split("/")[2]
-    posted = await connector.publish(an_intent(fire, "Boil water. @fire"), store)
-    assert isinstance(posted, Posted)
+    posted = await published(connector, an_intent(fire, "Boil water. @fire"))
     named = await inside.posts.create("water", PostDraft("@fire may I drink it? @firehouse"), None)
     answer = await inside.posts.create("water", PostDraft("And now?", in_reply_to=posted.remote_id), None)
     full = await inside.posts.create("water", PostDraft(f"Is it safe, @Fire@{here}?"), None)
@@ -86,8 +85,7 @@ async def test_facebook_tells_comments_under_the_newest_posts(tmp_path: Path) ->
     connector = FacebookConnector(emulator.url, "v24.0", lambda _: token, site="https://www.facebook.com")
     page = Profile(id="fire-facebook", department="fire", platform="facebook", account="1001")
     try:
-        posted = await connector.publish(an_intent(page, "Boil water."), store)
-        assert isinstance(posted, Posted)
+        posted = await published(connector, an_intent(page, "Boil water."))
         asked = emulator.ask("Jo", "For how long?", posted.remote_id)
         emulator.ask("1001", "Until Friday.", posted.remote_id)
         hidden = emulator.ask("", "Really?", posted.remote_id)

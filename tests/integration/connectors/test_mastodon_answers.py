@@ -21,15 +21,14 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.mastodon.answering import status_at
 from services.fanout.connectors.registry import LIMITS, connectors
 from services.kernel.base.clock import SystemClock
-from tests.integration.connectors.rigs import MastodonRig, an_intent, store
+from tests.integration.connectors.rigs import MastodonRig, an_intent, published, store
 
 ANSWER = ("Yes: boil it for a minute. (1/2)", "The reception centre has water. (2/2)")
 
 
 async def asked(mastodon: MastodonRig) -> str:
     """Have another account post a question; return its address."""
-    posted = await mastodon.connector.publish(an_intent(mastodon.profile("water"), "May I drink it?"), store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, an_intent(mastodon.profile("water"), "May I drink it?"))
     return posted.url
 
 
@@ -37,8 +36,7 @@ async def test_an_answer_stands_under_the_post_once(mastodon: MastodonRig) -> No
     """Its first part answers the post; a repeat by another process finds it; it reads back as it was approved."""
     question = await asked(mastodon)
     intent = an_intent(mastodon.profile("fire"), *ANSWER, request_id="rbbbbbbbbbbbb", answers=question)
-    posted = await mastodon.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, intent)
     first, second = reversed(await mastodon.statuses(mastodon.profile("fire")))
     assert (first["in_reply_to_id"], second["in_reply_to_id"]) == (question.rpartition("/")[2], first["id"])
     again = mastodon.restart()
@@ -55,8 +53,7 @@ async def test_a_post_of_another_server_is_answered_by_its_address_there(mastodo
     address = "https://elsewhere.example/@jo/1234"
     await mastodon.from_elsewhere(question, address)
     intent = an_intent(mastodon.profile("fire"), *ANSWER, request_id="rbbbbbbbbbbbb", answers=address)
-    posted = await mastodon.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, intent)
     newest = (await mastodon.statuses(mastodon.profile("fire")))[-1]
     assert newest["in_reply_to_id"] == question
     again = mastodon.restart()
@@ -69,7 +66,7 @@ async def test_a_post_of_another_server_is_answered_by_its_address_there(mastodo
 async def test_the_same_words_that_answer_nothing_are_another_message(mastodon: MastodonRig) -> None:
     question = await asked(mastodon)
     fire = mastodon.profile("fire")
-    assert isinstance(await mastodon.connector.publish(an_intent(fire, *ANSWER), store), Posted)
+    await published(mastodon.connector, an_intent(fire, *ANSWER))
     intent = an_intent(fire, *ANSWER, request_id="rbbbbbbbbbbbb", answers=question)
     assert await mastodon.connector.reconcile(intent) == Absent()
 
@@ -90,7 +87,7 @@ async def test_an_answer_may_outlive_its_question(mastodon: MastodonRig) -> None
     """A repeat after the question is gone is not told as failed: the answer may stand."""
     question = await asked(mastodon)
     intent = an_intent(mastodon.profile("fire"), request_id="rbbbbbbbbbbbb", answers=question)
-    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    await published(mastodon.connector, intent)
     water = an_intent(mastodon.profile("water"), "May I drink it?")
     assert await mastodon.connector.retract(water, question.rpartition("/")[2]) == Retracted()
     assert isinstance(await mastodon.restart().publish(replace(intent, repeat=True), store), Unknown)

@@ -22,7 +22,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.mastodon import timeline as mastodon_timeline
 from services.fanout.connectors.mastodon.connector import MastodonConnector
-from tests.integration.connectors.rigs import PICTURE, MastodonRig, Seen, an_intent, store
+from tests.integration.connectors.rigs import PICTURE, MastodonRig, Seen, an_intent, published, store
 
 PARTS = ("Leave Silverdale now. (1/3)", "Take medication and papers. (2/3)", "Reception: Leisure Centre. (3/3)")
 
@@ -30,8 +30,7 @@ PARTS = ("Leave Silverdale now. (1/3)", "Take medication and papers. (2/3)", "Re
 async def test_a_thread_is_a_chain_of_replies(mastodon: MastodonRig) -> None:
     """Each part answers the one before; the URL is the first part's, the id names all."""
     fire = mastodon.profile("fire")
-    posted = await mastodon.connector.publish(an_intent(fire, *PARTS), store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, an_intent(fire, *PARTS))
     statuses = list(reversed(await mastodon.statuses(fire)))
     assert [None, statuses[0]["id"], statuses[1]["id"]] == [status["in_reply_to_id"] for status in statuses]
     assert posted.remote_id == ",".join(status["id"] for status in statuses)
@@ -54,7 +53,7 @@ async def test_a_thread_that_broke_off_is_continued_not_repeated(
     if isinstance(found, Absent):
         stands = failing - 1 + (kind != "drop_before")
         assert (found.begun is not None) == (stands > 0)
-        assert isinstance(await fresh.publish(intent, store), Posted)
+        await published(fresh, intent)
     assert [Seen(part) for part in reversed(PARTS)] == await mastodon.stands(intent.profile)
     assert isinstance(await fresh.reconcile(intent), Posted)
     await fresh.close()
@@ -69,19 +68,17 @@ async def test_a_rate_limit_in_a_thread_says_what_stands_and_is_continued(mastod
     assert isinstance(result, Retryable)
     assert result.begun is not None
     assert "1 of 3" in result.reason
-    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    await published(mastodon.connector, intent)
     assert [Seen(part) for part in reversed(PARTS)] == await mastodon.stands(intent.profile)
 
 
 async def test_an_answer_stands_under_the_first_part_of_what_it_follows(mastodon: MastodonRig) -> None:
     """A correction hangs where people read what it corrects, and is found again there, and nowhere else."""
     fire = mastodon.profile("fire")
-    earlier = await mastodon.connector.publish(an_intent(fire, *PARTS), store)
-    assert isinstance(earlier, Posted)
+    earlier = await published(mastodon.connector, an_intent(fire, *PARTS))
     answer = replace(an_intent(fire, "Correction: at 5 pm.", request_id="rnew"), follows=earlier.remote_id)
     alone = replace(answer, follows="")
-    posted = await mastodon.connector.publish(answer, store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, answer)
     newest = (await mastodon.statuses(fire))[0]
     assert newest["in_reply_to_id"] == earlier.remote_id.partition(",")[0]
     assert await mastodon.restart().reconcile(answer) == posted
@@ -115,15 +112,14 @@ async def test_too_long_for_the_instance_is_refused_before_anything_is_sent(mast
 async def test_links_count_as_the_instance_counts_them(mastodon: MastodonRig) -> None:
     """A long link counts 23, so that this fits."""
     text = "x" * 470 + " https://mission.example/" + "a" * 200
-    assert isinstance(await mastodon.connector.publish(an_intent(mastodon.profile("fire"), text), store), Posted)
+    await published(mastodon.connector, an_intent(mastodon.profile("fire"), text))
 
 
 async def test_a_picture_that_is_still_processed_is_waited_for(mastodon: MastodonRig) -> None:
     """202, then 206 until it is ready, then it is attached."""
     await mastodon.misbehave("processing", seconds=1, on="media")
     intent = an_intent(mastodon.profile("fire"), "With a map.", pictures=(PICTURE,))
-    posted = await mastodon.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, intent)
     assert posted.note == ""
     assert [Seen("With a map.", (PICTURE.alt,))] == await mastodon.stands(intent.profile)
 
@@ -133,8 +129,7 @@ async def test_a_picture_that_the_platform_does_not_take_blocks_nothing(mastodon
     """The text goes out at once, the note says what is missing."""
     await mastodon.misbehave(kind, on="media")
     intent = an_intent(mastodon.profile("fire"), "With a map.", pictures=(PICTURE,))
-    posted = await mastodon.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, intent)
     assert "picture 1 is missing" in posted.note
     assert [Seen("With a map.")] == await mastodon.stands(intent.profile)
 
@@ -168,7 +163,7 @@ async def test_a_wrong_token_is_told_in_the_platforms_words(mastodon: MastodonRi
     assert "access token is invalid" in result.reason
     assert "wrong-token-value" not in result.reason
     path.write_text(kept)
-    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    await published(mastodon.connector, intent)
 
 
 async def test_the_token_of_another_profile_posts_nothing(mastodon: MastodonRig) -> None:
@@ -260,7 +255,7 @@ async def test_one_slow_account_delays_no_other(mastodon: MastodonRig) -> None:
     """While one call waits, another profile is posted to."""
     await mastodon.misbehave("slow", seconds=60, account="fire")
     slow = asyncio.create_task(mastodon.connector.publish(an_intent(mastodon.profile("fire"), timeout=60.0), store))
-    assert isinstance(await mastodon.connector.publish(an_intent(mastodon.profile("water")), store), Posted)
+    await published(mastodon.connector, an_intent(mastodon.profile("water")))
     assert not slow.done()
     slow.cancel()
     await asyncio.gather(slow, return_exceptions=True)
@@ -301,12 +296,10 @@ async def test_pictures_that_are_not_ready_are_waited_for_then_left_out(mastodon
     """The text never fails for its picture; the receipt says what is missing."""
     fire = mastodon.profile("fire")
     await mastodon.misbehave("unfinished", calls=1)
-    posted = await mastodon.connector.publish(an_intent(fire, "One", request_id="r1", pictures=(PICTURE,)), store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, an_intent(fire, "One", request_id="r1", pictures=(PICTURE,)))
     assert posted.note == ""
     await mastodon.misbehave("unfinished", calls=4)
-    posted = await mastodon.connector.publish(an_intent(fire, "Two", request_id="r2", pictures=(PICTURE,)), store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, an_intent(fire, "Two", request_id="r2", pictures=(PICTURE,)))
     assert "have not finished processing" in posted.note
     assert [Seen("Two"), Seen("One", (PICTURE.alt,))] == await mastodon.stands(fire)
 
@@ -333,4 +326,4 @@ async def test_a_moved_server_and_a_proxys_page_hold_the_message(
     held = await mastodon.connector.publish(intent, store)
     assert isinstance(held, Retryable)
     assert held.cause is cause
-    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    await published(mastodon.connector, intent)

@@ -26,7 +26,7 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.connectors.mastodon.connector import MastodonConnector
-from tests.integration.connectors.rigs import MastodonRig, a_profile, an_intent, store
+from tests.integration.connectors.rigs import MastodonRig, a_profile, an_intent, published, store
 from tests.support.stopwatch import Stopwatch
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,7 +59,7 @@ async def test_an_answer_that_is_none_is_unknown_and_the_look_tells_the_truth(
     assert watch.seconds < 4.0
     found = await mastodon.connector.reconcile(intent)
     assert isinstance(found, Posted if stands else Absent)
-    assert isinstance(await mastodon.restart().publish(replace(intent, repeat=True), store), Posted)
+    await published(mastodon.restart(), replace(intent, repeat=True))
     assert len(await mastodon.stands(intent.profile)) == 1
 
 
@@ -71,7 +71,7 @@ async def test_a_refused_token_is_a_credential_lost_and_nothing_stands(mastodon:
     assert isinstance(result, Retryable)
     assert (result.cause, "access token is invalid" in result.reason) == (Cause.CREDENTIAL, True)
     assert await mastodon.stands(intent.profile) == []
-    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    await published(mastodon.connector, intent)
 
 
 async def test_a_token_refused_within_a_thread_says_what_stands(mastodon: MastodonRig) -> None:
@@ -81,7 +81,7 @@ async def test_a_token_refused_within_a_thread_says_what_stands(mastodon: Mastod
     assert isinstance(result, Retryable)
     assert result.cause is Cause.CREDENTIAL
     assert result.begun is not None
-    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    await published(mastodon.connector, intent)
     assert len(await mastodon.stands(intent.profile)) == 2
 
 
@@ -95,8 +95,8 @@ async def test_a_login_that_is_disabled_is_held_back_in_the_platforms_words(mast
     assert isinstance(result, Retryable)
     assert result.cause is Cause.CREDENTIAL
     assert "Your login is currently disabled" in result.reason
-    assert isinstance(await mastodon.connector.publish(an_intent(mastodon.profile("water")), store), Posted)
-    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    await published(mastodon.connector, an_intent(mastodon.profile("water")))
+    await published(mastodon.connector, intent)
 
 
 async def test_a_lagging_listing_does_not_make_a_second_post_within_the_keys_hour(mastodon: MastodonRig) -> None:
@@ -107,7 +107,7 @@ async def test_a_lagging_listing_does_not_make_a_second_post_within_the_keys_hou
     await mastodon.misbehave("lag", on="read", seconds=600, calls=100)
     assert await mastodon.connector.reconcile(intent) == Absent()
     fresh = mastodon.restart()
-    assert isinstance(await fresh.publish(replace(intent, repeat=True), store), Posted)
+    await published(fresh, replace(intent, repeat=True))
     assert len(mastodon_posts(mastodon)) == 1
     await fresh.close()
 
@@ -143,8 +143,7 @@ async def test_read_back_sees_what_stands_what_vanished_and_what_cannot_be_told(
     """By id, so that a listing that lags behind does not matter."""
     assert isinstance(mastodon.connector, ReadsBack)
     intent = an_intent(mastodon.profile("fire"), "One (1/2)", "Two (2/2)")
-    posted = await mastodon.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, intent)
     await mastodon.misbehave("lag", on="read", seconds=600, calls=2)
     assert posted == await mastodon.connector.read_back(intent, posted.remote_id)
     for kind in ("error_before", "html_before", "flood_after", "unauthorized"):
@@ -158,8 +157,7 @@ async def test_read_back_sees_what_stands_what_vanished_and_what_cannot_be_told(
 async def test_read_back_tells_what_was_changed(mastodon: MastodonRig) -> None:
     """Text and language, as the server shows them and as it says that they were sent."""
     intent = an_intent(mastodon.profile("fire"), "Boil water.", "It is safe.")
-    posted = await mastodon.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(mastodon.connector, intent)
     assert isinstance(mastodon.connector, ReadsBack)
     first, last = posted.remote_id.split(",")
     await mastodon.change("fire", last, "It is not safe.", "fr")
@@ -305,9 +303,9 @@ async def test_a_thread_goes_on_behind_31_posts_of_others_on_the_profile(mastodo
     assert isinstance(await mastodon.connector.publish(intent, store), Retryable)
     for number in range(31):
         other = an_intent(intent.profile, f"News {number}.", request_id=f"r{number}")
-        assert isinstance(await mastodon.connector.publish(other, store), Posted)
+        await published(mastodon.connector, other)
     fresh = mastodon.restart()
-    assert isinstance(await fresh.publish(replace(intent, repeat=True), store), Posted)
+    await published(fresh, replace(intent, repeat=True))
     await fresh.close()
     stands = {one["id"]: one for one in await mastodon.statuses(intent.profile)}
     assert len(stands) == 31 + len(parts)

@@ -15,7 +15,7 @@ from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from services.kernel.base.settings.city_platforms import ServerLimits
 from services.townsquare.manners import count
-from tests.integration.connectors.rigs import MastodonRig, an_intent, store
+from tests.integration.connectors.rigs import MastodonRig, an_intent, published, store
 
 Opens = Callable[..., Awaitable[MastodonRig]]
 MARKED = "5*3*2 = 30 sandbags. _Bring_ a shovel.\n- gloves\n- boots"
@@ -40,8 +40,7 @@ async def test_a_server_that_shows_marks_otherwise_is_told(opens: Opens) -> None
     for markup, differs in (("always", True), ("unless-plain", False), ("never", False)):
         square = await opens(markup=markup)
         intent = an_intent(square.profile("fire"), MARKED)
-        posted = await square.connector.publish(intent, store)
-        assert isinstance(posted, Posted)
+        posted = await published(square.connector, intent)
         assert ("shows the text otherwise" in posted.note) is differs
         [status] = await square.statuses(intent.profile)
         assert ("<em>" in status["content"]) is differs
@@ -54,8 +53,8 @@ async def test_a_server_without_keys_gets_each_part_once(opens: Opens) -> None:
     """Although it shows the text otherwise than it was sent."""
     square = await opens(keys=False, markup="always")
     intent = an_intent(square.profile("fire"), MARKED, "And *more* to come.")
-    assert isinstance(await square.connector.publish(intent, store), Posted)
-    assert isinstance(await square.restart().publish(replace(intent, repeat=True), store), Posted)
+    await published(square.connector, intent)
+    await published(square.restart(), replace(intent, repeat=True))
     assert len(await square.statuses(intent.profile)) == 2
 
 
@@ -67,11 +66,13 @@ async def test_a_check_says_that_a_server_takes_less_than_messages_are_made_for(
     assert health.ok
     server = fire.account.rpartition("@")[2]
     assert f'[mastodon.limits."{server}"] characters = 300, code_points = true' in health.detail
+    assert health.takes == ServerLimits(characters=300, code_points=True)
     known = square.city.settings
     section = known.mastodon.model_copy(update={"limits": {server: ServerLimits(characters=300, code_points=True)}})
     said = connectors(City(square.city.folder, known.model_copy(update={"mastodon": section})), "https://a.example")
     square.others += said.values()
-    assert "mastodon.limits" not in (await said["mastodon"].check(fire)).detail
+    there = await said["mastodon"].check(fire)
+    assert ("mastodon.limits" in there.detail, there.takes) == (False, None)
     usual = await opens()
     assert "mastodon.limits" not in (await usual.connector.check(usual.profile("fire"))).detail
 
@@ -98,7 +99,7 @@ async def test_a_used_up_quota_is_waited_for(opens: Opens) -> None:
     assert result.cause is Cause.LIMIT
     assert result.after is not None
     assert 290 < result.after <= 300
-    assert isinstance(await square.connector.publish(an_intent(square.profile("water")), store), Posted)
+    await published(square.connector, an_intent(square.profile("water")))
 
 
 @pytest.mark.parametrize(

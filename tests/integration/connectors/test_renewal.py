@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 from collections.abc import AsyncIterator
@@ -69,33 +70,33 @@ class Renewing:
         await self.copy.turn([self.profile])
 
 
-@pytest.fixture(params=["threads", "instagram", "linkedin"])
-async def renewing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Renewing]:
-    rig = await EmulatedRig.open(request.param, tmp_path)
+@contextlib.asynccontextmanager
+async def _renewing(platform: str, folder: Path) -> AsyncIterator[Renewing]:
+    rig = await EmulatedRig.open(platform, folder)
     made = Renewing(rig)
-    if request.param == "linkedin":
-        made.connected_with("refresh")
     yield made
     await made.connector.close()
     await rig.close()
+
+
+@pytest.fixture(params=["threads", "instagram", "linkedin"])
+async def renewing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Renewing]:
+    async with _renewing(request.param, tmp_path) as made:
+        if request.param == "linkedin":
+            made.connected_with("refresh")
+        yield made
 
 
 @pytest.fixture
 async def threads(tmp_path: Path) -> AsyncIterator[Renewing]:
-    rig = await EmulatedRig.open("threads", tmp_path)
-    made = Renewing(rig)
-    yield made
-    await made.connector.close()
-    await rig.close()
+    async with _renewing("threads", tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
 async def linkedin(tmp_path: Path) -> AsyncIterator[Renewing]:
-    rig = await EmulatedRig.open("linkedin", tmp_path)
-    made = Renewing(rig)
-    yield made
-    await made.connector.close()
-    await rig.close()
+    async with _renewing("linkedin", tmp_path) as made:
+        yield made
 
 
 async def test_a_year_passes_without_a_person(renewing: Renewing) -> None:

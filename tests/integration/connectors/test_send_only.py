@@ -26,7 +26,7 @@ from services.fanout.connectors.nextdoor.connector import read_link
 from services.fanout.connectors.send_only import REFUSED_SECONDS
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
-from tests.integration.connectors.rigs import PICTURE, PNG, Seen, an_intent, other, store
+from tests.integration.connectors.rigs import PICTURE, PNG, Seen, an_intent, other, published, store
 from tests.integration.connectors.send_only_rigs import ENDS, PLATFORMS, SendOnlyRig
 from tests.support.emulators.mail import MailServer
 
@@ -49,8 +49,7 @@ def errors(kind: str) -> list[tuple[str, str]]:
 
 async def test_a_message_arrives_word_for_word(rig: SendOnlyRig) -> None:
     """Nothing of it is taken for markup, and it goes to its own place only."""
-    posted = await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store)
-    assert isinstance(posted, Posted)
+    posted = await published(rig.connector, an_intent(rig.profile("fire"), TEXT))
     assert posted.remote_id
     assert [Seen(TEXT)] == rig.stands(rig.profile("fire"))
     assert rig.stands(rig.profile("water")) == []
@@ -67,7 +66,7 @@ async def test_a_message_arrives_word_for_word(rig: SendOnlyRig) -> None:
 )
 async def test_marks_are_shown_as_themselves(rig: SendOnlyRig, text: str) -> None:
     """A number of a list is counted anew, a link hides behind its words, and marks are gone where they are markup."""
-    assert isinstance(await rig.connector.publish(an_intent(rig.profile("fire"), text), store), Posted)
+    await published(rig.connector, an_intent(rig.profile("fire"), text))
     assert [shown.text.split() for shown in rig.stands(rig.profile("fire"))] == [text.split()]
 
 
@@ -98,8 +97,7 @@ async def test_what_was_taken_without_an_answer_is_never_sent_twice(rig: SendOnl
         assert isinstance(await connector.reconcile(intent), CannotTell)
     assert rig.repeats == (rig.connector.declaration.when_unknown is WhenUnknown.REPEAT)
     if rig.repeats:
-        again = await rig.restart().publish(replace(intent, repeat=True), store)
-        assert isinstance(again, Posted)
+        await published(rig.restart(), replace(intent, repeat=True))
     assert [Seen(TEXT)] == rig.stands(intent.profile)
 
 
@@ -118,7 +116,7 @@ async def test_a_rate_limit_is_waited_for_as_long_as_it_says(rig: SendOnlyRig) -
     assert isinstance(result, Retryable)
     assert (result.after, result.cause) == (None if rig.platform == "email" else 17, Cause.LIMIT)
     assert rig.stands(intent.profile) == []
-    assert isinstance(await rig.connector.publish(intent, store), Posted)
+    await published(rig.connector, intent)
 
 
 async def test_a_page_is_no_answer(rig: SendOnlyRig) -> None:
@@ -134,7 +132,7 @@ async def test_an_error_of_the_message_or_the_place_ends_it(platform: str, code:
     result = await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store)
     assert isinstance(result, Permanent)
     assert "no reason given" not in result.reason
-    assert isinstance(await rig.connector.publish(an_intent(rig.profile("water"), TEXT), store), Posted)
+    await published(rig.connector, an_intent(rig.profile("water"), TEXT))
     await rig.close()
 
 
@@ -162,7 +160,7 @@ async def test_a_credential_that_is_no_more_is_a_persons_to_mend(platform: str, 
     assert sum(rig.emulator.calls.values()) == before
     clock.time += timedelta(seconds=REFUSED_SECONDS)
     assert (await rig.connector.check(intent.profile)).ok
-    assert isinstance(await rig.connector.publish(intent, store), Posted)
+    await published(rig.connector, intent)
     await rig.close()
 
 
@@ -213,8 +211,7 @@ async def test_the_limit_is_kept_to_the_last_character(rig: SendOnlyRig, letter:
 async def test_a_picture_comes_with_its_description_or_as_it(rig: SendOnlyRig) -> None:
     """Where the platform takes no pictures from here, the words stand in the text, and the receipt says so."""
     fire = rig.profile("fire")
-    posted = await rig.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
-    assert isinstance(posted, Posted)
+    posted = await published(rig.connector, an_intent(fire, TEXT, pictures=(PICTURE,)))
     if rig.platform in ("slack", "teams", "email", "nextdoor"):
         assert ("in words" in posted.note) == (rig.platform not in ("email", "nextdoor"))
         assert [Seen(f"{TEXT}\n\nPicture: {PICTURE.alt}")] == rig.stands(fire)
@@ -236,8 +233,7 @@ async def test_nextdoor_fetches_the_pictures_and_names_the_post(nextdoor: SendOn
     """A picture that cannot be had blocks nothing; the receipt has the post's own address and name."""
     gone = Picture(sha256="0" * 64, media_type="image/png", alt="A picture that is nowhere")
     fire = nextdoor.profile("fire")
-    posted = await nextdoor.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE, gone)), store)
-    assert isinstance(posted, Posted)
+    posted = await published(nextdoor.connector, an_intent(fire, TEXT, pictures=(PICTURE, gone)))
     [post] = nextdoor.emulator.posts
     assert post.extra == {"pictures": 1}
     assert posted.note == "picture 2 is missing: its bytes could not be had"
@@ -286,8 +282,7 @@ async def test_a_picture_that_fails_keeps_no_word_back(telegram: SendOnlyRig, fa
     gone = Picture(sha256="0" * 64, media_type="image/png", alt="A picture that is nowhere")
     telegram.emulator.misbehave(fault, on="media", code=code)
     fire = telegram.profile("fire")
-    posted = await telegram.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE, gone)), store)
-    assert isinstance(posted, Posted)
+    posted = await published(telegram.connector, an_intent(fire, TEXT, pictures=(PICTURE, gone)))
     assert f"picture 1 {said}" in posted.note
     assert "picture 2 is missing: its bytes are not in the store" in posted.note
     assert telegram.stands(fire)[0].text == TEXT
@@ -295,8 +290,7 @@ async def test_a_picture_that_fails_keeps_no_word_back(telegram: SendOnlyRig, fa
 
 async def test_recall_takes_the_text_and_its_pictures_and_may_be_repeated(telegram: SendOnlyRig) -> None:
     intent = an_intent(telegram.profile("fire"), TEXT, pictures=(PICTURE,))
-    posted = await telegram.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(telegram.connector, intent)
     assert len(posted.remote_id.split(",")) == 2
     for connector in (telegram.connector, telegram.restart()):
         assert await connector.retract(intent, posted.remote_id) == Retracted()
@@ -308,8 +302,7 @@ async def test_recall_takes_the_text_and_its_pictures_and_may_be_repeated(telegr
 
 async def test_what_is_too_old_to_be_deleted_is_said_to_be(telegram: SendOnlyRig) -> None:
     intent = an_intent(telegram.profile("fire"), TEXT)
-    posted = await telegram.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(telegram.connector, intent)
     telegram.emulator.misbehave("error", on="delete", code="too_old")
     result = await telegram.connector.retract(intent, posted.remote_id)
     assert isinstance(result, Permanent)
@@ -318,10 +311,9 @@ async def test_what_is_too_old_to_be_deleted_is_said_to_be(telegram: SendOnlyRig
 
 async def test_an_answer_stands_under_what_it_follows(telegram: SendOnlyRig) -> None:
     fire = telegram.profile("fire")
-    first = await telegram.connector.publish(an_intent(fire, TEXT), store)
-    assert isinstance(first, Posted)
+    first = await published(telegram.connector, an_intent(fire, TEXT))
     answer = replace(an_intent(fire, "At 5 pm.", request_id="r2"), follows=first.remote_id)
-    assert isinstance(await telegram.connector.publish(answer, store), Posted)
+    await published(telegram.connector, answer)
     assert telegram.emulator.of("@fire")[0].under == first.remote_id
     for follows in ("999999", "x"):
         lost = replace(an_intent(fire, "At 6 pm.", request_id=f"r{follows}"), follows=follows)
@@ -331,8 +323,7 @@ async def test_an_answer_stands_under_what_it_follows(telegram: SendOnlyRig) -> 
 async def test_a_text_that_is_shown_otherwise_is_told(telegram: SendOnlyRig) -> None:
     """Telegram's answer holds the message as it shows it."""
     telegram.emulator.alters = lambda text: text[:5]
-    posted = await telegram.connector.publish(an_intent(telegram.profile("fire"), TEXT), store)
-    assert isinstance(posted, Posted)
+    posted = await published(telegram.connector, an_intent(telegram.profile("fire"), TEXT))
     assert "shows the text otherwise" in posted.note
 
 
@@ -346,7 +337,7 @@ async def test_a_post_of_a_channel_is_answered_by_its_address(telegram: SendOnly
     addresses = (own.url, other.url, f"https://telegram.me/s/Water/{other.remote_id}?single")
     for number, address in enumerate(addresses):
         answer = an_intent(fire, f"Answer {number}.", request_id=f"r{number}", answers=address)
-        assert isinstance(await telegram.connector.publish(answer, store), Posted), address
+        await published(telegram.connector, answer)
         assert telegram.emulator.of("@fire")[0].under == (other if number else own).remote_id
     stands = len(telegram.emulator.posts)
     for number, address in enumerate(
@@ -387,8 +378,7 @@ def mail_server(rig: SendOnlyRig) -> MailServer:
 async def test_an_email_is_whole(mail: SendOnlyRig) -> None:
     """Its sender, its subject, its time, its pictures; a long line and every script arrive as they were."""
     text = "Évacuation: Cedar Valley.\n\n" + "long " * 300 + "\n汉字 😀\n.\n.."
-    posted = await mail.connector.publish(an_intent(mail.profile("fire"), text, pictures=(PICTURE,)), store)
-    assert isinstance(posted, Posted)
+    posted = await published(mail.connector, an_intent(mail.profile("fire"), text, pictures=(PICTURE,)))
     assert "queued as" in posted.note
     (message,) = mail_server(mail).messages
     assert message["From"] == "City of Mission <news@mission.example>"
@@ -403,10 +393,9 @@ async def test_an_email_is_whole(mail: SendOnlyRig) -> None:
 
 async def test_an_email_answers_the_one_that_it_follows(mail: SendOnlyRig) -> None:
     fire = mail.profile("fire")
-    first = await mail.connector.publish(an_intent(fire, TEXT), store)
-    assert isinstance(first, Posted)
+    first = await published(mail.connector, an_intent(fire, TEXT))
     answer = replace(an_intent(fire, "At 5 pm.", request_id="r2"), follows=first.remote_id)
-    assert isinstance(await mail.connector.publish(answer, store), Posted)
+    await published(mail.connector, answer)
     assert mail_server(mail).messages[1]["References"] == first.remote_id
     other_place = replace(an_intent(fire, "At 6 pm.", request_id="r3"), follows="not\r\nBcc: x@y.z")
     assert isinstance(await mail.connector.publish(other_place, store), Permanent)
@@ -441,7 +430,7 @@ async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 async def test_an_email_arrives_by_either_protocol(either: SendOnlyRig) -> None:
     assert (await either.connector.check(either.profile("fire"))).ok
-    assert isinstance(await either.connector.publish(an_intent(either.profile("fire"), TEXT), store), Posted)
+    await published(either.connector, an_intent(either.profile("fire"), TEXT))
     assert [Seen(TEXT)] == either.stands(either.profile("fire"))
 
 
@@ -464,10 +453,10 @@ async def test_a_recipient_that_is_refused_after_the_text_stops_no_other(
     assert isinstance(refused, Permanent | Retryable)
     assert type(refused) is expected
     assert code[4:] in refused.reason
-    assert isinstance(await either.connector.publish(water, store), Posted)
+    await published(either.connector, water)
     assert either.stands(fire.profile) == []
     if expected is Retryable:
-        assert isinstance(await either.connector.publish(fire, store), Posted)
+        await published(either.connector, fire)
         assert [Seen(TEXT)] == either.stands(fire.profile)
 
 

@@ -11,7 +11,6 @@ import pytest
 from services.fanout.connectors.contract import (
     Absent,
     Altered,
-    CannotTell,
     Cause,
     Permanent,
     Posted,
@@ -24,8 +23,7 @@ from services.fanout.connectors.listing import ListsPosts
 from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.domain.credit import DELETE_USD, READ_USD
 from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
-from tests.support.emulators.x import credential
+from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
 
 PARTS = ("Boil water. (1/3)", "Until Friday. (2/3)", "Maps: https://mission.example/map (3/3)")
 
@@ -65,7 +63,7 @@ async def test_a_repeat_that_cannot_see_what_stands_sends_nothing(x: EmulatedRig
     x.emulator.misbehave("error_before", on="read")
     assert isinstance(await x.connector.publish(intent, store), Retryable)
     assert x.emulator.calls["post"] == 0
-    assert isinstance(await x.connector.publish(intent, store), Posted)
+    await published(x.connector, intent)
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "error_after", "drop_before", "error_before"])
@@ -78,8 +76,7 @@ async def test_a_thread_goes_on_where_it_was_broken_off(x: EmulatedRig, fault: s
     assert isinstance(await x.connector.publish(intent, store), Unknown)
     fresh = x.restart()
     assert isinstance(await fresh.reconcile(intent), Absent)
-    posted = await fresh.publish(replace(intent, repeat=True), store)
-    assert isinstance(posted, Posted)
+    posted = await published(fresh, replace(intent, repeat=True))
     assert [Seen(part) for part in reversed(PARTS)] == await x.stands(intent.profile)
     first, second, third = posted.remote_id.split(",")
     assert [post.under for post in x.emulator.posts] == ["", first, second]
@@ -91,40 +88,15 @@ async def test_a_thread_goes_on_where_it_was_broken_off(x: EmulatedRig, fault: s
 
 async def test_an_answer_stands_under_what_it_follows(x: EmulatedRig) -> None:
     fire = x.profile("fire")
-    first = await x.connector.publish(an_intent(fire, *PARTS), store)
-    assert isinstance(first, Posted)
+    first = await published(x.connector, an_intent(fire, *PARTS))
     answer = replace(an_intent(fire, "Correction: until Saturday.", request_id="r2"), follows=first.remote_id)
-    posted = await x.connector.publish(answer, store)
-    assert isinstance(posted, Posted)
+    posted = await published(x.connector, answer)
     assert x.emulator.posts[-1].under == first.remote_id.partition(",")[0]
     assert posted == await x.restart().reconcile(answer)
     assert await x.restart().reconcile(replace(answer, follows="")) == Absent()
     for follows in ("999999", "x"):
         lost = replace(an_intent(fire, "Lost.", request_id=f"r{follows}"), follows=follows)
         assert isinstance(await x.connector.publish(lost, store), Permanent)
-
-
-@pytest.mark.parametrize(
-    ("code", "kind", "cause"),
-    [
-        ("unauthorized", Retryable, Cause.CREDENTIAL),
-        ("credits", Retryable, Cause.CREDENTIAL),
-        ("suspended", Permanent, None),
-        ("access", Permanent, None),
-        ("too_long", Permanent, None),
-        ("reply", Permanent, None),
-        ("invalid", Permanent, None),
-        ("gone", Permanent, None),
-        ("over_capacity", Unknown, Cause.HOST),
-    ],
-)
-async def test_each_documented_error_ends_right(x: EmulatedRig, code: str, kind: type, cause: Cause | None) -> None:
-    """In X's words, and the other account goes on."""
-    x.emulator.misbehave("error", code=code)
-    result = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
-    assert isinstance(result, kind)
-    assert getattr(result, "cause", None) == cause
-    assert isinstance(await x.connector.publish(an_intent(x.profile("water"), "Boil water."), store), Posted)
 
 
 async def test_an_account_without_credit_posts_nothing_and_says_why(x: EmulatedRig) -> None:
@@ -134,44 +106,12 @@ async def test_an_account_without_credit_posts_nothing_and_says_why(x: EmulatedR
     assert "prepaid credit" in result.reason
 
 
-async def test_keys_of_another_account_are_never_used(x: EmulatedRig) -> None:
-    x.write_token("fire", credential("water"))
-    intent = an_intent(x.profile("fire"), "Boil water.")
-    result = await x.connector.publish(intent, store)
-    assert isinstance(result, Retryable)
-    assert result.cause is Cause.OWN
-    assert not (await x.connector.check(intent.profile)).ok
-    assert isinstance(await x.connector.reconcile(intent), CannotTell)
-    assert x.emulator.posts == []
-
-
-@pytest.mark.parametrize("fault", ["error_before", "drop_after"])
-async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(x: EmulatedRig, fault: str) -> None:
-    x.emulator.misbehave(fault, on="media")
-    fire = x.profile("fire")
-    posted = await x.connector.publish(an_intent(fire, "With a map.", pictures=(PICTURE,)), store)
-    assert isinstance(posted, Posted)
-    assert "picture 1 is missing" in posted.note
-    assert [Seen("With a map.")] == await x.stands(fire)
-
-
-@pytest.mark.parametrize(
-    ("text", "fits"), [("汉" * 140, True), ("汉" * 141, False), ("a" * 280, True), ("a" * 281, False)]
-)
-async def test_the_limit_is_kept_to_the_last_character(x: EmulatedRig, text: str, fits: bool) -> None:
-    result = await x.connector.publish(an_intent(x.profile("fire"), text), store)
-    assert isinstance(result, Posted if fits else Permanent)
-    assert x.emulator.calls["post"] == fits
-
-
 async def test_the_others_show_the_leads_post(x: EmulatedRig) -> None:
     """No second post with the same words; once however often it is asked for; taken back, and gone with the post."""
-    lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
-    assert isinstance(lead, Posted)
+    lead = await published(x.connector, an_intent(x.profile("fire"), "Boil water."))
     intent = replace(an_intent(x.profile("water"), "Boil water."), repost_of=lead.remote_id)
     assert await x.connector.reconcile(intent) == Absent()
-    shown = await x.connector.publish(intent, store)
-    assert isinstance(shown, Posted)
+    shown = await published(x.connector, intent)
     assert shown.remote_id == f"repost:{lead.remote_id}"
     assert shown == await x.restart().publish(intent, store)
     assert shown == await x.restart().reconcile(intent)
@@ -185,12 +125,11 @@ async def test_the_others_show_the_leads_post(x: EmulatedRig) -> None:
 
 @pytest.mark.parametrize("fault", ["drop_after", "error_after", "drop_before"])
 async def test_a_repost_without_an_answer_is_repeated(x: EmulatedRig, fault: str) -> None:
-    lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
-    assert isinstance(lead, Posted)
+    lead = await published(x.connector, an_intent(x.profile("fire"), "Boil water."))
     intent = replace(an_intent(x.profile("water"), "Boil water."), repost_of=lead.remote_id)
     await x.misbehave(fault)
     assert isinstance(await x.connector.publish(intent, store), Unknown)
-    assert isinstance(await x.restart().publish(replace(intent, repeat=True), store), Posted)
+    await published(x.restart(), replace(intent, repeat=True))
     assert x.emulator.reposts == [("water", lead.remote_id)]
 
 
@@ -198,8 +137,7 @@ async def test_what_was_posted_alone_before_is_not_shown_again(x: EmulatedRig) -
     """The lead came too late: the account's own post stands, and is found."""
     water = an_intent(x.profile("water"), "Boil water.")
     alone = await x.connector.publish(water, store)
-    lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
-    assert isinstance(lead, Posted)
+    lead = await published(x.connector, an_intent(x.profile("fire"), "Boil water."))
     again = replace(water, repost_of=lead.remote_id, repeat=True)
     assert alone == await x.restart().publish(again, store)
     assert alone == await x.restart().reconcile(again)
@@ -207,10 +145,9 @@ async def test_what_was_posted_alone_before_is_not_shown_again(x: EmulatedRig) -
 
 
 async def test_an_answer_to_a_repost_goes_under_the_post_that_it_shows(x: EmulatedRig) -> None:
-    lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
-    assert isinstance(lead, Posted)
+    lead = await published(x.connector, an_intent(x.profile("fire"), "Boil water."))
     update = an_intent(x.profile("water"), "It is over.", request_id="rupdate")
-    assert isinstance(await x.connector.publish(replace(update, follows=f"repost:{lead.remote_id}"), store), Posted)
+    await published(x.connector, replace(update, follows=f"repost:{lead.remote_id}"))
     assert x.emulator.posts[-1].under == lead.remote_id
 
 
@@ -218,8 +155,7 @@ async def test_a_read_back_tells_what_else_is_another(x: EmulatedRig) -> None:
     """Pictures, their descriptions and the place in the thread: each is told, and a right one is not."""
     fire = x.profile("fire")
     intent = an_intent(fire, *PARTS, pictures=(PICTURE,))
-    posted = await x.connector.publish(intent, store)
-    assert isinstance(posted, Posted)
+    posted = await published(x.connector, intent)
     assert isinstance(x.connector, ReadsBack)
     assert await x.connector.read_back(intent, posted.remote_id) == posted
     stood = list(x.emulator.posts)
@@ -241,12 +177,10 @@ async def test_a_post_that_is_shown_otherwise_is_told_at_once(x: EmulatedRig) ->
     """The answer to a new post holds its text: links shortened, one more for pictures; nothing else may differ."""
     fire = x.profile("fire")
     text = "Boil water & wait: https://mission.example/flood (map) mission.example"
-    said = await x.connector.publish(an_intent(fire, text, pictures=(PICTURE,)), store)
-    assert isinstance(said, Posted)
+    said = await published(x.connector, an_intent(fire, text, pictures=(PICTURE,)))
     assert said.note == ""
     x.emulator.alters = lambda one: one.replace("wait", "w")
-    said = await x.connector.publish(an_intent(fire, "Boil & wait.", "Then wait.", request_id="rb"), store)
-    assert isinstance(said, Posted)
+    said = await published(x.connector, an_intent(fire, "Boil & wait.", "Then wait.", request_id="rb"))
     assert said.note == "the platform shows the text otherwise than it was approved"
 
 
@@ -260,7 +194,7 @@ async def test_keys_that_may_only_read_post_nothing_and_are_told(x: EmulatedRig)
     assert isinstance(result, Retryable)
     assert x.emulator.posts == []
     x.emulator.access = "read-write"
-    assert isinstance(await x.connector.publish(an_intent(x.profile("fire")), store), Posted)
+    await published(x.connector, an_intent(x.profile("fire")))
 
 
 async def test_what_is_read_and_deleted_is_counted(x: EmulatedRig) -> None:
@@ -279,10 +213,3 @@ async def test_what_is_read_and_deleted_is_counted(x: EmulatedRig) -> None:
     await x.connector.read_back(first, posted.remote_id)
     await x.connector.retract(first, posted.remote_id)
     assert costs.spent(now) == pytest.approx(4 * READ_USD + DELETE_USD)
-
-
-async def test_the_check_brings_what_the_accounts_page_says(x: EmulatedRig) -> None:
-    """The description, and the address on it as what it stands for."""
-    health = await x.connector.check(x.profile("fire"))
-    assert health.shows is not None
-    assert "City: fire Of the City of Mission. https://mission.example" in health.shows

@@ -13,11 +13,11 @@ from typing import Any
 
 from nats.js import JetStreamContext
 
-from schemas import canonical, flow, subjects
+from schemas import flow, subjects
 from schemas.events.authority import Settings
 from schemas.events.control import Hold, Ordered
 from schemas.events.deliveries import Attempt, Receipt
-from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import Connector
@@ -35,6 +35,7 @@ from services.kernel.runtime.service import Runtime
 from services.provision import demo_plan, make_city, provision
 from services.provision.plan.city_plan import Department, local_profiles
 from tests.support import mission
+from tests.support.messages import attempt_on, renderings_of, request_of, verdict_on
 from tests.support.mission import PATIENCE, Mission, Writer, an_approval, sign_order
 
 WRITERS = {"request": "intake", "approval": "intake", "verdict": "gatekeeper", "control": "eoc_state"}
@@ -112,29 +113,9 @@ class FanoutCity:
         now = self.clock.now()
         number = next(self._numbers)
         name = changes.get("request_id", f"r{number:012d}")
-        renderings = tuple(
-            Rendering.of(PlatformContent(platform=platform, parts=(text,), created_at=now))
-            for platform in ("mastodon", "website")
-        )
-        values: dict[str, Any] = {
-            "at": now,
-            "realm": self.city.realm,
-            "request_id": name,
-            "author": "clerk",
-            "author_kind": "officer",
-            "source": "test",
-            "event_id": name,
-            "content_sha256": canonical.sha256(text.encode()),
-            "text": text,
-            "scope": "profiles",
-            "targets": targets,
-            "crisis": False,
-            "expires_at": now + timedelta(hours=4),
-            "submitted_posture": "routine",
-            "renderings": renderings,
-            "digest": digest_of(name, changes.get("revision", 1), renderings),
-        }
-        event = Request(**(values | changes))
+        renderings = renderings_of(text, ("mastodon", "website"), now)
+        fields = {"realm": self.city.realm, "targets": targets, "source": "test"}
+        event = request_of(name, text, renderings, now, **(fields | changes))
         await self.append(subjects.request(name), event)
         return event
 
@@ -147,20 +128,8 @@ class FanoutCity:
         """A verdict at the newest control revision."""
         ledger = await self.ledger("gatekeeper")
         last = await ledger.last(subjects.verdict(request.request_id))
-        values: dict[str, Any] = {
-            "at": self.clock.now(),
-            "request_id": request.request_id,
-            "revision": request.revision,
-            "digest": request.digest,
-            "outcome": outcome,
-            "posture": "routine",
-            "control_seq": self.control_seq,
-            "as_of": 1,
-            "targets": request.targets,
-            "findings": (),
-            "valid_until": self.clock.now() + timedelta(minutes=20),
-        }
-        event = Verdict(**(values | changes))
+        fields = {"outcome": outcome, "control_seq": self.control_seq}
+        event = verdict_on(request, self.clock.now(), **(fields | changes))
         subject = subjects.verdict(request.request_id)
         return await self.append(subject, event, expect_last=last.seq if last else 0)
 
@@ -181,22 +150,16 @@ class FanoutCity:
         verdict = await (await self.ledger("board")).last(subjects.verdict(request.request_id))
         assert verdict is not None
         rendering = next(item for item in request.renderings if item.platform == "mastodon")
-        values: dict[str, Any] = {
-            "at": self.clock.now(),
-            "request_id": request.request_id,
-            "revision": request.revision,
-            "profile": profile,
-            "platform": "mastodon",
+        fields: dict[str, Any] = {
             "number": number,
             "worker": "another-copy",
             "verdict_seq": verdict.seq,
             "control_seq": Verdict.from_bytes(verdict.data).control_seq,
-            "digest": request.digest,
             "rendering_sha256": rendering.sha256,
             "idempotency_key": key_of(request, profile, rendering.sha256),
             "rule": 2,
         }
-        return Attempt(**(values | changes))
+        return attempt_on(request, profile, self.clock.now(), **(fields | changes))
 
     # --- what fanout wrote --------------------------------------------------------------------------------
 

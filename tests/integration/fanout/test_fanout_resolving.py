@@ -33,6 +33,7 @@ from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout
 from tests.integration.fanout.platform import FolderPlatform
 from tests.support.broker import connect
+from tests.support.messages import receipt_on
 from tests.support.mission import PATIENCE
 
 FIRE, WATER, PARKS, WASTE, ROADS = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste", "roads"))
@@ -270,16 +271,8 @@ async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_o
     runtime.ledger = writer = await town.ledger("fanout")
     request = await town.cleared(ROADS, text="the server's word")
     subject = subjects.receipt(ROADS, request.request_id)
-    receipt = Receipt(
-        at=town.clock.now(),
-        request_id=request.request_id,
-        revision=1,
-        profile=ROADS,
-        platform="mastodon",
-        attempt_seq=1,
-        outcome=ReceiptOutcome.UNCONFIRMED,
-        final=True,
-    )
+    ended = {"outcome": ReceiptOutcome.UNCONFIRMED}
+    receipt = receipt_on(request.request_id, ROADS, 1, town.clock.now(), **ended)
     seq = (await writer.append(subject, receipt)).seq
 
     async def append(by: str, decision: str, receipt_seq: int) -> int:

@@ -8,10 +8,12 @@ import pytest
 
 from schemas import subjects
 from schemas.events.control import Hold, Withdraw
-from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
 from services.desk import statements
 from services.kernel.authority.signing import load_key
+from services.kernel.authority.statements import signed
+from tests.support.messages import receipt_on
 from tests.support.mission import FIRE, PARKS, Mission, Writer, eventually, now
 
 WEB = "fire-website"
@@ -42,8 +44,7 @@ async def resolved(fanout: Writer, request: Request, attempt: int, profile: str,
     last = await fanout.ledger.last(subjects.receipt(profile, request.request_id))
     assert last is not None
     decision = {"delivered": "posted", "failed": "give_up", "withheld": "post_again"}[str(fields["outcome"])]
-    decided = statements.resolution(
-        load_key(fanout.city.key_path("pio")),
+    statement = statements.resolution_statement(
         request,
         realm="live",
         officer="pio",
@@ -53,17 +54,9 @@ async def resolved(fanout: Writer, request: Request, attempt: int, profile: str,
         url=fields.get("url"),
         now=now(),
     )
+    decided = statements.resolved(statement, signed(load_key(fanout.city.key_path("pio")), statement))
     stands = await fanout.ledger.append(subjects.resolution(profile, request.request_id), decided)
-    event = Receipt(
-        at=now(),
-        request_id=request.request_id,
-        revision=1,
-        profile=profile,
-        platform="mastodon",
-        attempt_seq=attempt,
-        resolution_seq=stands.seq,
-        **fields,
-    )
+    event = receipt_on(request.request_id, profile, attempt, now(), resolution_seq=stands.seq, **fields)
     await fanout.ledger.append(subjects.receipt(profile, request.request_id), event, expect_last=last.seq)
 
 

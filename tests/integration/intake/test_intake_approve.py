@@ -15,9 +15,8 @@ from PIL import Image
 from schemas import streams, subjects
 from schemas.canonical import sha256
 from schemas.events.approvals import Approval
-from schemas.events.control import Posture
 from schemas.events.requests import Request, SubmissionEvent
-from schemas.events.verdicts import Outcome, Verdict
+from schemas.events.verdicts import Outcome
 from services.intake.decisions import Decisions
 from services.intake.domain.approval import read_statement
 from services.intake.earlier import EarlierRequests
@@ -32,6 +31,7 @@ from services.kernel.ledger.drift import stream_config
 from services.provision.broker.connection import as_provisioner
 from tests.integration.intake.conftest import IntakeCity, approval_now, brief, event, passed
 from tests.support.broker import connect, jetstream
+from tests.support.messages import verdict_on
 from tests.support.mission import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,18 +53,7 @@ async def submitted(town: IntakeCity, **data: Any) -> Request:
 async def append_verdict(town: IntakeCity, request: Request, outcome: Outcome) -> int:
     """Append a verdict as the gatekeeper would, with its own key."""
     client = await connect(town.mission.url, town.city.service_key_path("gatekeeper"), "gatekeeper")
-    verdict = Verdict(
-        at=town.now(),
-        request_id=request.request_id,
-        revision=1,
-        digest=request.digest,
-        outcome=outcome,
-        posture=Posture.ROUTINE,
-        control_seq=1,
-        as_of=1,
-        targets=request.targets,
-        findings=(),
-    )
+    verdict = verdict_on(request, town.now(), outcome=outcome, valid_until=None)
     ack = await jetstream(client).publish(subjects.verdict(request.request_id), verdict.to_bytes())
     await client.close()
     return ack.seq

@@ -13,7 +13,7 @@ import nats.errors
 import pytest
 
 from schemas import subjects
-from schemas.events.control import Hold, Posture
+from schemas.events.control import Hold
 from schemas.events.desk import ServiceHealth
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
@@ -30,6 +30,7 @@ from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource, OnEntry
 from services.kernel.runtime.service import Runtime
 from tests.support.batches import attempts, fenced
+from tests.support.messages import verdict_on
 from tests.support.mission import PATIENCE, Desk, Mission, Writer, eventually, flushed
 
 JUNK = (b"", b"junk", b"\xff\xfe\x00", b"{}", b'{"type": "ordered"}', b"[" * 3_000, b'{"type":"genesis","at":1}')
@@ -345,14 +346,4 @@ async def test_a_verdict_that_control_overtook_is_no_alarm_and_no_trouble(missio
 
 
 def a_verdict(request: Request, **changes: Any) -> Verdict:
-    return Verdict(
-        at=SystemClock().now(),
-        request_id=request.request_id,
-        revision=1,
-        digest=request.digest,
-        outcome=Outcome.BLOCKED,
-        posture=Posture.ROUTINE,
-        targets=request.targets,
-        findings=(),
-        **changes,
-    )
+    return verdict_on(request, SystemClock().now(), outcome=Outcome.BLOCKED, **changes)

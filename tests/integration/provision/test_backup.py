@@ -15,6 +15,7 @@ from services.desk.city.restore import restore
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.link import connect
 from services.kernel.authority.signing import load_key
+from services.kernel.authority.statements import signed
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import SystemClock
 from services.kernel.runtime.run import running
@@ -63,8 +64,8 @@ async def test_a_backup_is_restored_into_an_external_broker_and_the_city_goes_on
         names = [row.name for row in flow.SERVICES]
         async with running(names, city, url) as runtimes:
             async with connect(city, "cao") as link:
-                signer = load_key(city.key_path("cao"))
-                order = statements.order(signer, "live", "cao", Hold(on=True), SystemClock().now())
+                statement = statements.order_statement("live", "cao", Hold(on=True), SystemClock().now())
+                order = signed(load_key(city.key_path("cao")), statement)
                 assert (await link.ask(subjects.DESK_EOC_ORDER, order, OrderReply)).control_seq > kept
             await until(lambda: copied_seq(city) > kept)
             assert {runtime.ledger.fault for runtime in runtimes} == {None}

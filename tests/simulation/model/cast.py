@@ -15,15 +15,16 @@ from schemas import subjects
 from schemas.events import control as c
 from schemas.events.approvals import Approval
 from schemas.events.authority import Manifest, Officer, Profile
-from schemas.events.control import ControlEvent, Posture
+from schemas.events.control import ControlEvent
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.envelope import MANIFEST_TYPE, ORDER_TYPE
-from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.authority.signing import seal
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlState
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
+from tests.support.messages import attempt_on, renderings_of, request_of, verdict_on
 from tests.support.people import approval_of
 from tests.unit.gatekeeper.policy_city import OFFICERS, ROOT_KEYS, ROOTS, START, profile, signer
 
@@ -59,25 +60,9 @@ def profiles() -> dict[str, Profile]:
 def request(name: str, posture: str) -> Request:
     """A request, as intake would append it in a posture."""
     request_id, text = REQUESTS[name], f"Road closed, notice {name}."
-    renderings = (Rendering.of(PlatformContent(platform=PLATFORM, parts=(text,), created_at=START)),)
-    return Request(
-        at=START,
-        realm="live",
-        request_id=request_id,
-        author="clerk",
-        author_kind="officer",
-        source="model",
-        event_id=name,
-        content_sha256="0" * 64,
-        text=text,
-        scope="profiles",
-        targets=(PROFILE,),
-        crisis=False,
-        expires_at=at(14_400),
-        submitted_posture=posture,
-        renderings=renderings,
-        digest=digest_of(request_id, 1, renderings),
-    )
+    more = {"source": "model", "event_id": name, "content_sha256": "0" * 64, "targets": (PROFILE,)}
+    renderings = renderings_of(text, (PLATFORM,), START)
+    return request_of(request_id, text, renderings, START, submitted_posture=posture, **more)
 
 
 @cache
@@ -144,40 +129,17 @@ def _event(state: ControlState, entry: tuple[Any, ...], seq: int) -> ControlEven
 @cache
 def verdict(name: str, outcome: str, control_seq: int, posture: str, as_of: int, until: datetime | None) -> Verdict:
     """A verdict as the gate appends it; its findings play no part here."""
-    return Verdict(
-        at=START,
-        request_id=REQUESTS[name],
-        revision=1,
-        digest=request(name, "routine").digest,
-        outcome=Outcome(outcome),
-        posture=Posture(posture),
-        control_seq=control_seq,
-        as_of=as_of,
-        targets=(PROFILE,),
-        findings=(),
-        valid_until=until,
-    )
+    more = {"control_seq": control_seq, "as_of": as_of, "valid_until": until}
+    return verdict_on(request(name, "routine"), START, outcome=Outcome(outcome), posture=posture, **more)
 
 
 @cache
 def attempt(name: str, number: int, verdict_seq: int, control_seq: int, worker: str, _at: float = 0.0) -> Attempt:
     """An attempt as a worker appends it."""
     of = request(name, "routine")
-    return Attempt(
-        at=START,
-        request_id=of.request_id,
-        revision=1,
-        profile=PROFILE,
-        platform=PLATFORM,
-        number=number,
-        worker=worker,
-        verdict_seq=verdict_seq,
-        control_seq=control_seq,
-        digest=of.digest,
-        rendering_sha256=of.renderings[0].sha256,
-        idempotency_key=f"model {name}",
-        rule=2,
-    )
+    key = f"model {name}"
+    more = {"verdict_seq": verdict_seq, "control_seq": control_seq, "worker": worker, "idempotency_key": key}
+    return attempt_on(of, PROFILE, START, number=number, rule=2, **more)
 
 
 @cache

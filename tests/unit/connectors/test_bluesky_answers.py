@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.fanout.connectors.bluesky.answering import NOT_OURS, answered, answering
+from services.fanout.connectors.answers import NOT_OURS
+from services.fanout.connectors.bluesky.answering import answered, answering
 from services.fanout.connectors.bluesky.reading import Reader
 from services.fanout.connectors.calls.http import Http
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent

@@ -19,6 +19,7 @@ from services.desk.views.message import outcome, unconfirmed
 from services.desk.views.message import pending as pending_view
 from services.desk.views.message import request as show
 from services.kernel.authority.signing import Signer, new_seed, verified_by
+from services.kernel.authority.statements import signed
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError, Refused
 from tests.unit.desk.views import ID, NOW, delivery, request, view
 
@@ -124,10 +125,11 @@ def test_the_profile_must_be_one_that_waits() -> None:
 
 def test_what_is_signed_answers_one_receipt() -> None:
     fields: dict[str, Any] = {"realm": "live", "officer": "pio", "profile": FIRE, "receipt_seq": 44, "now": NOW}
-    signed = statements.resolution(SIGNER, request(), choice="posted", url=URL, **fields)
-    assert verified_by(signed.envelope, RESOLUTION_TYPE) == {SIGNER.public_key}
-    said = ResolutionStatement.from_bytes(signed.envelope.payload_bytes())
+    statement = statements.resolution_statement(request(), choice="posted", url=URL, **fields)
+    event = statements.resolved(statement, signed(SIGNER, statement))
+    assert verified_by(event.envelope, RESOLUTION_TYPE) == {SIGNER.public_key}
+    said = ResolutionStatement.from_bytes(event.envelope.payload_bytes())
     assert (said.request_id, said.profile, said.receipt_seq, said.decision, said.url) == (ID, FIRE, 44, "posted", URL)
     assert (said.expires_at - said.issued_at).total_seconds() == statements.ORDER_SECONDS
     with pytest.raises(ValidationError):
-        statements.resolution(SIGNER, request(), choice="posted", url=None, **fields)
+        statements.resolution_statement(request(), choice="posted", url=None, **fields)

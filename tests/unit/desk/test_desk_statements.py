@@ -15,7 +15,7 @@ from schemas.events.requests import PlatformContent, Rendering, digest_of
 from services.desk import statements
 from services.desk.views import output
 from services.kernel.authority.signing import Signer, new_seed, verified_by
-from services.kernel.authority.statements import ORDER_LIFETIME
+from services.kernel.authority.statements import ORDER_LIFETIME, signed
 from services.kernel.base.errors import Refused
 from services.kernel.control.order_rules import read_order
 from tests.unit.desk.views import NOW, renderings, request
@@ -24,8 +24,7 @@ SIGNER = Signer(new_seed())
 
 
 def _signed(screening: int = 0, verb: str = "approve") -> ApprovalStatement:
-    approval = statements.decision(
-        SIGNER,
+    statement = statements.decision_statement(
         request(screening=screening),
         statements.Circumstances.shown(request()),
         realm="live",
@@ -35,6 +34,7 @@ def _signed(screening: int = 0, verb: str = "approve") -> ApprovalStatement:
         lifetime=timedelta(minutes=30),
         reason="why",
     )
+    approval = statements.approval(statement, signed(SIGNER, statement))
     assert verified_by(approval.envelope, APPROVAL_TYPE) == {SIGNER.public_key}
     return ApprovalStatement.from_bytes(approval.envelope.payload_bytes())
 
@@ -72,7 +72,7 @@ def test_nothing_is_signed_when_a_renderings_hash_is_not_that_of_its_body() -> N
 
 
 def test_an_order_lasts_no_longer_than_the_kernel_allows() -> None:
-    envelope = statements.order(SIGNER, "exercise", "cao", Hold(on=True), NOW)
+    envelope = signed(SIGNER, statements.order_statement("exercise", "cao", Hold(on=True), NOW))
     order = read_order(envelope)
     assert verified_by(envelope, ORDER_TYPE) == {SIGNER.public_key}
     assert (order.realm, order.officer, order.action) == ("exercise", "cao", Hold(on=True))

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from schemas import canonical
 from schemas.events.control import Posture
 from schemas.events.desk import DeliveryView, EocView, RequestView
-from schemas.events.requests import PlatformContent, Rendering, Request, ScreeningFinding, digest_of
+from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import Finding, FindingOutcome, Outcome, Verdict
+from tests.support.messages import renderings_of, request_of, verdict_on
 
 NOW = datetime(2026, 1, 31, 20, 0, tzinfo=UTC)
 ID = "rabcdefghijkl"
@@ -16,32 +17,21 @@ ID = "rabcdefghijkl"
 
 def renderings(text: str = "Boil water.") -> tuple[Rendering, ...]:
     """Return a rendering for each of two platforms."""
-    return tuple(
-        Rendering.of(PlatformContent(platform=platform, parts=(text,), created_at=NOW))
-        for platform in ("mastodon", "website")
-    )
+    return renderings_of(text, ("mastodon", "website"), NOW)
 
 
 def request(targets: tuple[str, ...] = ("fire-townsquare", "fire-website"), screening: int = 0) -> Request:
     """Return an accepted request."""
-    shown = renderings()
-    return Request(
-        at=NOW,
-        realm="live",
-        request_id=ID,
-        author="clerk",
-        author_kind="officer",
+    return request_of(
+        ID,
+        "Boil water.",
+        renderings(),
+        NOW,
         source="urn:test",
         event_id="1",
         content_sha256=canonical.sha256(b"1"),
-        text="Boil water.",
-        scope="profiles",
         targets=targets,
-        crisis=False,
         expires_at=NOW.replace(day=31, hour=23),
-        submitted_posture="routine",
-        renderings=shown,
-        digest=digest_of(ID, 1, shown),
         screening=tuple(
             ScreeningFinding(code=f"found-{n}", clause="definitions v", reason="a phone number")
             for n in range(screening)
@@ -54,13 +44,11 @@ def verdict(
 ) -> Verdict:
     """Return a verdict with one finding."""
     said = {"cleared": FindingOutcome.SATISFIED, "blocked": FindingOutcome.BLOCKED, "refused": FindingOutcome.REFUSED}
-    return Verdict(
-        at=NOW,
-        request_id=ID,
-        revision=1,
-        digest=request().digest,
+    return verdict_on(
+        request(),
+        NOW,
         outcome=outcome,
-        posture=Posture.ROUTINE,
+        valid_until=None,
         control_seq=3,
         as_of=as_of,
         targets=targets,

@@ -40,7 +40,7 @@ def folded(answered_by: str, *, later: timedelta = timedelta(0)) -> LedgerFold:
 def watching(fold: LedgerFold) -> tuple[Flights, ManualClock]:
     clock = ManualClock(NOW)
     runtime: Any = SimpleNamespace(
-        fold=fold, clock=clock, lease_seconds=LEASE, projection=SimpleNamespace(listen=lambda _listener: None)
+        fold=fold, clock=clock, lease_seconds=LEASE, projection=SimpleNamespace(listen=lambda _listener, *_kinds: None)
     )
     return Flights(runtime), clock
 

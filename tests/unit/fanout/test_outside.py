@@ -14,6 +14,7 @@ from services.fanout.connectors.listing import ProfilePost
 from services.fanout.domain.outside import OVERLAP, SETTLES, Gathered, Ours, looked_until, oldest, outside_id, ripe
 from services.fanout.watching.evidence import MAX_RECORD, card_of, record_of, shortened
 from services.fanout.watching.marks import WatchMarks
+from tests.support.messages import receipt_on
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 FIRE = Profile(id="fire-townsquare", department="fire", platform="mastodon", account="@fire@townsquare")
@@ -25,17 +26,7 @@ def post(name: str = "7", text: str = "All clear!", ago: float = 600.0, **more: 
 
 
 def receipt(**more: Any) -> Receipt:
-    values: dict[str, Any] = {
-        "at": NOW,
-        "request_id": "r1",
-        "revision": 1,
-        "profile": FIRE.id,
-        "platform": FIRE.platform,
-        "attempt_seq": 5,
-        "outcome": ReceiptOutcome.DELIVERED,
-        "final": True,
-    }
-    return Receipt(**(values | more))
+    return receipt_on("r1", FIRE.id, 5, NOW, **more)
 
 
 def test_what_a_receipt_names_is_ours_each_part_of_a_thread_too() -> None:

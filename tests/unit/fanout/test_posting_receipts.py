@@ -59,8 +59,8 @@ class Rig:
         self.place = Place(VERDICT_SEQ, made.profile, self.state, self.target, CONTROL_SEQ)
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
         requests = {self.state.request_id: self.state}
-        fold = SimpleNamespace(requests=requests, control=control(), chain=Chain(), busy={})
-        projection = SimpleNamespace(listen=lambda _listener: None)
+        fold = SimpleNamespace(seq=61, requests=requests, control=control(), chain=Chain(), busy={})
+        projection = SimpleNamespace(listen=lambda _listener, *_kinds: None)
         runtime: Any = SimpleNamespace(
             clock=self.clock, log=quiet, fold=fold, control=fold.control, projection=projection
         )
@@ -137,6 +137,22 @@ async def test_who_slept_before_its_call_takes_back_nothing_that_another_deliver
     way = _PostingWay(fire, anything, Host("host", HostLimit(at_once=1), anything), anything)
     call = _RecordedAttempt(rig.place, way, attempt(), 50, anything, lease, Posture.ROUTINE, known)
     await rig.posting._conclude(call, result)
+    assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+
+
+async def test_what_ends_without_a_post_follows_on_what_stood_before_it_was_looked_for() -> None:
+    """Found by the simulation: while a recall's earlier post was read, another copy had delivered, and this one wrote
+    ``withheld`` behind it.
+    """
+    rig, anything = Rig(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
+
+    async def nothing_there(*_: object) -> None:
+        rig.another_delivers()
+
+    parts: Any = rig.posting
+    parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=nothing_there)
+    parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: anything)
+    assert await rig.posting.post(rig.place, 2, cast("HostSlot", None)) == LookAgain()
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 

@@ -17,10 +17,12 @@ from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement, post_url
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MANUAL
-from services.fanout.domain.resolution import Situation, check, genuine, outcome_of, read_statement
+from services.fanout.domain.resolution import Situation, check, outcome_of, read_statement
 from services.kernel.authority.signing import Signer, seal
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused
 from services.kernel.control.control_state import ControlState
+from services.kernel.fold.genuine import genuine_resolution
+from tests.support.messages import receipt_on
 from tests.unit.fanout import world
 from tests.unit.fanout.world import NOW, SIGNERS, STRANGER
 
@@ -28,19 +30,14 @@ RECEIPT_SEQ = 60
 URL = "https://social.example/@fire/1"
 
 
+def genuine(one: Resolution, control: ControlState) -> ResolutionStatement | None:
+    """Ask as the fan-out does, at a time when all of control is folded."""
+    return genuine_resolution(one, one.request_id, one.profile, control.seq + 1, control=control, realm=control.realm)
+
+
 def receipt(outcome: str = "unconfirmed", *, final: bool = True, **changes: Any) -> Receipt:
-    values: dict[str, Any] = {
-        "at": NOW,
-        "request_id": "rabcdefghijkl",
-        "revision": 1,
-        "profile": "fire-social",
-        "platform": "mastodon",
-        "attempt_seq": 55,
-        "outcome": outcome,
-        "final": final,
-        "reason": "it may be public or not",
-    }
-    return Receipt(**(values | changes))
+    fields = {"outcome": outcome, "final": final, "reason": "it may be public or not"}
+    return receipt_on("rabcdefghijkl", "fire-social", 55, NOW, **(fields | changes))
 
 
 def signed(by: str = "pio", *, key: Signer | None = None, wrapper: Any = None, **changes: Any) -> Resolution:

@@ -11,12 +11,13 @@ from schemas.events.authority import Grant, Officer, Profile, Role
 from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.envelope import APPROVAL_TYPE
-from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
-from schemas.events.verdicts import Outcome, Verdict
+from schemas.events.requests import PlatformContent, Rendering, Request
+from schemas.events.verdicts import Verdict
 from services.kernel.authority.post_authorization import PostFacts, post_violations
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.control.control_state import ControlState
-from tests.support.people import circumstances_of
+from tests.support.messages import attempt_on, receipt_on, request_of, verdict_on
+from tests.support.people import statement_on
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 CONTROL_SEQ = 7
@@ -88,101 +89,40 @@ def rendering(platform: str = "mastodon", text: str = "Boil water in zone 3.") -
 def request(**changes: Any) -> Request:
     """A routine request by an employee to the fire profile; the digest fits unless it is given."""
     renderings = changes.pop("renderings", (rendering(), rendering("website")))
-    revision = changes.get("revision", 1)
-    values: dict[str, Any] = {
-        "at": NOW,
-        "realm": "live",
-        "request_id": "rabcdefghijkl",
-        "author": "clerk",
-        "author_kind": "officer",
-        "source": "desk",
-        "event_id": "1",
-        "content_sha256": "0" * 64,
-        "text": "Boil water in zone 3.",
-        "scope": "profiles",
-        "targets": ("fire-social",),
-        "crisis": False,
-        "expires_at": NOW + timedelta(hours=4),
-        "submitted_posture": "routine",
-        "renderings": renderings,
-        "digest": digest_of(changes.get("request_id", "rabcdefghijkl"), revision, renderings),
-    }
-    return Request(**(values | changes))
+    fields = {"targets": ("fire-social",), "source": "desk", "event_id": "1", "content_sha256": "0" * 64}
+    name = changes.pop("request_id", "rabcdefghijkl")
+    return request_of(name, "Boil water in zone 3.", renderings, NOW, **(fields | changes))
 
 
 def verdict(of: Request, **changes: Any) -> Verdict:
     """A cleared verdict on a request at CONTROL_SEQ."""
-    values: dict[str, Any] = {
-        "at": NOW,
-        "request_id": of.request_id,
-        "revision": of.revision,
-        "digest": of.digest,
-        "outcome": Outcome.CLEARED,
-        "posture": Posture.ROUTINE,
-        "control_seq": CONTROL_SEQ,
-        "as_of": VERDICT_SEQ - 1,
-        "targets": of.targets,
-        "findings": (),
-        "valid_until": NOW + timedelta(minutes=20),
-    }
-    return Verdict(**(values | changes))
+    fields = {"control_seq": CONTROL_SEQ, "as_of": VERDICT_SEQ - 1, "valid_until": NOW + timedelta(minutes=20)}
+    return verdict_on(of, NOW, **(fields | changes))
 
 
 def attempt(of: Request | None = None, **changes: Any) -> Attempt:
     """The first attempt of a request on the fire profile, behind the verdict at VERDICT_SEQ."""
     subject = of or request()
-    values: dict[str, Any] = {
-        "at": NOW,
-        "request_id": subject.request_id,
-        "revision": subject.revision,
-        "profile": "fire-social",
-        "platform": "mastodon",
-        "number": 1,
-        "worker": "worker-1",
-        "verdict_seq": VERDICT_SEQ,
-        "control_seq": CONTROL_SEQ,
-        "digest": subject.digest,
-        "rendering_sha256": subject.renderings[0].sha256,
-        "idempotency_key": "k",
-        "rule": 2,
-    }
-    return Attempt(**(values | changes))
+    fields = {"verdict_seq": VERDICT_SEQ, "control_seq": CONTROL_SEQ, "idempotency_key": "k", "rule": 2}
+    return attempt_on(subject, "fire-social", NOW, **(fields | changes))
 
 
 def receipt(of: Request | None = None, **changes: Any) -> Receipt:
     """A receipt that says that the attempt at 50 surely did not post."""
     subject = of or request()
-    values: dict[str, Any] = {
-        "at": NOW,
-        "request_id": subject.request_id,
-        "revision": subject.revision,
-        "profile": "fire-social",
-        "platform": "mastodon",
-        "attempt_seq": 50,
-        "outcome": ReceiptOutcome.WITHHELD,
-        "final": False,
-    }
-    return Receipt(**(values | changes))
+    fields = {"revision": subject.revision, "outcome": ReceiptOutcome.WITHHELD, "final": False}
+    return receipt_on(subject.request_id, "fire-social", 50, NOW, **(fields | changes))
 
 
 def statement(of: Request, by: str, **changes: Any) -> ApprovalStatement:
     """An approving statement over exactly this request."""
-    values: dict[str, Any] = {
+    fields = {
         "realm": "live",
-        "request_id": of.request_id,
-        "revision": of.revision,
-        "decision": "approve",
-        "scope": of.scope,
-        "targets": of.targets,
-        "renderings": {item.platform: item.sha256 for item in of.renderings},
-        "digest": of.digest,
-        **circumstances_of(of),
-        "officer": by,
         "issued_at": NOW - timedelta(minutes=5),
         "expires_at": NOW + timedelta(minutes=20),
         "nonce": "ab" * 16,
     }
-    return ApprovalStatement(**(values | changes))
+    return statement_on(of, by, NOW, **(fields | changes))
 
 
 def approval(of: Request, by: str, *, key: Signer | None = None, **changes: Any) -> Approval:

@@ -15,7 +15,7 @@ from schemas.events import control as c
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Grant, Manifest, Officer, Profile, Role, Settings
 from schemas.events.envelope import APPROVAL_TYPE, MANIFEST_TYPE, ORDER_TYPE
-from schemas.events.requests import PlatformContent, Rendering, Request, ScreeningFinding, digest_of
+from schemas.events.requests import Request, ScreeningFinding
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.decide import Decision, decide
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
@@ -23,6 +23,7 @@ from services.kernel.authority.signing import Signer, seal
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.naming import named
+from tests.support.messages import renderings_of, request_of
 from tests.support.people import statement_on
 
 START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
@@ -185,35 +186,21 @@ class PolicyCity:
         """Submit a request in the present posture; the digest fits unless it is given."""
         seq = self.next_seq()
         request_id = changes.pop("request_id", f"r{seq:012d}")
-        renderings = changes.pop("renderings", None) or tuple(
-            Rendering.of(PlatformContent(platform=name, parts=(f"text {seq}",), created_at=START))
-            for name in ("townsquare", "website")
-        )
+        said = renderings_of(f"text {seq}", ("townsquare", "website"), START)
+        renderings = changes.pop("renderings", None) or said
         screening = tuple(
             ScreeningFinding(code=code, clause="definitions i-xi", reason=f"found {code}")
             for code in changes.pop("screening", ())
         )
-        values: dict[str, Any] = {
-            "at": self.now,
-            "realm": "live",
-            "request_id": request_id,
-            "author": "clerk",
-            "author_kind": "officer",
-            "source": "test",
+        fields: dict[str, Any] = {
             "event_id": str(seq),
             "content_sha256": "0" * 64,
-            "text": f"text {seq}",
-            "scope": "profiles",
             "targets": ("fire-town",),
-            "crisis": False,
-            "expires_at": self.now + timedelta(hours=4),
             "submitted_posture": str(self.control.posture),
-            "renderings": renderings,
-            "digest": digest_of(request_id, changes.get("revision", 1), renderings),
             "screening": screening,
         }
         self.request_seqs[request_id] = seq
-        return Request(**(values | changes))
+        return request_of(request_id, f"text {seq}", renderings, self.now, **(fields | changes))
 
     def to_all(self, **changes: Any) -> Request:
         """Submit a request for all departments, as intake resolves it."""

@@ -20,6 +20,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from services.intake.domain.approval import RequestContext, check, may_decide, read_statement
 from services.kernel.base.errors import Exit, OneVoiceError, Refused
 from services.kernel.control.control_state import ControlState
+from tests.support.messages import verdict_on
 from tests.unit.intake.world import NOW, SIGNERS, approval, city, request
 
 REQUEST = request()
@@ -44,18 +45,7 @@ def refused(*args: Any, **kwargs: Any) -> OneVoiceError:
 
 
 def verdict(outcome: Outcome, of: Request = REQUEST) -> Verdict:
-    return Verdict(
-        at=NOW,
-        request_id=of.request_id,
-        revision=1,
-        digest=of.digest,
-        outcome=outcome,
-        posture=Posture.ROUTINE,
-        control_seq=7,
-        as_of=9,
-        targets=of.targets,
-        findings=(),
-    )
+    return verdict_on(of, NOW, outcome=outcome, control_seq=7, as_of=9, valid_until=None)
 
 
 def with_signature(made: Approval, keyid: str, sig: str) -> Approval:

@@ -16,6 +16,7 @@ from services.intake.domain.rendering import render
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState, TargetState
+from tests.support.messages import receipt_on
 from tests.unit.intake.world import NOW, SITE, city, event, request
 
 FIRE, WATER, PARKS = (f"{name}-mastodon" for name in ("fire", "water", "parks"))
@@ -135,8 +136,7 @@ def test_act_and_about_come_together() -> None:
 
 def receipt(of: Request, outcome: ReceiptOutcome, *, final: bool = True, **more: Any) -> Receipt:
     """A receipt on the fire profile."""
-    fields = {"at": NOW, "request_id": of.request_id, "revision": 1, "profile": FIRE, "platform": "mastodon"}
-    return Receipt(**fields, attempt_seq=5, outcome=outcome, final=final, **more)
+    return receipt_on(of.request_id, FIRE, 5, NOW, outcome=outcome, final=final, **more)
 
 
 @pytest.mark.parametrize(

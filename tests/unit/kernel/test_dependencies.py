@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 from nats.aio.msg import Msg
+from nats.errors import NotJSMessageError
 
 from services.kernel.runtime.messages.dependencies import to_entry
 
@@ -22,3 +23,9 @@ def delivered(reply: str) -> Msg:
 def test_its_stamp_is_the_servers_rounded_down(form: str, fraction: str, microseconds: int) -> None:
     entry = to_entry(delivered(form.format(f"{int(SECOND.timestamp())}{fraction}")))
     assert (entry.seq, entry.at) == (5, SECOND.replace(microsecond=microseconds))
+
+
+@pytest.mark.parametrize("reply", ["", "_INBOX.x.y", "$JS.ACK.LEDGER.d"])
+def test_what_no_durable_delivered_is_no_entry(reply: str) -> None:
+    with pytest.raises(NotJSMessageError):
+        to_entry(delivered(reply))

@@ -200,7 +200,7 @@ def test_a_service_registers_what_its_row_says(city: City, name: str) -> None:
     ports = Ports("test", clock, logs.logger(), ledger, NatsSource(ledger), city.snapshot_path(row.user))
     bus = RecordingBus()
     register(
-        assemble(row, city, ports).runtime(cast(MessageBus, bus)),
+        assemble(row, city, ports, lambda *_: cast(MessageBus, bus))[0],
         importlib.import_module(f"services.{name}.wiring").wire,
     )
     of_the_row = {one.durable for one in (*row.consumes, *((row.again,) if row.again else ()))}

@@ -15,10 +15,10 @@ from schemas import canonical
 from schemas.events.audit import Checkpoint, Export, ExportedEntry, ExportStatement, Openings
 from schemas.events.envelope import EXPORT_TYPE, Envelope
 from schemas.subjects import place_of
-from services.audit.proof.exports.prove import Rest, open_rest, renewals_until
+from services.audit.proof.exports.prove import Rest, open_rest, sealed
 from services.audit.proof.exports.redact import Redaction, RedactionError, rebuilt, shown
-from services.audit.proof.exports.show import EntryView, newest_checkpoint, view_of, view_of_value
-from services.audit.proof.verify import first_manifest, reader_of
+from services.audit.proof.exports.show import EntryView, view_of, view_of_value
+from services.audit.proof.verify import reader_of
 from services.audit.record.format import LineError, RecordEntry, read_leaf
 from services.audit.record.merkle import TreeLevels, leaf_hash, verify_inclusion
 from services.kernel.authority.signing import Signer, verified_by
@@ -82,18 +82,12 @@ def export_record(city: City, wanted: Wanted, now: datetime, signer: Signer | No
     for entry in reader.entries():
         if wanted.takes(entry):
             found.append((reader.size - 1, entry))
-    reader.prove()
-    if reader.violations:
-        first = reader.violations[0]
-        raise Unproven(first.code, first.message, "onevoice audit verify")
-    manifest = first_manifest(city.audit_folder)
-    if manifest is None:
-        raise Unproven("manifest.root", "the record does not begin with a manifest", "onevoice audit verify")
-    envelope, checkpoint = newest_checkpoint(city, reader)
+    base = sealed(city, reader)
+    manifest, checkpoint = base.manifest, base.checkpoint
     found = [(index, entry) for index, entry in found if index < checkpoint.size]
     if not found:
         raise BadInput("export.empty", "the record has no such entry in that time", "onevoice audit show lists some")
-    tree = TreeLevels([reader.leaf(number) for number in range(checkpoint.size)])
+    tree = base.tree(reader)
     entries, openings = _redacted(found, tree, manifest, wanted.words) if wanted.words else (_proven(found, tree), None)
     lines = tuple(one.to_bytes() + b"\n" for one in entries)
     statement = ExportStatement(
@@ -109,8 +103,9 @@ def export_record(city: City, wanted: Wanted, now: datetime, signer: Signer | No
         at=now,
     )
     signed = signer.sign(EXPORT_TYPE, statement) if signer and wanted.words else None
-    renewals = renewals_until(city, checkpoint.last_seq)
-    made = Export(manifest=manifest, checkpoint=envelope, renewals=renewals, statement=statement, signed=signed)
+    made = Export(
+        manifest=manifest, checkpoint=base.envelope, renewals=base.renewals, statement=statement, signed=signed
+    )
     return MadeExport(made, lines, tuple(_view(one) for one in entries), openings)
 
 

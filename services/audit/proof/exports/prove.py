@@ -14,6 +14,7 @@ from services.audit.record.audit_keys import AuditKeys, Succession, pinned_succe
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
 from services.audit.record.format import LineError, RecordEntry, read_leaf
 from services.audit.record.merkle import TreeLevels, leaf_hash, verify_inclusion
+from services.audit.record.reader import RecordReader
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
@@ -44,9 +45,36 @@ class Rest:
     audit_key: str
 
 
-def renewals_until(city: City, seq: int) -> tuple[Envelope, ...] | None:
-    """Return the root's renewals that a checkpoint up to a sequence rests on; None where there are none."""
-    return tuple(one for at, one in pinned_succession(city).envelopes if at <= seq) or None
+@dataclass(frozen=True)
+class Sealed:
+    """What proofs of a sound record rest on: its manifest, the newest checkpoint, the root's renewals until that."""
+
+    manifest: Envelope
+    envelope: Envelope
+    checkpoint: Checkpoint
+    renewals: tuple[Envelope, ...] | None
+
+    def tree(self, reader: RecordReader) -> TreeLevels:
+        """Return the tree that the checkpoint seals."""
+        return TreeLevels([reader.leaf(number) for number in range(self.checkpoint.size)])
+
+
+def sealed(city: City, reader: RecordReader) -> Sealed:
+    """Return what proofs rest on, of a record that was read to its end.
+
+    Raises:
+        Unproven: the record is damaged, does not begin with a manifest, or is not sealed yet.
+    """
+    reader.prove()
+    if reader.violations:
+        first = reader.violations[0]
+        raise Unproven(first.code, first.message, "onevoice audit verify")
+    manifest = first_manifest(city.audit_folder)
+    if manifest is None:
+        raise Unproven("manifest.root", "the record does not begin with a manifest", "onevoice audit verify")
+    envelope, checkpoint = newest_checkpoint(city, reader)
+    renewals = tuple(one for at, one in pinned_succession(city).envelopes if at <= checkpoint.last_seq) or None
+    return Sealed(manifest, envelope, checkpoint, renewals)
 
 
 def prove_request(city: City, request_id: str) -> Proof:
@@ -60,23 +88,16 @@ def prove_request(city: City, request_id: str) -> Proof:
     for entry in reader.entries():
         if place_of(entry.subject).request_id == request_id:
             found.append((reader.size - 1, entry))
-    reader.prove()
-    if reader.violations:
-        first = reader.violations[0]
-        raise Unproven(first.code, first.message, "onevoice audit verify")
-    manifest = first_manifest(city.audit_folder)
-    if manifest is None:
-        raise Unproven("manifest.root", "the record does not begin with a manifest", "onevoice audit verify")
-    envelope, checkpoint = newest_checkpoint(city, reader)
-    tree = TreeLevels([reader.leaf(number) for number in range(checkpoint.size)])
-    covered = [(index, entry) for index, entry in found if index < checkpoint.size]
+    base = sealed(city, reader)
+    covered = [(index, entry) for index, entry in found if index < base.checkpoint.size]
     if not covered:
         raise BadInput("record.no_entry", f"the record has no entry of {request_id}", "onevoice audit show")
+    tree = base.tree(reader)
     return Proof(
         request_id=request_id,
-        manifest=manifest,
-        checkpoint=envelope,
-        renewals=renewals_until(city, checkpoint.last_seq),
+        manifest=base.manifest,
+        checkpoint=base.envelope,
+        renewals=base.renewals,
         entries=tuple(_proven(tree, index, entry) for index, entry in covered),
     )
 

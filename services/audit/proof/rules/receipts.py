@@ -39,6 +39,7 @@ def receipt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     if baseless and borne_out.could_end_without(event):
         state.void(entry.seq, "receipt.baseless", baseless)
         return
+    # An attempt that does not count may have been called all the same, by a thief of the key: what it made is public.
     why = state.void_attempts.get(event.attempt_seq)
     if why is not None:
         yield Violation(

@@ -38,6 +38,7 @@ def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
             "verdict.unguarded",
             f"The verdict was not appended by compare-and-set on the one before it ({before or 'none'}).",
         )
+    # A revision that is not there is void, as every reader takes it; another posture at one that is there is a lie.
     posture = state.revisions.get(event.control_seq)
     if posture is None:
         state.void(entry.seq, "verdict.control", f"There is no control revision {event.control_seq} before it.")
@@ -55,6 +56,7 @@ def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         yield Violation(entry.seq, "verdict.as_of", "The verdict claims to have seen what came after it.")
     if event.mirror and not _may_mirror(state, event, context):
         yield Violation(entry.seq, "verdict.mirror", "The website cannot mirror it, and the verdict says that it does.")
+    # Both are kept: the last verdict of the ledger, and below the last that counts. They differ while control changes.
     context.verdict, context.verdict_seq, context.changed_at = event, entry.seq, entry.at
     newest = event.revision >= context.counted.revision
     if event.control_seq == state.control_seq and context.counts and newest:

@@ -18,6 +18,7 @@ from services.desk.app import Invocation, command, group
 from services.desk.session import Session
 from services.desk.views.message import outside as shown
 from services.desk.words import check_id, reason_text
+from services.kernel.authority.statements import signed
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
 from services.kernel.base.files import write_atomically
@@ -78,10 +79,11 @@ async def ack(desk: Invocation, name: Name, reason: options.Reason, as_: options
     said = reason_text(reason)
     async with session.acting(desk, as_) as here:
         view = await _one(here, name)
-        signed = statements.acknowledgement(
-            here.signer, view, realm=here.realm, officer=here.user, reason=said, now=SystemClock().now()
+        statement = statements.acknowledgement_statement(
+            view, realm=here.realm, officer=here.user, reason=said, now=SystemClock().now()
         )
-        reply = await here.link.ask(subjects.DESK_OUTSIDE_ACKNOWLEDGE, signed, AcknowledgementReply)
+        event = statements.acknowledged(statement, signed(here.signer, statement))
+        reply = await here.link.ask(subjects.DESK_OUTSIDE_ACKNOWLEDGE, event, AcknowledgementReply)
         query = BoardQuery(query="outside", name=reply.outside, at_least=reply.seq)
         after = ((await here.board(query)).outside or (view,))[0]
     desk.answer(shown.as_json(after), lambda out: shown.listed(out, [after], SystemClock().now()))

@@ -28,6 +28,7 @@ from services.desk.views.output import console, errors_console, people_console
 from services.desk.views.state import dead_letters, health
 from services.desk.views.timetext import duration, in_city_time
 from services.desk.words import check_id, reason_text
+from services.kernel.authority.statements import signed
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
 
@@ -70,14 +71,16 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
             out.print(Text(f"\nALARM, {in_city_time(said)} (onevoice doctor)", style="bold red"))
 
     desk.answer([_with_earlier(view, earlier[view.request.request_id]) for view in views], draw)
-    if desk.as_json and failed:
-        errors_console().print(Text(f"dead letters: {len(failed)}; onevoice dead list --json"))
-    if desk.as_json and strange:
-        errors_console().print(Text(f"posts from outside: {len(strange)}; onevoice outside list --json"))
     if desk.as_json:
+        # A program that reads only requests must not hide from whoever runs it that something else waits.
+        for what, found, more in (
+            ("dead letters", failed, "onevoice dead list --json"),
+            ("posts from outside", strange, "onevoice outside list --json"),
+            ("alarms", alarms, "onevoice doctor"),
+        ):
+            if found:
+                errors_console().print(Text(f"{what}: {len(found)}; {more}"))
         promised.named(owed)
-    if desk.as_json and alarms:
-        errors_console().print(Text(f"alarms: {len(alarms)}; onevoice doctor"))
     return Exit.DONE
 
 
@@ -101,7 +104,7 @@ async def show_(desk: Invocation, request_id: options.RequestId, as_: options.As
     return Exit.DONE
 
 
-@command(app, "approve", "onevoice approve rab12 --as pio --acknowledge")
+@command(app, "approve", "onevoice approve rab12 --as pio")
 async def approve(
     desk: Invocation,
     request_id: options.RequestId,
@@ -109,7 +112,8 @@ async def approve(
 ) -> int:
     """Approve a request with your signature, and watch it land.
 
-    Your signature covers exactly the texts that are shown. Exit status 3 means that something is still missing.
+    Your signature covers exactly the texts that are shown. Without a terminal to ask on, --yes confirms; what
+    screening found, --acknowledge accepts. Exit status 3 means that something is still missing.
     """
     check_id(request_id, "request")
     wait, talk = duration(manner.wait, "wait.malformed").total_seconds(), people_console(desk.as_json)
@@ -123,8 +127,8 @@ async def approve(
             state = await here.eoc()
             talk.print(Text(f"Posture: {advice.posture_line(state.posture, state.level, state.incident)}"))
         await confirm.screening(talk, statements.codes(view.request.screening), manner)
-        if not manner.yes and confirm.interactive():
-            await confirm.ask(*confirm.question(len(view.request.targets), view.request.scope, None))
+        asked = confirm.question(len(view.request.targets), view.request.scope, None)
+        await confirm.releasing("this approves a message", *asked, manner.yes)
         reply = await _decide(here, view, "approve")
         with landing(talk, reply.seq) as look:
             view = await follow(here.link, reply.request_id, reply.seq, wait, look)
@@ -219,8 +223,7 @@ async def _look_up(desk: Invocation, as_: str | None, beginning: str) -> Request
 async def _decide(
     here: Session, view: RequestView, verb: Literal["approve", "reject", "return"], reason: str = ""
 ) -> ApprovalReply:
-    signed = statements.decision(
-        here.signer,
+    statement = statements.decision_statement(
         view.request,
         statements.Circumstances.shown(view.request),
         realm=here.realm,
@@ -230,7 +233,8 @@ async def _decide(
         lifetime=timedelta(seconds=(await here.settings()).approval_seconds),
         reason=reason,
     )
-    return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, signed, ApprovalReply)
+    approval = statements.approval(statement, signed(here.signer, statement))
+    return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, approval, ApprovalReply)
 
 
 async def _await(desk: Invocation, as_: str | None, beginning: str) -> int:

@@ -20,6 +20,7 @@ from services.desk.views.message.request import report
 from services.desk.views.output import people_console
 from services.desk.views.timetext import duration
 from services.desk.words import check_id
+from services.kernel.authority.statements import signed
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Refused
 
@@ -68,9 +69,9 @@ async def resolve(
         item = unconfirmed_on(view, profile)
         if done:
             url = await _place(here, item)
-        if decision == "post_again" and not yes and confirm.interactive():
+        if decision == "post_again":
             show.deliveries(talk, (item,))
-            await confirm.ask(TWICE)
+            await confirm.releasing("this posts a message once more", TWICE, confirm.YES, yes)
         signed = _signed(here, view, item, decision, url)
         reply = await here.link.ask(subjects.DESK_DELIVERY_RESOLVE, signed, ResolutionReply)
         view = await carried_out(here.link, reply)
@@ -149,8 +150,7 @@ def _signed(
     here: Session, view: RequestView, item: DeliveryView, decision: DecisionName, url: str | None
 ) -> Resolution:
     try:
-        return statements.resolution(
-            here.signer,
+        statement = statements.resolution_statement(
             view.request,
             realm=here.realm,
             officer=here.user,
@@ -166,3 +166,4 @@ def _signed(
             "the board does not say which receipt is unconfirmed: is it of another version?",
             "run the same version of onevoice everywhere; onevoice doctor shows the services' versions",
         ) from error
+    return statements.resolved(statement, signed(here.signer, statement))

@@ -19,7 +19,6 @@ from services.desk.city.profile_check import NO_CREDENTIAL
 from services.desk.connection.link import broker_url
 from services.desk.views.output import errors_console
 from services.desk.words import public_key
-from services.kernel.authority.signing import new_seed
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
 
@@ -209,12 +208,12 @@ def _to_sign(city: City) -> list[str]:
 def _seal(root: str) -> Callable[[bytes], bytes]:
     """Ask a root officer for a passphrase, and return what seals their keys with it."""
     from services.desk.keys.opening import ask_passphrase
-    from services.desk.keys.sealed import seal_seed
+    from services.desk.keys.sealed import check_passphrase, seal_seed
 
     for left in (2, 1, 0):
         try:
             passphrase = ask_passphrase(f"A passphrase for the root key, typed by the {root}", twice=True)
-            seal_seed(new_seed(), passphrase)  # so that one that is too short is said while it can be typed again
+            check_passphrase(passphrase)  # while it can be typed again
             break
         except BadInput as error:
             if not left:

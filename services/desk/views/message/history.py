@@ -58,13 +58,21 @@ def _request(body: dict[str, Any]) -> tuple[str, str]:
     return body["author"], said + " ".join(body["text"].split())
 
 
-def _approval(body: dict[str, Any]) -> tuple[str, str]:
+def said_in(envelope: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what was signed in an entry's envelope, whoever signed it; empty where it cannot be read."""
     try:
-        statement = json.loads(base64.b64decode(body["envelope"]["payload"]))
+        said = json.loads(base64.b64decode((envelope or {})["payload"]))
     except (KeyError, ValueError, TypeError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _approval(body: dict[str, Any]) -> tuple[str, str]:
+    statement = said_in(body.get("envelope"))
+    if not statement:
         return body["officer"], "signed what cannot be read"
     reason = f": {statement['reason']}" if statement.get("reason") else ""
-    said = {"reject": "rejected it", "return": "returned it"}.get(statement.get("decision"), "approved it")
+    said = {"reject": "rejected it", "return": "returned it"}.get(str(statement.get("decision")), "approved it")
     return body["officer"], said + reason
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from jinja2 import Environment, PackageLoader
 from schemas import unseen
 from schemas.events.desk import BoardEvent
 from services.audit.proof import EntryView, MadeExport
-from services.desk.views.message.history import HistoryLine, line_of
+from services.desk.views.message.history import HistoryLine, line_of, said_in
 from services.desk.views.timetext import zoned
 from services.kernel.base.city import City
 
@@ -72,7 +71,7 @@ def _control(body: dict[str, Any]) -> tuple[str, str]:
     """Return who changed what holds for everything, and what."""
     if body["type"] != "ordered":
         return "the city", str(body["type"]).replace("_", " ")
-    order = json.loads(base64.b64decode(body["order"]["payload"]))
+    order = said_in(body["order"])
     action = order["action"]
     more = (f"{name} {value}" for name, value in action.items() if name != "action" and not isinstance(value, dict))
     return order["officer"], " ".join([str(action["action"]).replace("_", " "), *more])
@@ -100,10 +99,7 @@ def _text(body: str) -> str:
 
 
 def _signed(body: dict[str, Any], at: datetime) -> str:
-    try:
-        statement = json.loads(base64.b64decode(body["envelope"]["payload"]))
-    except (KeyError, ValueError, TypeError):
-        statement = {}
+    statement = said_in(body.get("envelope"))
     did = "rejected" if statement.get("decision") == "reject" else "approved"
     seen = ", ".join(sorted(statement.get("renderings", {}))) or "what cannot be read"
     accepted = ", ".join(statement.get("acknowledged", ()))

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
-from schemas.platforms import LIMITS, overrun
 from services.fanout.connectors.answers import not_let_in, not_seen
 from services.fanout.connectors.bluesky import listing
 from services.fanout.connectors.bluesky.answering import answered, answering
@@ -59,6 +58,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
+from services.fanout.connectors.one_at_a_time import too_much, unhealthy
 from services.kernel.base.clock import Clock, SystemClock
 
 _MEDIA_SHARE = 0.5
@@ -84,12 +84,11 @@ class BlueskyConnector(Connector):
         app: str,
         language: str = "en",
         clock: Clock | None = None,
-        connections: int = 512,
     ) -> None:
         self._app = app.rstrip("/")
         self._language = language
         self._clock = clock or SystemClock()
-        self._http = Http(connections)
+        self._http = Http(512)
         self._sessions = Sessions(self._http, self._clock)
         self._reader = Reader(self._http, self._clock, language)
         self._entrance = Entrance(self._sessions, self._reader, base_of, token_path)
@@ -98,7 +97,7 @@ class BlueskyConnector(Connector):
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Write it where nothing is under its key; what is there already is it, or refuses it."""
-        objection = _objection(intent)
+        objection = too_much(intent)
         if objection is not None:
             return Permanent(objection)
         way = await self._entrance.enter(intent.profile, intent.call_timeout)
@@ -216,13 +215,12 @@ class BlueskyConnector(Connector):
         """Ask the server what it says of the session (getSession)."""
         way = await self._entrance.enter(profile, _CHECK_SECONDS)
         if not isinstance(way, Way):
-            return Health(False, way.reason, way.cause if isinstance(way, Retryable) else None)
+            return unhealthy(way)
         outcome = await self._sessions.call(way.login, way.deadline, "GET", "com.atproto.server.getSession")
         if isinstance(outcome, Retryable | Permanent):
-            return Health(False, outcome.reason, outcome.cause if isinstance(outcome, Retryable) else None)
+            return unhealthy(outcome)
         if not isinstance(outcome, Answer) or outcome.status != 200:
-            why = gone(outcome) or refusal(outcome, self._clock)
-            return Health(False, why.reason, None if isinstance(why, Permanent) else why.cause)
+            return unhealthy(gone(outcome) or refusal(outcome, self._clock))
         said = outcome.body if isinstance(outcome.body, dict) else {}
         if said.get("active") is False:
             return Health(False, f"the platform says that the account is {said.get('status') or 'not active'}")
@@ -266,15 +264,3 @@ class BlueskyConnector(Connector):
 
 def _keys(intent: Intent) -> list[str]:
     return record_keys(intent.request_id, intent.revision, intent.profile.id, intent.content)
-
-
-def _objection(intent: Intent) -> str | None:
-    """Say what the platform would not take, before any of it is sent."""
-    limits = LIMITS["bluesky"]
-    for number, part in enumerate(intent.content.parts, 1):
-        too_long = overrun(part, limits)
-        if too_long is not None:
-            return f"part {number}: the platform {too_long}"
-    if len(intent.content.pictures) > limits.pictures:
-        return f"{len(intent.content.pictures)} pictures, the platform takes {limits.pictures}"
-    return None

@@ -15,8 +15,8 @@ async def body_of(response: aiohttp.ClientResponse) -> bytes:
     if (response.content_length or 0) > _BODY_BYTES:
         return b""
     raw = bytearray()
-    async for chunk in response.content.iter_chunked(65_536):
-        raw += chunk
+    while not response.content.at_eof():
+        raw += await response.content.readany()
         if len(raw) > _BODY_BYTES:
             return b""
     return unpacked(bytes(raw), response.headers.get("Content-Encoding", ""))

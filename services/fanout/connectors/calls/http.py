@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -124,31 +124,30 @@ class Http:
         cancellation, no byte of it is sent any more.
         """
         session, connector = self._open()
-        state = SimpleNamespace(sent=False)
+        bound = connector.call(endpoint.deadline)
         try:
-            with connector.call(endpoint.deadline):
+            with bound:
                 async with asyncio.timeout_at(endpoint.deadline):
                     response = await session.request(
                         method,
-                        URL(endpoint.base + path, encoded=True) if exact else endpoint.base + path,
+                        _url(endpoint.base + path, exact),
                         json=value,
                         data=data,
                         params=query,
                         headers=_headers(endpoint, headers),
                         allow_redirects=False,
-                        trace_request_ctx=state,
                     )
                     observing.note(method, path, response.headers)
                     return await _answer(response)
         except TimeoutError:
-            return NoAnswer("no answer in time") if state.sent else NotSent("no connection in time")
+            return NoAnswer("no answer in time") if bound.may_have_sent else NotSent("no connection in time")
         except aiohttp.ClientConnectorError as error:
             return NotSent(f"no connection: {error.os_error.strerror or error}")
         except aiohttp.InvalidURL:
             return NotSent("the platform's address in city.toml is not a URL")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = f"the connection broke: {type(error).__name__}"
-            return NoAnswer(reason) if state.sent else NotSent(reason)
+            return NoAnswer(reason) if bound.may_have_sent else NotSent(reason)
 
     async def close(self) -> None:
         """Close all connections; calls that are under way are aborted."""
@@ -160,8 +159,6 @@ class Http:
 
     def _open(self) -> tuple[aiohttp.ClientSession, CallConnector]:
         if self._session is None or self._connector is None or self._session.closed:
-            trace = aiohttp.TraceConfig()
-            trace.on_request_headers_sent.append(_mark_sent)
             self._connector = CallConnector(self._connections)
             self._session = aiohttp.ClientSession(
                 connector=self._connector,
@@ -170,7 +167,6 @@ class Http:
                 # Uncompressed; what comes compressed all the same is unpacked here, so that it cannot grow without end.
                 headers={"User-Agent": "OneVoice", "Accept-Encoding": "identity"},
                 auto_decompress=False,
-                trace_configs=[trace],
             )
         return self._session, self._connector
 
@@ -180,9 +176,9 @@ def _headers(endpoint: Endpoint, more: Mapping[str, str] | None) -> dict[str, st
     return known | dict(more or {})
 
 
-async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
-    if context.trace_request_ctx is not None:
-        context.trace_request_ctx.sent = True
+@lru_cache(maxsize=4_096)
+def _url(address: str, exact: bool) -> URL:
+    return URL(address, encoded=exact)
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:

@@ -142,6 +142,11 @@ class BoundCall:
         if self._outer is not None:
             _current.reset(self._outer)
 
+    @property
+    def may_have_sent(self) -> bool:
+        """False while there was no connection on which a byte of the request could have left."""
+        return self.transport is not None
+
     def left(self) -> float:
         """Return the seconds that are left; raises TimeoutError when there are none."""
         left = self.deadline - asyncio.get_running_loop().time()

@@ -14,6 +14,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from services.kernel.base.files import write_atomically
@@ -39,6 +40,7 @@ class RenewedCredential:
     renews: str = field(default="", repr=False)
 
 
+@lru_cache(maxsize=16_384)
 def renewed_path(path: Path) -> Path:
     """Return where it stands what fan-out renewed of the credential at ``path``, a file of ``secrets/<realm>``."""
     return path.parents[2] / "var" / "website" / path.parent.name / "renewed" / f"{path.name}.json"

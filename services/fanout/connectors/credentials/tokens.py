@@ -47,10 +47,11 @@ async def token_of(path: Path) -> str:
     Raises:
         TokenFault: as ``read_token``.
     """
-    sources = [_held(path), *key_references(path.parent)]
+    held = _counting(path)
+    sources = key_references(path.parent) if held.startswith(SEALED) else [held]
     if any(one.startswith(_COMMAND) and known(one.removeprefix(_COMMAND)) is None for one in sources):
-        return await asyncio.get_running_loop().run_in_executor(_commands, read_token, path)
-    return read_token(path)
+        return await asyncio.get_running_loop().run_in_executor(_commands, _opened_or_referred, path, held)
+    return _opened_or_referred(path, held)
 
 
 async def renewal_of(path: Path) -> str:
@@ -68,11 +69,18 @@ def read_token(path: Path) -> str:
     Raises:
         TokenFault: it is missing, can be read by others, or holds no token; or what it refers to is or does.
     """
+    return _opened_or_referred(path, _counting(path))
+
+
+def _counting(path: Path) -> str:
+    """Return what counts at ``path``: what the file holds, or what fan-out renewed of that."""
     held = _held(path)
-    if is_reference(held):
-        return _referred(path, held)
-    renewed = _renewed(path, held)
-    return _in_clear(path, held if renewed is None else renewed.credential)
+    renewed = None if is_reference(held) else _renewed(path, held)
+    return held if renewed is None else renewed.credential
+
+
+def _opened_or_referred(path: Path, held: str) -> str:
+    return _referred(path, held) if is_reference(held) else _in_clear(path, held)
 
 
 def renewed_of(path: Path) -> RenewedCredential | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
+from schemas.places import EMAIL_ADDRESS
 from services.fanout.connectors.contract import (
     Correction,
     Declaration,
@@ -27,10 +28,9 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.email.message import email_of, message_id
 from services.fanout.connectors.email.transfer import Protocol, Security, Server, Taken, greet, send
-from services.fanout.connectors.send_only import SendOnlyConnector, unhealthy, with_pictures_in_words
-from services.kernel.base.clock import Clock
+from services.fanout.connectors.one_at_a_time import unhealthy
+from services.fanout.connectors.send_only import SendOnlyConnector, with_pictures_in_words
 
-_ADDRESS = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,200}>")
 _MEDIA_SHARE = 0.3
 
@@ -57,9 +57,8 @@ class EmailConnector(SendOnlyConnector):
         name: str,
         username: str = "",
         context: ssl.SSLContext | None = None,
-        clock: Clock | None = None,
     ) -> None:
-        super().__init__(token_path, clock=clock)
+        super().__init__(token_path)
         self._host = host
         self._port = port
         self._protocol: Protocol = protocol
@@ -70,7 +69,7 @@ class EmailConnector(SendOnlyConnector):
         self._context = context
 
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
-        objection = self._objection(intent.profile)
+        objection = self._unfit(intent.profile)
         if objection or (intent.follows and _MESSAGE_ID.fullmatch(intent.follows) is None):
             return Permanent(objection or "what it answers is not an e-mail of ours")
         now = asyncio.get_running_loop().time()
@@ -85,7 +84,7 @@ class EmailConnector(SendOnlyConnector):
 
     async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
         """Connect, with TLS, and log in."""
-        objection = self._objection(profile)
+        objection = self._unfit(profile)
         if objection:
             return Health(False, objection)
         failed = await greet(self._server(credential), self._sender, deadline)
@@ -97,10 +96,10 @@ class EmailConnector(SendOnlyConnector):
         place = self._host, self._port, self._protocol, self._security
         return Server(*place, self._username, credential, self._context)
 
-    def _objection(self, profile: Profile) -> str:
+    def _unfit(self, profile: Profile) -> str:
         if not self._host or not self._sender:
             return "city.toml, [email], names no mail server and sender"
-        if _ADDRESS.fullmatch(profile.account) is None:
+        if EMAIL_ADDRESS.fullmatch(profile.account) is None:
             return f"the account {profile.account!r} is not an e-mail address"
         return ""
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from services.fanout.connectors.answers import GONE, NOT_OURS, answered, on_hold
+from services.fanout.connectors.answers import GONE, NOT_OURS, answered, on_hold, split_on
 from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import CannotTell, Cause, Intent, Permanent, Retryable, Unknown
@@ -112,8 +112,8 @@ async def _by_permalink(graph: Graph, page: Page, named: _Named, before: datetim
 
 
 def _named(address: str, site: str) -> _Named | None:
-    split = urlsplit(address)
-    if f"{split.scheme}://{split.netloc.lower()}" != site.lower():
+    split = split_on(address, site)
+    if split is None:
         return None
     permalink, comment = _permalink(split.path, split.query)
     number = _NUMBERED.fullmatch(split.path)

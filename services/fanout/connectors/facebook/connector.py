@@ -16,7 +16,6 @@ from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import GONE, answered, not_let_in, not_seen
 from services.fanout.connectors.calls.http import Answer, cannot_tell
-from services.fanout.connectors.calls.single_flight import SingleFlight
 from services.fanout.connectors.calls.uploads import media_deadline, picture_bytes, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
@@ -24,7 +23,6 @@ from services.fanout.connectors.contract import (
     Altered,
     CannotTell,
     Cause,
-    Connector,
     Correction,
     Declaration,
     FetchMedia,
@@ -51,8 +49,7 @@ from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.account import granted, missing
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
-from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
-from services.kernel.base.clock import Clock, SystemClock
+from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
 
 _MARGIN = timedelta(seconds=30)
 _DUPLICATE = 506
@@ -63,31 +60,22 @@ RIGHTS = ("pages_manage_posts", "pages_read_engagement")
 """What a token must be allowed to post and to look at what stands. Meta may tell it to the application alone."""
 
 
-class FacebookConnector(Connector):
+class FacebookConnector(OneAtATime):
     """Posts as Pages named by their number (the account), with each Page's own token."""
 
     platform = "facebook"
     declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True, answers=True)
 
-    def __init__(
-        self, server: str, version: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, server: str, version: str, token_path: Callable[[str], Path], *, site: str) -> None:
         self._token_path = token_path
         self._site = site.rstrip("/")
-        self._clock = clock or SystemClock()
+        super().__init__()
         self._graph = Graph(server, version, self._clock)
-        self._flights = SingleFlight()
 
     # --- publish ----------------------------------------------------------------------------------------------
 
-    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Look whether it stands, upload its pictures unpublished, and post it with them."""
-        objection = too_much(intent)
-        if objection is not None:
-            return Permanent(objection)
-        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
-
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Look whether it stands, upload its pictures unpublished, and post it with them."""
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return page
@@ -178,6 +166,7 @@ class FacebookConnector(Connector):
             if not isinstance(found, Posted):
                 return Retracted() if isinstance(found, Absent) else Unknown(found.reason)
             remote_id = found.remote_id
+        # A comment's id begins with the number of whoever wrote above it, so its author is asked for before.
         own = remote_id.startswith(f"{page.id}_")
         if not POST_ID.fullmatch(remote_id) or not (own or answered(intent)):
             return Permanent("that is not a post of this Page")

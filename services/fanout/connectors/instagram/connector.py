@@ -37,7 +37,7 @@ from services.fanout.connectors.meta.containers import Failed, Published, TwoSte
 from services.fanout.connectors.meta.graph import Page
 from services.fanout.connectors.meta.pictures import Frame
 from services.fanout.connectors.meta.reading import answer_of
-from services.fanout.connectors.send_only import CHECK_SECONDS
+from services.fanout.connectors.one_at_a_time import CHECK_SECONDS
 from services.kernel.base.clock import Clock
 from services.kernel.base.text_card import CannotDraw, text_card
 
@@ -69,10 +69,10 @@ class InstagramConnector(MetaConnector):
         super().__init__(server, version, around, names, clock)
         self._comments = Comments(self._graph, edges.site, self._clock)
 
-    async def _publish(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+    async def _publish_on(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         if answered(intent):
             return await self._comments.publish(account, intent)
-        return await super()._publish(account, intent, fetch_media)
+        return await super()._publish_on(account, intent, fetch_media)
 
     async def _look(self, account: Page, intent: Intent) -> ReconcileResult:
         if answered(intent):

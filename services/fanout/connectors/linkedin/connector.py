@@ -15,7 +15,6 @@ from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import answered, not_let_in, not_seen
 from services.fanout.connectors.calls.http import Answer, cannot_tell
-from services.fanout.connectors.calls.single_flight import SingleFlight
 from services.fanout.connectors.calls.uploads import media_deadline, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
@@ -23,7 +22,6 @@ from services.fanout.connectors.contract import (
     Altered,
     CannotTell,
     Cause,
-    Connector,
     Correction,
     Declaration,
     FetchMedia,
@@ -58,14 +56,14 @@ from services.fanout.connectors.linkedin.little_text import escaped, plain
 from services.fanout.connectors.linkedin.renewal import Application, LinkedInLogin, read_application
 from services.fanout.connectors.linkedin.roles import RIGHTS, left_today, role_on
 from services.fanout.connectors.listing import ProfilePost
-from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
-from services.kernel.base.clock import Clock, SystemClock
+from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
+from services.kernel.base.clock import Clock
 
 _MARGIN = timedelta(seconds=30)
 _DUPLICATE = "DUPLICATE_POST"
 
 
-class LinkedInConnector(Connector):
+class LinkedInConnector(OneAtATime):
     """Posts as company pages named by their number (the account); ``site`` is where posts are looked at."""
 
     platform = "linkedin"
@@ -76,20 +74,13 @@ class LinkedInConnector(Connector):
     ) -> None:
         self._token_path = token_path
         self._site = site.rstrip("/")
-        self._clock = clock or SystemClock()
+        super().__init__(clock)
         self._api = LinkedInApi(server, version, self._clock)
         self._login = LinkedInLogin(self._site, self._api.http, self._clock)
         self._comments = PageComments(self._api, self._site, self._clock)
-        self._flights = SingleFlight()
-
-    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Upload its pictures, and post it with them; before a repeat look whether it stands."""
-        objection = too_much(intent)
-        if objection is not None:
-            return Permanent(objection)
-        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Upload its pictures, and post it with them; before a repeat look whether it stands."""
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return page

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.contract import CannotTell, Cause, Health
 from services.fanout.connectors.linkedin.api import LinkedInApi, Organization
-from services.fanout.connectors.send_only import unhealthy
+from services.fanout.connectors.one_at_a_time import unhealthy
 
 RIGHTS = ("w_organization_social", "r_organization_social", "rw_organization_admin")
 """What a token must be allowed."""

@@ -22,7 +22,7 @@ from services.fanout.connectors.contract import (
     RetractResult,
     WhenUnknown,
 )
-from services.fanout.connectors.send_only import too_much
+from services.fanout.connectors.one_at_a_time import too_much
 
 
 class ManualConnector(Connector):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
+from services.fanout.connectors.answers import split_on
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.mastodon.ids import id_of
@@ -44,6 +44,7 @@ async def status_at(http: Http, clock: Clock, endpoint: Endpoint, address: str) 
         if isinstance(outcome, Answer) and outcome.status in (404, 410):
             found = []
     else:
+        # The server fetches a foreign status by its address, and may find others by its words: only this one counts.
         query = {"q": address, "type": "statuses", "resolve": "true", "limit": "1"}
         outcome = await http.call(endpoint, "GET", "/api/v2/search", query=query)
         found = _found(outcome)
@@ -64,10 +65,8 @@ async def status_at(http: Http, clock: Clock, endpoint: Endpoint, address: str) 
 
 def _own_id(address: str, base: str) -> str | None:
     """Return the id in an address of this server's own pages; None for another server's."""
-    parts, own = urlsplit(address), urlsplit(base)
-    if (parts.scheme, parts.netloc.lower()) != (own.scheme, own.netloc.lower()):
-        return None
-    found = _OWN.fullmatch(parts.path)
+    split = split_on(address, base)
+    found = _OWN.fullmatch(split.path) if split is not None else None
     return found[1] if found is not None else None
 
 

@@ -54,8 +54,9 @@ from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
 from services.fanout.connectors.mastodon.timeline import find
+from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.domain.addresses import own_address
-from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.clock import SystemClock
 from services.kernel.base.settings.city_platforms import ServerLimits
 
 _REMEMBERED = 10_000
@@ -90,14 +91,12 @@ class MastodonConnector(Connector):
         *,
         language: str = "en",
         expected: Mapping[str, ServerLimits] | None = None,
-        clock: Clock | None = None,
-        connections: int = 512,
     ) -> None:
         self._base_of = base_of
         self._token_path = lru_cache(maxsize=16_384)(token_path)
         self._language = language
-        self._clock = clock or SystemClock()
-        self._http = Http(connections)
+        self._clock = SystemClock()
+        self._http = Http(512)
         self._instances = Instances(self._http, self._clock, expected or {})
         self._sent: dict[str, str] = {}
         self._narrow: dict[str, str] = {}
@@ -239,11 +238,11 @@ class MastodonConnector(Connector):
         """Ask the server whose account the credential opens (verify_credentials)."""
         account = await self._enter(profile, _CHECK_SECONDS, refresh=True)
         if not isinstance(account, _Account):
-            return Health(False, account.reason, account.cause if isinstance(account, Retryable) else None)
-        less = await self._instances.takes_less(profile.account.rpartition("@")[2], account.endpoint)
+            return unhealthy(account)
+        less, takes = await self._instances.takes_less(profile.account.rpartition("@")[2], account.endpoint)
         detail = f"@{profile.account.removeprefix('@')} can be posted to"
         shown = self._instances.shown(account.endpoint)
-        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))), shows=shown)
+        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))), shows=shown, takes=takes)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return the account's statuses since a time."""

@@ -118,11 +118,16 @@ def _short(text: str) -> str:
     return _MENTION.sub(r"@\1", text)
 
 
+@lru_cache(maxsize=256)
+def _by_graphemes(limits: Limits) -> Limits:
+    return replace(limits, code_points=False)
+
+
 def objection_to(intent: Intent, limits: Limits) -> str | None:
     """Say what this server would not take, before any part of it is sent."""
     if (answers := intent.follows.partition(",")[0]) and not SAFE_ID.fullmatch(answers):
         return "what it answers is not an id of this platform"
-    fewest = replace(limits, code_points=False)  # how it counts, the server knows
+    fewest = _by_graphemes(limits)  # how it counts, the server knows
     for number, part in enumerate(intent.content.parts, 1):
         length = counted_length(part, fewest)
         if length > limits.characters:

@@ -16,7 +16,7 @@ from services.fanout.connectors.credentials.renewing import NewCredential, NotRe
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.reading import left_of
-from services.fanout.connectors.send_only import unhealthy
+from services.fanout.connectors.one_at_a_time import unhealthy
 from services.kernel.base.clock import Clock
 
 _SHORTEST = timedelta(days=1)

@@ -12,13 +12,11 @@ from typing import Any
 from schemas.events.authority import Profile
 from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined, not_let_in, not_seen, stopped
 from services.fanout.connectors.calls.http import Answer, cannot_tell
-from services.fanout.connectors.calls.single_flight import SingleFlight
 from services.fanout.connectors.chains import Status, same
 from services.fanout.connectors.contract import (
     Absent,
     Altered,
     CannotTell,
-    Connector,
     FetchMedia,
     Health,
     Intent,
@@ -40,8 +38,8 @@ from services.fanout.connectors.meta.containers import Containers, TwoSteps, key
 from services.fanout.connectors.meta.graph import Graph, Page, error_code
 from services.fanout.connectors.meta.pictures import PublicPictures
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of
-from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
-from services.kernel.base.clock import Clock, SystemClock
+from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
+from services.kernel.base.clock import Clock
 
 _MARGIN = timedelta(seconds=30)
 _POSTS = "the account's posts"
@@ -75,7 +73,7 @@ class Edges:
     threaded: bool = False
 
 
-class MetaConnector(Connector):
+class MetaConnector(OneAtATime):
     """Posts as accounts named by their number, in two steps."""
 
     def __init__(
@@ -88,10 +86,9 @@ class MetaConnector(Connector):
     ) -> None:
         self._edges, steps, self._rules = names
         self._around = around
-        self._clock = clock or SystemClock()
+        super().__init__(clock)
         self._graph = Graph(server, version, self._clock)
         self._containers = Containers(self._graph, around.notes, steps, self._clock)
-        self._flights = SingleFlight()
 
     @abstractmethod
     async def _post(
@@ -103,20 +100,16 @@ class MetaConnector(Connector):
     async def _chain(self, account: Page, intent: Intent) -> list[Status] | CannotTell:
         """Return the parts that stand, in order."""
 
-    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+    def _objection(self, intent: Intent) -> str | None:
+        foreign = self.declaration.reply and intent.follows and not intent.follows.replace(",", "").isdigit()
+        return super()._objection(intent) or (NOT_OURS.reason if foreign else None)
+
+    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Post it; before a repeat, and where a container of it was noted, look what stands."""
-        objection = too_much(intent)
-        if objection is not None:
-            return Permanent(objection)
-        if self.declaration.reply and intent.follows and not intent.follows.replace(",", "").isdigit():
-            return NOT_OURS
-        return await self._flights.publish(intent, lambda: self._entered(intent, fetch_media))
-
-    async def _entered(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         account = await self._enter(intent.profile, intent.call_timeout)
-        return await self._publish(account, intent, fetch_media) if isinstance(account, Page) else account
+        return await self._publish_on(account, intent, fetch_media) if isinstance(account, Page) else account
 
-    async def _publish(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+    async def _publish_on(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Post what does not stand yet. All calls for a message end with the account's one deadline."""
         existing: list[Status] = []
         if intent.repeat or self._containers.noted(key_of(intent, 0)):

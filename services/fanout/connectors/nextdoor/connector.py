@@ -31,8 +31,8 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.credentials.tokens import TokenFault
 from services.fanout.connectors.meta.pictures import Frame, PublicPictures
-from services.fanout.connectors.send_only import SendOnlyConnector, unhealthy, with_pictures_in_words
-from services.kernel.base.clock import Clock
+from services.fanout.connectors.one_at_a_time import unhealthy
+from services.fanout.connectors.send_only import SendOnlyConnector, with_pictures_in_words
 
 _API = "/external/api/partner/v1"
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4000}")
@@ -52,10 +52,8 @@ class NextdoorConnector(SendOnlyConnector):
         server: str,
         token_path: Callable[[str], Path],
         pictures: PublicPictures,
-        *,
-        clock: Clock | None = None,
     ) -> None:
-        super().__init__(token_path, clock=clock)
+        super().__init__(token_path)
         self._server = server.rstrip("/")
         self._pictures = pictures
 

@@ -25,11 +25,11 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.credentials.hooks import read_hook
+from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.connectors.send_only import (
     SendOnlyConnector,
     credential_refused,
     delivered,
-    unhealthy,
     with_pictures_in_words,
 )
 

@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
+from schemas.places import TELEGRAM_CHANNEL
 from services.fanout.connectors.answers import joined
 from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.contract import (
@@ -38,9 +39,9 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.credentials.tokens import TokenFault, token_of
-from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, credential_refused, unhealthy
+from services.fanout.connectors.one_at_a_time import SHARE, unhealthy
+from services.fanout.connectors.send_only import SendOnlyConnector, credential_refused
 from services.fanout.connectors.telegram.answering import remark_on, reply_parameters
-from services.kernel.base.clock import Clock
 
 _MAY_NOT = re.compile(
     r"bot (?:was|is not a member)|chat not found|rights|CHAT_(?:WRITE_FORBIDDEN|ADMIN_REQUIRED)|to a supergroup",
@@ -48,7 +49,6 @@ _MAY_NOT = re.compile(
 )
 """Telegram's words where the bot has to be let in, or the channel's name in city.toml is not right."""
 _TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
-_CHANNEL = re.compile(r"@[A-Za-z0-9_]{1,64}")
 _MEDIA_SHARE = 0.8
 
 
@@ -58,16 +58,14 @@ class TelegramConnector(SendOnlyConnector):
     platform = "telegram"
     declaration = Declaration(WhenUnknown.PERSON, Correction.REPLY, delete=True, reply=True, answers=True)
 
-    def __init__(
-        self, server: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
-    ) -> None:
-        super().__init__(token_path, clock=clock)
+    def __init__(self, server: str, token_path: Callable[[str], Path], *, site: str) -> None:
+        super().__init__(token_path)
         self._server = server.rstrip("/")
         self._site = site.rstrip("/")
 
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
         channel = intent.profile.account
-        if _CHANNEL.fullmatch(channel) is None:
+        if TELEGRAM_CHANNEL.fullmatch(channel) is None:
             return Permanent(f"the account {channel!r} is not of the form @channel")
         value: dict[str, Any] = {"chat_id": channel, "text": intent.content.parts[0]}
         value["link_preview_options"] = {"is_disabled": True}

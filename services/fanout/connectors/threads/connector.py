@@ -77,10 +77,10 @@ class ThreadsConnector(MetaConnector):
         names = edges, TwoSteps("threads", "threads_publish", "status"), rules
         super().__init__(server, version, around, names, clock)
 
-    async def _publish(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+    async def _publish_on(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         asked = await self._asked(account, intent)
         if isinstance(asked, Intent):
-            return await super()._publish(account, asked, fetch_media)
+            return await super()._publish_on(account, asked, fetch_media)
         if isinstance(asked, Permanent) and (intent.repeat or self._containers.noted(key_of(intent, 0))):
             # An answer outlives what it answers.
             left = await self._left_behind(account, intent)
@@ -197,6 +197,7 @@ class ThreadsConnector(MetaConnector):
         for one in reversed(ids):
             outcome = await self._graph.call(account, "DELETE", f"/{one}")
             body = outcome.body if isinstance(outcome, Answer) and isinstance(outcome.body, dict) else {}
+            # Meta says the same of what may not be touched: only asking for it shows that it is gone.
             gone = error_code(outcome) == NOT_THERE and isinstance(await self._one(account, one), Absent)
             if body.get("success") is not True and not gone:
                 return meaning(self._graph, outcome)

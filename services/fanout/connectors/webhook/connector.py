@@ -31,7 +31,6 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.credentials.tokens import TokenFault
 from services.fanout.connectors.send_only import SendOnlyConnector, credential_refused, delivered, is_page
-from services.kernel.base.clock import Clock
 
 EVENT_TYPE = "onevoice.message.published"
 _PREFIX = "whsec_"
@@ -56,9 +55,8 @@ class WebhookConnector(SendOnlyConnector):
         *,
         source: str,
         realm: str,
-        clock: Clock | None = None,
     ) -> None:
-        super().__init__(token_path, clock=clock)
+        super().__init__(token_path)
         self._url_of = url_of
         self._source = source
         self._realm = realm

@@ -146,6 +146,8 @@ def _keep(
     work: SiteEdit, intent: Intent, message: Message | None, pictures: Pictures, places: Mapping[str, MessagePlace]
 ) -> None:
     """Put a message together; a picture that an earlier call had stays."""
+    # A repeat of the same revision puts another profile on the page, or brings the picture that was missing: that is no
+    # change of what the page says.
     new = message is None or message.revision < intent.revision
     names = pictures.names
     if message is not None and not new:

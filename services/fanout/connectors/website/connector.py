@@ -109,10 +109,6 @@ class WebsiteConnector(Connector):
                 logs.logger().warning("what has ended could not be marked", error=done.reason)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def rebuild(self) -> None:
-        """Write all pages again from the state, as after a change of their form. Raises OSError."""
-        await asyncio.to_thread(self._writer.apply, [], self._clock.now(), all_pages=True)
-
     async def close(self) -> None:
         """Finish what is being written."""
         await self._queue.close()

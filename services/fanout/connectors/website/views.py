@@ -111,6 +111,7 @@ def view_of(
     content = message.content
     labels, usual = labels_in(content.language, language), labels_in(language)
     text = "\n\n".join(content.parts)
+    # Nothing of what was withdrawn is shown, not its title, severity, pictures or link: somebody would act on it.
     if withdrawn is not None:
         said = labels.taken_off if message.withdrawn_at is None else labels.withdrawn_text
         text = said.format(labels.time(withdrawn, zone))

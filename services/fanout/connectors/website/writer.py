@@ -83,8 +83,10 @@ class Writer:
         self._read_before: dict[str, tuple[Stamp, Message]] = {}
         self._seen_before: dict[tuple[str, str | None], tuple[Message, MessageView]] = {}
 
-    def apply(self, changes: Sequence[Change], now: datetime, *, all_pages: bool = False) -> None:
+    def apply(self, changes: Sequence[Change], now: datetime) -> None:
         """Make changes, write them down, write their pages. A change tells its own caller what came of it.
+
+        Where the front page is not there, all pages are written again from the state.
 
         Raises:
             Unfinished: the disk is full or not writable; says whether anything may have been written down.
@@ -97,13 +99,13 @@ class Writer:
                     change(work)
                 mark_ended(work)
                 behind = work.state.touched()
+                if not (self._folder / "index.html").exists():
+                    behind |= set(work.state.all_messages())
                 touched = behind | work.changed
-                if all_pages:
-                    touched |= set(work.state.all_messages())
                 if not touched:
                     return
                 begun = True
-                self._write_down(work, touched, all_pages or bool(behind))
+                self._write_down(work, touched, bool(behind))
         except OSError as error:
             raise Unfinished(f"the website cannot be written: {error.strerror or error}", begun=begun) from error
 
@@ -131,7 +133,7 @@ class Writer:
     def _show(self, state: State, touched: set[str], all_pages: bool) -> None:
         """Write the pages of messages and of the listings that they are in.
 
-        ``all_pages`` after a crash, when it is not known which pages of a listing are there.
+        ``all_pages`` after a crash or a loss, when it is not known which pages of a listing are there.
         """
         views = _Views(state, self._site, self._seen_before)
         pages: dict[str, bytes] = {}
@@ -176,7 +178,8 @@ class Writer:
         }
         if owner is None:
             recent = views.of(state.newest(CITY, NOW), None)
-            pages["now/index.html"] = self._pages.now(recent, all_of_them=len(recent) < NOW)
+            over = {one.id for one in recent if not views.shows_what_holds(one.id)}
+            pages["now/index.html"] = self._pages.now(recent, over, all_of_them=len(recent) < NOW)
         archive, listed = Archive(state, listing, f"{home}archive/"), f"{home}archive/index.html"
         new_month = any(not (self._folder / home / "archive" / month / "index.html").exists() for month, _ in wanted)
         if new_month or all_pages:
@@ -255,6 +258,17 @@ class _Views:
         site = self._site
         self._made[key] = (message, view_of(message, site.city, site.zone, whose, language=site.language))
         return self._made[key][1]
+
+    def shows_what_holds(self, request_id: str) -> bool:
+        """Say whether nothing ended what a repost shows; other messages show what is theirs."""
+        seen = {request_id}
+        message = self.message(request_id)
+        while message is not None and message.content.act == "repost" and message.content.about not in seen:
+            message = self.message(message.content.about or "")
+            if message is not None and message.ended_by_another:
+                return False
+            seen.add(message.request_id if message is not None else "")
+        return True
 
     def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:
         """Return the views of messages on the pages of a profile or (None) of the city, in order."""

@@ -15,7 +15,6 @@ from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import OTHER_TEXT, joined, not_let_in, not_seen, stopped
 from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
-from services.fanout.connectors.calls.single_flight import SingleFlight
 from services.fanout.connectors.calls.uploads import media_deadline, uploaded
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
@@ -23,7 +22,6 @@ from services.fanout.connectors.contract import (
     Altered,
     CannotTell,
     Cause,
-    Connector,
     Correction,
     Declaration,
     FetchMedia,
@@ -43,7 +41,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
-from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
+from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, SHARE, OneAtATime, unhealthy
 from services.fanout.connectors.x import listing
 from services.fanout.connectors.x.api import ME, XAccount, XApi, data_of, only_reads, shown_of
 from services.fanout.connectors.x.comparing import ASKED, MadePost, differences, shows
@@ -51,12 +49,11 @@ from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, reposted, under
-from services.kernel.base.clock import Clock, SystemClock
 
 _DUPLICATE = "duplicate content"
 
 
-class XConnector(Connector):
+class XConnector(OneAtATime):
     """Posts as accounts named by their user name; ``server`` is the API's, ``site`` where posts are looked at.
 
     ``costs`` counts what is read and deleted.
@@ -71,28 +68,24 @@ class XConnector(Connector):
         token_path: Callable[[str], Path],
         *,
         site: str,
-        clock: Clock | None = None,
         costs: CallCosts | None = None,
     ) -> None:
         self._token_path = token_path
         self._site = site.rstrip("/")
-        self._clock = clock or SystemClock()
+        super().__init__()
         self._api = XApi(server, self._clock, connections=128, costs=costs)
         self._reposts = Reposts(self._api, self._site, self._clock)
-        self._flights = SingleFlight()
         self._known: dict[Keys, tuple[str, str, str]] = {}
 
     # --- publish ----------------------------------------------------------------------------------------------
 
-    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Post its parts, each as an answer to the one before; what is there already is not posted again."""
-        objection = too_much(intent)
+    def _objection(self, intent: Intent) -> str | None:
         answers = under(intent, self._site)
-        if objection or (answers and not answers.isdigit()):
-            return Permanent(objection or "what it answers is not a post of this platform")
-        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
+        foreign = bool(answers) and not answers.isdigit()
+        return super()._objection(intent) or ("what it answers is not a post of this platform" if foreign else None)
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Post its parts, each as an answer to the one before; what is there already is not posted again."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, XAccount):
             return account

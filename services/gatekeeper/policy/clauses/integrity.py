@@ -47,10 +47,7 @@ def _unseen(request: Request) -> str:
 
 @lru_cache(maxsize=256)
 def _unseen_in(body: str) -> tuple[str, ...]:
-    content = content_of(body)
-    links = content.link or "", content.answers or ""
-    texts = (*content.parts, *links, *(picture.alt for picture in content.pictures))
-    return tuple(one for text in texts for one in unseen.in_text(text))
+    return tuple(one for text in content_of(body).texts for one in unseen.in_text(text))
 
 
 def _digest_holds(request: Request) -> bool:

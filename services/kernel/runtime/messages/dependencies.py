@@ -12,6 +12,7 @@ from typing import Annotated
 
 from faststream import Depends
 from nats.aio.msg import Msg
+from nats.errors import NotJSMessageError
 
 from schemas import subjects
 from services.kernel.ledger.entry import Entry, entry_time
@@ -19,9 +20,9 @@ from services.kernel.ledger.entry import Entry, entry_time
 
 def to_entry(raw: Msg) -> Entry:
     """Return a message that a durable delivered as an entry of its stream."""
-    meta = raw.metadata
-    seq, headers = meta.sequence.stream, dict(raw.headers or {})
-    return Entry(seq, raw.subject, entry_time(_stored_at(raw), seq, headers), raw.data, headers)
+    seq, stored_at = _place_and_time(raw.reply)
+    headers = dict(raw.headers or {})
+    return Entry(seq, raw.subject, entry_time(stored_at, seq, headers), raw.data, headers)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,14 +30,17 @@ _OLD_FORM = 9
 """Tokens of an ack subject of servers before 2.2; theirs has neither domain nor account."""
 
 
-def _stored_at(raw: Msg) -> datetime:
-    """Return the server's time, rounded down to microseconds as every other reader does.
+def _place_and_time(ack: str) -> tuple[int, datetime]:
+    """Return a message's sequence in its stream, and the server's time, by the subject on which it is acknowledged.
 
-    nats-py's own ``metadata.timestamp`` goes through a float, and is a microsecond off now and then.
+    The time is rounded down to microseconds as every other reader does: nats-py's own ``metadata.timestamp`` goes
+    through a float, and is a microsecond off now and then. Raises NotJSMessageError for what no durable delivered.
     """
-    tokens = raw.reply.split(".")
-    nanoseconds = int(tokens[7 if len(tokens) == _OLD_FORM else Msg.Ack.Timestamp])
-    return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
+    tokens = ack.split(".")
+    if tokens[:2] != ["$JS", "ACK"] or len(tokens) < _OLD_FORM:
+        raise NotJSMessageError
+    seq, at = (5, 7) if len(tokens) == _OLD_FORM else (Msg.Ack.StreamSeq, Msg.Ack.Timestamp)
+    return int(tokens[seq]), _EPOCH + timedelta(microseconds=int(tokens[at]) // 1_000)
 
 
 received: ContextVar[Msg] = ContextVar("received")

@@ -8,9 +8,10 @@ from typing import Any
 from nats.aio.client import Client, Srv
 
 from services.kernel.base.network.encrypted import OnlyEncrypted
+from services.kernel.base.network.header_lines import QuickHeaders
 
 
-class EncryptedClient(OnlyEncrypted, Client):
+class EncryptedClient(OnlyEncrypted, QuickHeaders, Client):
     """A client that takes no plain connection in place of an encrypted one, and that does not outlive its close."""
 
     _over = False

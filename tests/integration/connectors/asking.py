@@ -1,0 +1,85 @@
+"""People who ask under the posts of an emulated platform: what they write, where it is, and what stands under it."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from services.fanout.connectors.contract import CannotTell, Intent, Posted
+from services.fanout.connectors.inquiry import BringsInquiries, Inquiry
+from tests.integration.connectors.emulated_rigs import EmulatedRig
+from tests.integration.connectors.rigs import an_intent, published
+
+ANSWER = "Yes (for now): boil it for a minute."
+BEGAN = datetime.now(UTC) - timedelta(minutes=5)
+LINKEDIN = "https://www.linkedin.com"
+FACEBOOK = "https://www.facebook.com"
+OTHERS = "urn:li:activity:7000000000000000001"
+"""A post of others on LinkedIn."""
+JO = "urn:li:person:jo"
+OWN = {
+    "facebook": "1001",
+    "linkedin": "urn:li:organization:1001",
+    "threads": "city1001",
+    "instagram": "city1001",
+}
+"""The account of fire, as its answers name it."""
+
+
+class Question(NamedTuple):
+    """What somebody wrote: its id on the platform, and its address as a browser shows it."""
+
+    id: str
+    url: str
+
+
+def answer_to(rig: EmulatedRig, address: str, **more: object) -> Intent:
+    return an_intent(rig.profile("fire"), ANSWER, request_id="rbbbbbbbbbbbb", answers=address, **more)  # type: ignore[arg-type]
+
+
+async def opened(rig: EmulatedRig) -> Posted:
+    """Post what people may ask about."""
+    return await published(rig.connector, an_intent(rig.profile("fire"), "Boil water."))
+
+
+async def inquiries(rig: EmulatedRig) -> tuple[Inquiry, ...]:
+    assert isinstance(rig.connector, BringsInquiries)
+    found = await rig.connector.inquiries(rig.profile("fire"), BEGAN)
+    assert not isinstance(found, CannotTell), found
+    return tuple(found)
+
+
+async def asked(rig: EmulatedRig, under: str = "", text: str = "May I drink it?") -> Question:
+    """Have somebody ask, under the post that is named, or where there is one at hand."""
+    if rig.platform == "linkedin":
+        rig.emulator.discussion.others.add(OTHERS)
+        number = rig.emulator.discussion.ask(JO, text, OTHERS)
+        inner = f"activity%3A{OTHERS.rpartition(':')[2]}%2C{number}"
+        address = f"{LINKEDIN}/feed/update/{OTHERS}/?commentUrn=urn%3Ali%3Acomment%3A({inner})"
+        return Question(f"urn:li:comment:({OTHERS},{number})", address)
+    name = rig.emulator.ask("jo", text, under or (await opened(rig)).remote_id)
+    if rig.platform == "facebook":
+        return Question(name, address_of(rig, name))
+    return Question(name, next(one.url for one in await inquiries(rig) if one.id == name))
+
+
+def address_of(rig: EmulatedRig, name: str) -> str:
+    """The address of a comment on Facebook."""
+    return next(str(one["permalink_url"]) for one in rig.emulator.asked if one["id"] == name)
+
+
+def words_under(rig: EmulatedRig, above: str) -> list[tuple[str, str]]:
+    """What stands under it: who, and in what words."""
+    if rig.platform == "linkedin":
+        return [(one["actor"], one["message"]["text"]) for one in rig.emulator.discussion.under(above)]
+    if rig.platform == "facebook":
+        return [(one["from"]["id"], one["message"]) for one in rig.emulator.under(above)]
+    if rig.platform == "threads":
+        return [(f"city{post.account}", post.text) for post in rig.emulator.posts if post.under == above]
+    return [(one["username"], one["text"]) for one in rig.emulator.under(above)]
+
+
+def forget(rig: EmulatedRig) -> None:
+    """Lose what was noted on disk, as a machine that is set up anew has."""
+    shutil.rmtree(rig.city.var / "website" / "live" / f"{rig.platform}-containers", ignore_errors=True)
