@@ -28,7 +28,7 @@ from services.web.render import Catalogue, Texts
 from services.web.roster import Roster
 from services.web.security import Origin, policy
 from services.web.sessions import WebSession, WebSessions
-from services.web.shared import Holes, SharedPages
+from services.web.sharing.shared import Holes, SharedPages
 from services.web.signing import KEPT_SECONDS, Finish, Prepared, asked_of_browser, keep
 
 

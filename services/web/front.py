@@ -20,7 +20,7 @@ from services.web.drafts import DRAFT_PATH
 from services.web.limits import FORMS, SIGN_IN
 from services.web.security import add_headers
 from services.web.sessions import WebSession
-from services.web.shared import Holes, SharedPage
+from services.web.sharing.shared import Holes, SharedPage
 
 COOKIE = "onevoice"
 PUBLIC = ("/sign-in", "/enroll", "/static/", "/consult/", "/worker.js")

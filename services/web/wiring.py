@@ -39,7 +39,7 @@ from services.web.push.waker import wake
 from services.web.render import catalogues, static_file
 from services.web.roster import Roster
 from services.web.security import Origin
-from services.web.shared import SharedPages
+from services.web.sharing.shared import SharedPages
 
 LARGEST_BODY = 8 * 1_048_576
 """A picture and a little more."""

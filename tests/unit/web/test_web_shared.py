@@ -24,7 +24,7 @@ from services.web.hub import Hub
 from services.web.pages.city import state
 from services.web.pages.messages import holding
 from services.web.sessions import WebSession
-from services.web.shared import KEPT_SECONDS, SLOW_SECONDS, Holes, SharedPage, SharedPages
+from services.web.sharing.shared import KEPT_SECONDS, SLOW_SECONDS, Holes, SharedPage, SharedPages
 from services.web.wiring import application, build
 from tests.unit.web.test_web_hub import event, made
 

@@ -13,9 +13,9 @@ from markupsafe import escape
 
 from services.kernel.base.clock import Clock
 from services.web.hub import Hub
-from services.web.joined import JoinedAnswers
 from services.web.security import policy
 from services.web.sessions import WebSession
+from services.web.sharing.joined import JoinedAnswers
 
 KEPT_SECONDS = 0.5
 """So long a page is good for others who open it, and between two makings of one that browsers load by themselves."""
