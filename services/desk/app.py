@@ -110,14 +110,17 @@ def group(summary: str, example: str = "") -> typer.Typer:
     return app
 
 
-def command(app: typer.Typer, name: str, example: str) -> Callable[[Command], Command]:
+def command(
+    app: typer.Typer, name: str, example: str, *, without: tuple[str, ...] = ()
+) -> Callable[[Command], Command]:
     """Register ``function(invocation, ...) -> exit status`` as a command with the common options.
 
-    The function may be asynchronous; a parameter whose type is a dataclass of options takes all of them.
+    The function may be asynchronous; a parameter whose type is a dataclass of options takes all of them, but for
+    those fields (``without``) that mean nothing to this command: they are not offered, and have their defaults.
     """
 
     def register(function: Command) -> Command:
-        app.command(name, epilog=_epilog(example))(_with_common(function))
+        app.command(name, epilog=_epilog(example))(_with_common(function, without))
         return function
 
     return register
@@ -162,7 +165,7 @@ def _realm_of_environment() -> Realm:
     return cast(Realm, named)
 
 
-def _with_common(function: Callable[..., Any]) -> Callable[..., int]:
+def _with_common(function: Callable[..., Any], without: tuple[str, ...] = ()) -> Callable[..., int]:
     """Return the command as Typer calls it: sets of options spread out, the common options added, run to its end."""
     hints = get_type_hints(function, include_extras=True)
     names = list(inspect.signature(function).parameters)[1:]
@@ -170,14 +173,15 @@ def _with_common(function: Callable[..., Any]) -> Callable[..., int]:
     sets = {name: hints[name] for name in names if is_dataclass(hints[name])}
     own: list[inspect.Parameter] = []
     for name in names:
-        own += _spread(sets[name]) if name in sets else [_parameter(name, hints[name], defaults[name])]
+        own += _spread(sets[name], without) if name in sets else [_parameter(name, hints[name], defaults[name])]
     common = list(inspect.signature(_remember, eval_str=True).parameters.values())
 
     def call(**values: Any) -> int:
         shared = {parameter.name: values.pop(parameter.name) for parameter in common}
         _remember(**shared)
         for name, kind in sets.items():
-            values[name] = kind(**{field.name: values.pop(field.name) for field in fields(kind)})
+            given = [field.name for field in fields(kind) if field.name in values]
+            values[name] = kind(**{field: values.pop(field) for field in given})
         return _finish(function(_invocation(shared["ctx"]), **values))
 
     ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *common)]
@@ -192,13 +196,14 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
-def _spread(options: Any) -> list[inspect.Parameter]:
-    """Return a parameter for each field of a set of options (``services.desk.options``)."""
+def _spread(options: Any, without: tuple[str, ...]) -> list[inspect.Parameter]:
+    """Return a parameter for each field of a set of options (``services.desk.options``), without some."""
     hints = get_type_hints(options, include_extras=True)
     empty = inspect.Parameter.empty
     return [
         _parameter(field.name, hints[field.name], empty if field.default is MISSING else field.default)
         for field in fields(options)
+        if field.name not in without
     ]
 
 

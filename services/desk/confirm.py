@@ -112,6 +112,20 @@ async def publishing(
     await ask(*question(profiles, scope, incident), piped=piped)
 
 
+async def releasing(what: str, prompt: str, answers: frozenset[str], yes: bool) -> None:
+    """Have a person confirm what lets words out; nothing is signed in silence.
+
+    Raises:
+        BadInput: ``confirm.needed`` where nobody can be asked, ``confirm.declined``.
+    """
+    if yes:
+        return
+    if not interactive():
+        said = f"{what}, and there is no terminal to ask on; nothing was signed"
+        raise BadInput("confirm.needed", said, "--yes confirms")
+    await ask(prompt, answers)
+
+
 async def signing(what: str, yes: bool) -> None:
     """Have a person confirm what was shown before they sign it; nobody signs it unread.
 

@@ -143,6 +143,10 @@ class MessageOptions:
     ] = None
 
 
+MANY = ("all_departments", "and_city")
+"""The options of a message that mean nothing where it goes to the profiles of another message, or to one."""
+
+
 @dataclass(frozen=True)
 class Manner:
     """How to go about it: who, whether to ask back, how long to wait."""

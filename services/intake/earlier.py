@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from schemas import subjects
@@ -12,6 +13,9 @@ from services.kernel.fold.state import RequestState
 from services.kernel.projection import request_entries
 from services.kernel.projection.source import BATCH
 from services.kernel.runtime.service import Runtime
+
+_AT_ONCE = 16
+"""Requests that are over and read at the same time: each takes a round trip or two."""
 
 
 class EarlierRequests:
@@ -40,14 +44,24 @@ class EarlierRequests:
         shown, found = {request_id, *chain.before(request_id)}, []
         family = [name for name in chain.family(request_id) if name != request_id and name not in chain.replaced]
         others = await self._no_reposts(family)
-        for name in family:
-            if chain.earlier.get(name) not in shown or name in others:
-                continue
-            state = await _known(self._runtime, name)
+        wanted = [name for name in family if name not in others]
+        states = await self._known_of(wanted)
+        for name in wanted:
+            state = states[name] if chain.earlier.get(name) in shown else None
             if state is not None and state.request.act == "repost":
                 shown.add(name)
                 found.append(state)
         return tuple(found)
+
+    async def _known_of(self, names: list[str]) -> dict[str, RequestState | None]:
+        """Return what stands of each; those that have left memory are read side by side, few at a time."""
+        few = asyncio.Semaphore(_AT_ONCE)
+
+        async def known(name: str) -> RequestState | None:
+            async with few:
+                return await _known(self._runtime, name)
+
+        return dict(zip(names, await asyncio.gather(*map(known, names)), strict=True))
 
     async def _no_reposts(self, names: list[str]) -> set[str]:
         """Return those that have left memory and are no reposts: a long message has hundreds of updates.

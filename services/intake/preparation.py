@@ -14,11 +14,13 @@ from services.intake.domain.findings import screening
 from services.intake.domain.findings.twins import Twins
 from services.intake.domain.identity import Identity
 from services.intake.domain.pictures.media import media_type_of
+from services.intake.domain.places import check_address
 from services.intake.domain.rendering import drawn, render
 from services.intake.domain.servers import limits_for
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.intake.earlier import EarlierRequests
 from services.kernel.base.errors import BadInput
+from services.kernel.base.settings.settings_now import settings_now
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
@@ -49,18 +51,19 @@ class Preparation:
         """Return the request that a submission becomes, and its draft.
 
         Raises:
-            BadInput, Refused: as ``draft_of`` and ``render``; ``picture.unknown``, ``picture.type``.
+            BadInput, Refused: as ``draft_of``, ``check_address`` and ``render``; ``picture.unknown``, ``picture.type``.
         """
         now = self._runtime.clock.now()
         about = identity.submission.about
         act = identity.submission.act
         earlier = await self._earlier.find(about, act) if about is not None else None
         draft = draft_of(identity, event, sender, control, now, earlier)
+        check_address(draft.answers, draft.targets, control, self._runtime.city.settings.page_of)
         await self._check_pictures(draft.pictures)
         rules = self._rules(control)
         profiles = (control.profiles[target] for target in draft.targets)
         accounts = [one.account for one in profiles if one.platform == "mastodon"]
-        limits = limits_for(accounts, self._runtime.city.settings.mastodon.limits)
+        limits = limits_for(accounts, settings_now(self._runtime.city).mastodon.limits)
 
         def work() -> Request:
             renderings = render(draft, limits, rules.language)

@@ -130,7 +130,11 @@ def test_what_a_request_changes_is_shown_to_who_approves_it(city: Shell) -> None
     correction = asked.body["request_id"]
     waiting = next(one for one in city.json("pending").body if one["request_id"] == correction)
     assert waiting["earlier"]["text"] == text
-    for told in (city("show", correction), city("pending"), city("approve", correction, "--as", "fire-publisher")):
+    for told in (
+        city("show", correction),
+        city("pending"),
+        city("approve", correction, "--as", "fire-publisher", "--yes"),
+    ):
         assert f"Beside {request_id}:" in told.out + told.err, told
         assert "hall [2.]" in told.out + told.err
     assert city.json("show", correction).body["earlier"]["text"] == text
@@ -195,7 +199,7 @@ def test_an_answer_stands_under_the_post_whose_address_was_signed(city: Shell) -
     several = city.json("reply", question, words("The hall."), *AS)
     assert (several.status, several.code) == (2, "answers.profile")
     many = city.json("reply", question, words("The hall."), "--all-departments", *AS)
-    assert (many.status, many.code) == (2, "answers.targets")
+    assert (many.status, many.code) == (2, "usage")
     done = city.json("reply", question, words("The hall."), *FIRE, *AS)
     assert done.status == 0, done
     assert (done.body["targets"], done.body["answers"]) == (["fire-townsquare"], question)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import pty
 import re
@@ -247,3 +248,26 @@ def test_an_invitation_names_a_broker_that_can_be(made_folder: Path, tmp_path: P
     done = Shell(made_folder).json("invite", str(tmp_path / "invitation"), "--broker", broker)
     assert (done.status, done.code) == (2, "network.scheme")
     assert not (tmp_path / "invitation").exists()
+
+
+@pytest.mark.parametrize("broker", ["tls://nats.example:4222", "nats://10.0.0.7", "tls://127.0.0.1:4222,tls://[::1]"])
+def test_an_invitation_to_a_broker_with_tls_has_its_authority(made_folder: Path, tmp_path: Path, broker: str) -> None:
+    """Else a person makes keys for a desk that never connects. One that came without is refused before any key."""
+    folder = Path(shutil.copytree(made_folder, tmp_path / "city"))
+    invite = ("invite", str(tmp_path / "invitation"), "--broker", broker)
+    done = Shell(folder).json(*invite)
+    assert (done.status, done.code) == (2, "invite.ca")
+    assert not (tmp_path / "invitation").exists()
+    (folder / "ca.pem").write_text("a certificate")
+    toml = folder / "city.toml"
+    toml.write_text(toml.read_text().replace("[nats]", '[nats]\ntls_ca = "ca.pem"'))
+    assert Shell(folder).json(*invite).status == 0
+    said = json.loads((tmp_path / "invitation").read_text())
+    assert said["ca"] == "a certificate"
+    (tmp_path / "older").write_text(json.dumps(said | {"ca": None}))
+    desk = tmp_path / "desk"
+    enroll = ("enroll", "dana", "--system", "--folder", str(desk), "--from")
+    assert Shell().json(*enroll, str(tmp_path / "older")).code == "enroll.ca"
+    assert not desk.exists()
+    assert Shell().json(*enroll, str(tmp_path / "invitation")).status == 0
+    assert (desk / "ca.pem").read_text() == "a certificate"

@@ -118,9 +118,12 @@ def test_a_request_waits_until_it_is_approved(city: Shell) -> None:
     request_id = request(city)
     waiting = {one["request_id"]: one for one in city.json("pending").body}
     assert waiting[request_id]["verdict"]["outcome"] == "blocked"
-    refused = city.json("approve", request_id, "--as", "clerk")
+    for more in ((), ("--acknowledge",)):  # there is no terminal here: nothing is signed in silence
+        silent = city.json("approve", request_id, "--as", "mcpe", *more)
+        assert (silent.status, silent.code) == (2, "confirm.needed")
+    refused = city.json("approve", request_id, "--as", "clerk", "--yes")
     assert refused.status in (3, 4)
-    done = city.json("approve", request_id[:9], "--as", "mcpe")
+    done = city.json("approve", request_id[:9], "--as", "mcpe", "--yes")
     assert done.status == 0, done
     assert done.body["verdict"]["approved_by"] == ["mcpe"]
     assert [one["outcome"] for one in done.body["deliveries"]] == ["delivered"]
@@ -139,17 +142,17 @@ def test_a_system_requests_and_an_officer_looks(city: Shell) -> None:
 
 def test_what_screening_finds_must_be_acknowledged(city: Shell) -> None:
     request_id = request(city, text=f"Call Ms. Doe at 604-555-0199. {uuid.uuid4().hex} {LINK}")
-    done = city.json("approve", request_id, "--as", "mcpe")
+    done = city.json("approve", request_id, "--as", "mcpe", "--yes")
     assert (done.status, done.code) == (2, "screening.unacknowledged")
     assert city.json("status", request_id).body["verdict"]["outcome"] == "blocked"
-    assert city.json("approve", request_id, "--as", "mcpe", "--acknowledge").status == 0
+    assert city.json("approve", request_id, "--as", "mcpe", "--yes", "--acknowledge").status == 0
 
 
 def test_reject_is_final(city: Shell) -> None:
     request_id = request(city)
     done = city.json("reject", request_id, "--as", "mcpe", "--reason", "settled otherwise")
     assert (done.status, done.body["verdict"]["outcome"]) == (0, "refused")
-    late = city.json("approve", request_id, "--as", "mcpe")
+    late = city.json("approve", request_id, "--as", "mcpe", "--yes")
     assert late.status == 4, late
 
 
@@ -161,7 +164,7 @@ def test_withdraw_takes_a_request_back(city: Shell) -> None:
     assert done.status == 0
     assert done.body["withdrawn"] is True
     assert done.body["control_seq"] > 0
-    assert city.json("approve", request_id, "--as", "mcpe").status == 4
+    assert city.json("approve", request_id, "--as", "mcpe", "--yes").status == 4
 
 
 def test_show_for_people(city: Shell) -> None:
@@ -199,7 +202,7 @@ def test_what_is_so_already_is_said_and_nothing_is_written(city: Shell) -> None:
     assert unread(city, "withdraw", request_id, "--as", "clerk") == (0, b"")
 
     published = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").body["request_id"]
-    late = city("approve", published, "--as", "mcpe")
+    late = city("approve", published, "--as", "mcpe", "--yes")
     assert (late.status, "posted everywhere already. Nothing was written." in late.out) == (0, True)
     assert city.json("status", published).body["verdict"]["approved_by"] == ["fire-publisher"]
     assert unread(city, "approve", published, "--as", "mcpe") == (0, b"")

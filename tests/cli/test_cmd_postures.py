@@ -20,7 +20,7 @@ def test_in_a_crisis_the_office_releases(city: Shell) -> None:
     done = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes")
     assert done.status == 3
     assert done.body["crisis"] is True
-    assert city.json("approve", done.body["request_id"], "--as", "pio").status == 0
+    assert city.json("approve", done.body["request_id"], "--as", "pio", "--yes").status == 0
     again = city.json("crisis", "declare", "--incident", "x", "--as", "pio")
     assert (again.status, again.code) == (4, "order.posture")
 
@@ -135,7 +135,7 @@ def test_status_watch_follows_a_request_to_its_end(city: Shell) -> None:
     request_id = request(city)
     process = city.start("status", request_id, "--watch")
     _read_until(process, "BLOCKED")
-    assert city.json("approve", request_id, "--as", "mcpe").status == 0
+    assert city.json("approve", request_id, "--as", "mcpe", "--yes").status == 0
     said = _read_until(process, "fire-townsquare  delivered")
     assert "CLEARED" in said
     _, err = process.communicate(timeout=PATIENCE)

@@ -163,7 +163,8 @@ def test_an_unconfirmed_post_is_shown_decided_and_followed_to_its_end(drill: Dri
     assert (status, "will appear twice" in said, "nothing was sent" in said) == (2, True, True), said
 
     drill.admin("DELETE")
-    again = give("resolve", name[:8], WATER, "--post-again", "--as", "pio", "--wait", "0s")
+    refused(give.json("resolve", name, WATER, "--post-again", "--as", "pio"), 2, "confirm.needed")
+    again = give("resolve", name[:8], WATER, "--post-again", "--as", "pio", "--wait", "0s", "--yes")
     assert again.status == 5, again
     given_up = give.json("resolve", name, WASTE, "--give-up", "--as", "pio", "--wait", "60s")
     landed = {one["profile"]: one for one in given_up.body["deliveries"]}

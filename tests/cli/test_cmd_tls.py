@@ -216,7 +216,7 @@ def test_there_is_one_reader() -> None:
     """Another one would fail in another way."""
     root = Path(__file__).parents[2] / "services"
     readers = [path.relative_to(root) for path in root.rglob("*.py") if "create_default_context" in path.read_text()]
-    assert readers == [Path("kernel/base/tls.py")]
+    assert readers == [Path("kernel/base/network/tls.py")]
 
 
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.user)

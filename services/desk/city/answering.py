@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from schemas.events.authority import Profile
 from schemas.events.desk import BoardQuery
+from schemas.places import HOSTS
 from schemas.platforms import LIMITS
 from services.desk import session
 from services.desk.city.inquiries import ANSWER_SECONDS, InquiryBox
@@ -18,12 +19,6 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unreachable
 
 LOOKS_BACK = timedelta(days=1)
-_ALSO = {
-    "x": ("x.com", "twitter.com"),
-    "threads": ("www.threads.com", "threads.com", "www.threads.net", "threads.net"),
-    "telegram": ("t.me", "telegram.me"),
-}
-"""Hosts by which people know a platform, beside the one that city.toml has."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +98,11 @@ def profile_for(city: City, address: str, profiles: tuple[Profile, ...]) -> str:
     raise BadInput("answers.profile", f"{several} are on {host}", "name the one that answers: --to PROFILE")
 
 
-def _page(city: City, platform: str) -> str:
-    """Return where a platform's posts are looked at; empty where each account's server shows them."""
-    if platform == "bluesky":
-        return city.settings.bluesky.app
-    return str(getattr(getattr(city.settings, platform, None), "site", ""))
-
-
 def _hosts(city: City, profile: Profile) -> frozenset[str]:
-    page = _page(city, profile.platform)
+    page = city.settings.page_of(profile.platform)
     if page:
         host = urlsplit(page).netloc.lower()
-        return frozenset({host, host.removeprefix("www."), *_ALSO.get(profile.platform, ())})
+        return frozenset({host, host.removeprefix("www."), *HOSTS.get(profile.platform, ())})
     instance = profile.account.rpartition("@")[2]
     try:
         return frozenset({instance.lower(), urlsplit(mastodon_bases(city)(instance)).netloc.lower()})

@@ -13,6 +13,7 @@ from services.audit.record.audit_keys import AuditKeys, pinned_succession
 from services.audit.record.folder import CHECKPOINTS
 from services.audit.record.witness import WitnessError, read_witnessed
 from services.audit.witnesses import witness_files
+from services.desk.city.profile_check import keeps_credentials
 from services.desk.views.state import health, machine_health
 from services.desk.views.state.health import Level, Line
 from services.desk.views.state.machine_health import PageAnswer
@@ -32,13 +33,19 @@ _OURS = "content-security-policy:"
 async def lines(city: City) -> list[Line]:
     """Return a line for each of them that this machine has to do with; an officer's machine has none of them."""
     found: list[Line] = []
-    if city.service_key_path(flow.WEB).exists() and _serves_pages(city):
+    if _has(city, flow.WEB) and _serves_pages(city):
         found += await _pages(city)
-    if city.settings.metrics is not None and city.service_key_path("registry").exists():
+    if city.settings.metrics is not None and _has(city, "registry"):
         found.append(await _measures(city))
     if city.audit_folder.is_dir():
         found.append(_outside(city))
     return found
+
+
+def _has(city: City, service: str) -> bool:
+    """Say whether a service belongs to this machine; from the doctor's unit, where credentials are, keys are hidden."""
+    key = city.service_key_path(service)
+    return key.exists() if key.parent.is_dir() else keeps_credentials(city)
 
 
 def _serves_pages(city: City) -> bool:

@@ -19,6 +19,7 @@ from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, describe
 from services.kernel.base.files import make_folder, write_atomically
+from services.kernel.base.network.reach import needs_authority
 from services.kernel.base.settings.city_file import RealmAuthority
 from services.kernel.base.settings.city_web import WebSection
 
@@ -45,9 +46,19 @@ class Invitation(BaseModel):
 
 
 def invitation_of(city: City, broker: str | None) -> Invitation:
-    """Return the invitation to a city; raises BadInput ``invite.ca`` where its TLS authority cannot be read."""
+    """Return the invitation to a city.
+
+    Raises:
+        BadInput: ``invite.ca``: its TLS authority cannot be read, or a broker that needs one has none in city.toml.
+    """
     settings = city.settings
     ca = None
+    if not settings.nats.tls_ca and (server := needs_authority(broker or settings.nats.address)):
+        raise BadInput(
+            "invite.ca",
+            f"no desk could connect to {server}: city.toml does not name the authority of its certificate",
+            'name it, and invite again: tls_ca = "tls/ca.pem" under [nats]; onevoice tls makes one',
+        )
     if settings.nats.tls_ca:
         path = city.folder / settings.nats.tls_ca
         try:
@@ -104,8 +115,12 @@ def enroll(
         system: one key, for a program that only submits.
 
     Raises:
-        BadInput: ``enroll.there``, ``enroll.other_city``, ``enroll.unwritable``, ``key.passphrase_short``.
+        BadInput: ``enroll.there``, ``enroll.other_city``, ``enroll.unwritable``, ``enroll.ca``,
+            ``key.passphrase_short``.
     """
+    if invitation.ca is None and (server := needs_authority(invitation.broker)):
+        said = f"the invitation does not say how to know the broker {server}: no authority of its certificate is in it"
+        raise BadInput("enroll.ca", said, "the city names it (city.toml, [nats] tls_ca) and sends another invitation")
     keys = folder / "keys" if realm == "live" else folder / "keys" / "exercise"
     signing, login = keys / f"{name}.nk", keys / f"{name}.login.nk"
     if signing.exists():

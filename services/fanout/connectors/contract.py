@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 from schemas.events.authority import Profile
 from schemas.events.requests import PlatformContent
 from schemas.platforms import LIMITS, Limits, limits_of
+from services.kernel.base.settings.city_platforms import ServerLimits
 
 __all__ = [
     "LIMITS",
@@ -194,12 +195,14 @@ class Health:
     """Whether a profile can be posted to now: ``ok``, and what is wrong in plain words, and whose trouble it is.
 
     ``shows``: the name and description that people read on its page there; None: the platform was not asked.
+    ``takes``: the limits of its server, where those are less than city.toml has messages made for.
     """
 
     ok: bool
     detail: str
     cause: Cause | None = None
     shows: str | None = None
+    takes: ServerLimits | None = None
 
 
 class WhenUnknown(StrEnum):

@@ -26,11 +26,11 @@ from schemas.events.requests import (
     SubmissionEvent,
     digest_of,
 )
-from schemas.platforms import LIMITS
 from services.intake.domain.answering import check_answer
 from services.intake.domain.following import Earlier, carriers
 from services.intake.domain.identity import Identity
 from services.intake.domain.language import check_languages
+from services.intake.domain.places import check_platforms
 from services.intake.domain.times import expiry_of
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
@@ -121,16 +121,16 @@ def draft_of(
 
     Raises:
         BadInput: as ``carriers`` and ``check_answer``.
-        BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``platform.unknown``, ``variant.unused``,
-            ``language.unknown``, ``expires.past``, ``expires.too_far``, ``at.past``, ``at.too_far``, ``time.stale``,
-            ``time.future``.
+        BadInput: as ``check_platforms``; ``sender.unknown``, ``targets.empty``, ``profile.unknown``,
+            ``variant.unused``, ``language.unknown``, ``expires.past``, ``expires.too_far``, ``at.past``,
+            ``at.too_far``, ``time.stale``, ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
     """
     data = identity.submission
     kind = author_kind_of(sender, state)
     scope, targets, left_out = _reach(data, state, earlier)
     created_at = _created_at(event.time, kind, now)
-    _check_platforms(targets, state)
+    check_platforms(targets, state)
     check_languages(data.language, *data.translations)
     check_answer(data, scope, targets, state)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
@@ -253,14 +253,6 @@ def _check_target(target: str, state: ControlState) -> None:
 def _did_you_mean(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else ""
-
-
-def _check_platforms(targets: tuple[str, ...], state: ControlState) -> None:
-    """The registry refuses such a profile; a manifest, or an older record, may name one all the same."""
-    for target in targets:
-        if (platform := state.profiles[target].platform) not in LIMITS:
-            said = f"{target} is on {platform}, which OneVoice cannot post to"
-            raise BadInput("platform.unknown", said, f"onevoice profiles remove {target} --as mcpe")
 
 
 def _check_variants(data: Submission, platforms: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from schemas.events.authority import Profile, Realm
 from schemas.events.resolutions import post_url
+from schemas.places import account_fault
 from schemas.platforms import LIMITS, MANUAL, WEBSITE
 from services.kernel.base.errors import BadInput
 
@@ -76,7 +77,13 @@ def check_apart(profile: Profile, theirs: Iterable[Profile], realm: Realm) -> No
 
 
 def _check_place(profile: Profile) -> None:
-    """An officer who is to enter a text has to be told where."""
+    """Check the account's form. An officer who is to enter a text has to be told where."""
+    if profile.platform != "mastodon" and (wanted := account_fault(profile.platform, profile.account)):
+        raise BadInput(
+            "profile.account",
+            f"{profile.account!r} is no account on {profile.platform}",
+            f"there it is {wanted}: --account ...",
+        )
     if profile.platform != MANUAL:
         return
     try:
@@ -104,7 +111,7 @@ def _check_server(profile: Profile, known: Collection[str], realm: Realm) -> Non
                 "profile.realm", "exercises post to Mastodon on the townsquare only", f"user@{TOWNSQUARE}, please"
             )
     else:
-        server = profile.account.partition("@")[2] if profile.platform == "bluesky" else ""
+        server = profile.account.removeprefix("@").partition("@")[2] if profile.platform == "bluesky" else ""
     if server and server not in known:
         there = f"it knows {', '.join(sorted(known))}" if known else "it knows none"
         raise BadInput(

@@ -66,11 +66,13 @@ async def test_a_check_says_that_a_server_takes_less_than_messages_are_made_for(
     assert health.ok
     server = fire.account.rpartition("@")[2]
     assert f'[mastodon.limits."{server}"] characters = 300, code_points = true' in health.detail
+    assert health.takes == ServerLimits(characters=300, code_points=True)
     known = square.city.settings
     section = known.mastodon.model_copy(update={"limits": {server: ServerLimits(characters=300, code_points=True)}})
     said = connectors(City(square.city.folder, known.model_copy(update={"mastodon": section})), "https://a.example")
     square.others += said.values()
-    assert "mastodon.limits" not in (await said["mastodon"].check(fire)).detail
+    there = await said["mastodon"].check(fire)
+    assert ("mastodon.limits" in there.detail, there.takes) == (False, None)
     usual = await opens()
     assert "mastodon.limits" not in (await usual.connector.check(usual.profile("fire"))).detail
 

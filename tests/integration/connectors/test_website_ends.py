@@ -185,6 +185,21 @@ async def test_what_holds_now_has_the_most_severe_first(town: Town) -> None:
     assert 'href="../now/" aria-current="page"' in page
 
 
+@pytest.mark.parametrize("act", ["recall", "correct", "all_clear"])
+async def test_what_shows_again_a_message_that_was_ended_holds_no_more(town: Town, act: str) -> None:
+    """A recall reaches no repost, which stays on its profile; people who look up what holds now do not act on it."""
+    await town.site.publish(an_intent(FIRE, "Leave by Cedar.", request_id="ra"), store)
+    await town.site.publish(an_intent(FIRE, "Again: leave by Cedar.", request_id="rb", act="repost", about="ra"), store)
+    await town.site.publish(an_intent(FIRE, "Parks: leave by Cedar.", request_id="rc", act="repost", about="rb"), store)
+    await town.site.publish(an_intent(FIRE, "Bring water.", request_id="rd", act="repost", about="gone"), store)
+    assert town.read("now/index.html").count("leave by Cedar.") == 2
+    await town.site.publish(an_intent(FIRE, "It does not apply.", request_id="re", act=act, about="ra"), store)
+    page = town.read("now/index.html")
+    assert "eave by Cedar." not in page
+    assert "Bring water." in page
+    assert "Parks: leave by Cedar." in town.read("index.html")
+
+
 async def test_the_last_change_tells_of_what_holds_no_more(town: Town) -> None:
     await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
     town.clock.time = END
@@ -196,8 +211,8 @@ async def test_the_last_change_tells_of_what_holds_no_more(town: Town) -> None:
 
 def test_where_not_every_message_was_looked_at_the_page_says_so() -> None:
     pages = Pages(Site("Mission", "https://mission.example", "en"))
-    assert b"among the newest" not in pages.now([], all_of_them=True)
-    assert b"among the newest 0 messages" in pages.now([], all_of_them=False)
+    assert b"among the newest" not in pages.now([], (), all_of_them=True)
+    assert b"among the newest 0 messages" in pages.now([], (), all_of_them=False)
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -62,7 +62,11 @@ def test_units_show_a_service_its_own_key_and_the_web_server_the_pages_alone() -
     assert ("Group=onevoice-site" in fanout, "UMask=0027" in fanout) == (True, True)
     assert "keys/services/audit.nk" not in fanout
     assert "var/audit" in files["systemd/onevoice-registry.service"], "it must see that a ledger was there"
-    assert "--as doctor" in files["systemd/onevoice-doctor.service"]
+    doctor = files["systemd/onevoice-doctor.service"].splitlines()
+    assert "TemporaryFileSystem=/srv/onevoice/city/keys:ro" in doctor
+    own = [line.partition("=")[2].removeprefix("-") for line in doctor if line.startswith("Bind")]
+    assert own == [f"/srv/onevoice/city/keys/{name}" for name in ("doctor.nk", "exercise/doctor.nk")]
+    assert any(line.endswith("--as doctor") for line in doctor)
     assert "audit verify --witness" in files["systemd/onevoice-verify.service"]
     assert "OnUnitActiveSec=1h" in files["systemd/onevoice-verify.timer"]
     assert "(copy %i)" in files["systemd/onevoice-fanout@.service"]

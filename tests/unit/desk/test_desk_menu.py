@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from services.desk import options
 from services.desk.app import build
 from services.desk.menu import MENU, root_help
 
@@ -27,6 +31,52 @@ def _commands() -> Iterator[tuple[str, Any]]:
 
 
 COMMANDS = dict(_commands())
+
+
+DESK = Path(__file__).parents[3] / "services" / "desk"
+FUNCTIONS = [
+    (path.stem, node)
+    for path in sorted((DESK / "commands").rglob("*.py"))
+    for node in ast.walk(ast.parse(path.read_text()))
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    and any(isinstance(one, ast.Call) and ast.unparse(one.func) == "command" for one in node.decorator_list)
+]
+SETS = (options.MessageOptions, options.Manner, options.RequestManner, options.SigningManner, options.PublishManner)
+
+
+def _read(tree: ast.AST, kind: type[ast.Name | ast.Attribute]) -> set[str]:
+    named = (node for node in ast.walk(tree) if isinstance(node, kind) and isinstance(node.ctx, ast.Load))
+    return {node.id if isinstance(node, ast.Name) else node.attr for node in named}
+
+
+def test_each_option_of_a_command_is_read_by_it() -> None:
+    """An option that does nothing is a promise that is not kept."""
+    assert len(FUNCTIONS) > 60
+    unread = {
+        (stem, node.name, one.arg)
+        for stem, node in FUNCTIONS
+        for one in (*node.args.args, *node.args.kwonlyargs)
+        if one.arg not in set().union(*(_read(part, ast.Name) for part in node.body))
+    }
+    assert unread == set()
+
+
+def test_each_option_of_a_set_is_read() -> None:
+    """They are read by what checks a message; here none may be left that nobody reads."""
+    files = [path for path in DESK.rglob("*.py") if path.name != "options.py"]
+    read = set().union(*(_read(ast.parse(path.read_text()), ast.Attribute) for path in files))
+    assert {field.name for one in SETS for field in fields(one)} - read == set()
+
+
+@pytest.mark.parametrize("name", ["reply", "correct", "update", "recall", "all-clear", "repost"])
+def test_what_goes_to_the_profiles_of_something_offers_no_others(name: str) -> None:
+    given = {one.name for one in COMMANDS[name].params}
+    assert given.isdisjoint(options.MANY)
+    assert "to" in given
+
+
+def test_a_preview_has_no_id_of_its_own() -> None:
+    assert "event_id" not in {one.name for one in COMMANDS["preview"].params}
 
 
 def test_the_first_page_is_the_same_from_the_menu_and_from_typer() -> None:

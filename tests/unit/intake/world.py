@@ -46,7 +46,12 @@ def officer(name: str) -> Officer:
 
 def profile(name: str, **changes: Any) -> Profile:
     department, _, platform = name.partition("-")
-    values: dict[str, Any] = {"id": name, "department": department, "platform": platform, "account": f"@{name}"}
+    values: dict[str, Any] = {
+        "id": name,
+        "department": department,
+        "platform": platform,
+        "account": f"{name}@townsquare",
+    }
     return Profile(**(values | changes))
 
 

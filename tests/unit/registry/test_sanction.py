@@ -32,6 +32,8 @@ def sanctioned(changes: dict[str, str], realm: Realm = "live") -> None:
         {"platform": "website", "account": "library"},
         {"platform": "bluesky", "account": "library.city.example"},
         {"platform": "bluesky", "account": "library.city.example@own"},
+        {"platform": "bluesky", "account": "@library.city.example"},
+        {"platform": "telegram", "account": "@library"},
     ],
 )
 def test_a_profile_that_can_be_posted_to_is_sanctioned(changes: dict[str, str]) -> None:
@@ -47,6 +49,8 @@ def test_a_profile_that_can_be_posted_to_is_sanctioned(changes: dict[str, str]) 
         ({"account": "library"}, "profile.account"),
         ({"account": "@library@social-example"}, "profile.account"),
         ({"account": "library@elsewhere"}, "profile.server"),
+        ({"platform": "facebook", "account": "library"}, "profile.account"),
+        ({"platform": "email", "account": "library"}, "profile.account"),
         ({"platform": "bluesky", "account": "library.city.example@elsewhere"}, "profile.server"),
     ],
 )

@@ -28,7 +28,9 @@ SAYS: dict[Act, str] = {
 }
 
 
-@command(app, "correct", 'onevoice correct rab12 "The boil water advisory is for zone 4." --as pio')
+@command(
+    app, "correct", 'onevoice correct rab12 "The boil water advisory is for zone 4." --as pio', without=options.MANY
+)
 async def correct(
     desk: Invocation, request_id: options.RequestId, message: options.MessageOptions, manner: options.PublishManner
 ) -> int:
@@ -40,7 +42,9 @@ async def correct(
     return await follow_up(desk, "correct", request_id, message, manner)
 
 
-@command(app, "update", 'onevoice update rab12 "Crews are on the way. Next update at 6 pm." --as pio')
+@command(
+    app, "update", 'onevoice update rab12 "Crews are on the way. Next update at 6 pm." --as pio', without=options.MANY
+)
 async def update(
     desk: Invocation, request_id: options.RequestId, message: options.MessageOptions, manner: options.PublishManner
 ) -> int:
@@ -48,7 +52,7 @@ async def update(
     return await follow_up(desk, "update", request_id, message, manner)
 
 
-@command(app, "recall", "onevoice recall rab12 --as pio")
+@command(app, "recall", "onevoice recall rab12 --as pio", without=options.MANY)
 async def recall(
     desk: Invocation, request_id: options.RequestId, message: options.MessageOptions, manner: options.PublishManner
 ) -> int:
@@ -60,7 +64,7 @@ async def recall(
     return await follow_up(desk, "recall", request_id, message, manner)
 
 
-@command(app, "all-clear", 'onevoice all-clear rab12 "You may go home." --as pio')
+@command(app, "all-clear", 'onevoice all-clear rab12 "You may go home." --as pio', without=options.MANY)
 async def all_clear(
     desk: Invocation, request_id: options.RequestId, message: options.MessageOptions, manner: options.PublishManner
 ) -> int:
@@ -68,7 +72,7 @@ async def all_clear(
     return await follow_up(desk, "all_clear", request_id, message, manner)
 
 
-@command(app, "repost", "onevoice repost rab12 --to parks-townsquare --as pio")
+@command(app, "repost", "onevoice repost rab12 --to parks-townsquare --as pio", without=options.MANY)
 async def repost(
     desk: Invocation, request_id: options.RequestId, message: options.MessageOptions, manner: options.PublishManner
 ) -> int:

@@ -33,6 +33,7 @@ app = group("What each platform would show.")
     "preview",
     'onevoice preview "Boil water before drinking." --all-departments \\\n'
     '         --image map.png --alt "The area: north of the river" --open --as pio',
+    without=("event_id",),
 )
 async def preview(
     desk: Invocation,

@@ -16,7 +16,7 @@ from services.desk.commands.message.publish import publish_draft
 from services.desk.message import editor, templates
 from services.desk.message.draft import MessageDraft
 from services.desk.views.output import people_console
-from services.kernel.base.errors import BadInput, Refused
+from services.kernel.base.errors import Refused
 
 app = group("Answers to what people ask in public.")
 
@@ -32,6 +32,7 @@ Answers = Annotated[
     app,
     "reply",
     'onevoice reply https://x.com/i/status/1234 "Yes: boil it for a minute." --to fire-x --as pio',
+    without=options.MANY,
 )
 async def reply(
     desk: Invocation, answers: Answers, message: options.MessageOptions, manner: options.PublishManner
@@ -43,8 +44,6 @@ async def reply(
     Facebook, Instagram, LinkedIn, Mastodon, Telegram, Threads and X; elsewhere it is refused. On Mastodon and X name
     the person in the text (@name), or they are not told.
     """
-    if message.all_departments or message.and_city:
-        raise BadInput("answers.targets", "one profile answers a post, not many", "--to PROFILE")
     if people.is_system(desk.city(), officer := people.acting(manner.officer, desk.city())):
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "an officer does this"

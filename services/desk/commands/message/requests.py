@@ -104,7 +104,7 @@ async def show_(desk: Invocation, request_id: options.RequestId, as_: options.As
     return Exit.DONE
 
 
-@command(app, "approve", "onevoice approve rab12 --as pio --acknowledge")
+@command(app, "approve", "onevoice approve rab12 --as pio")
 async def approve(
     desk: Invocation,
     request_id: options.RequestId,
@@ -112,7 +112,8 @@ async def approve(
 ) -> int:
     """Approve a request with your signature, and watch it land.
 
-    Your signature covers exactly the texts that are shown. Exit status 3 means that something is still missing.
+    Your signature covers exactly the texts that are shown. Without a terminal to ask on, --yes confirms; what
+    screening found, --acknowledge accepts. Exit status 3 means that something is still missing.
     """
     check_id(request_id, "request")
     wait, talk = duration(manner.wait, "wait.malformed").total_seconds(), people_console(desk.as_json)
@@ -126,8 +127,8 @@ async def approve(
             state = await here.eoc()
             talk.print(Text(f"Posture: {advice.posture_line(state.posture, state.level, state.incident)}"))
         await confirm.screening(talk, statements.codes(view.request.screening), manner)
-        if not manner.yes and confirm.interactive():
-            await confirm.ask(*confirm.question(len(view.request.targets), view.request.scope, None))
+        asked = confirm.question(len(view.request.targets), view.request.scope, None)
+        await confirm.releasing("this approves a message", *asked, manner.yes)
         reply = await _decide(here, view, "approve")
         with landing(talk, reply.seq) as look:
             view = await follow(here.link, reply.request_id, reply.seq, wait, look)

@@ -69,9 +69,9 @@ async def resolve(
         item = unconfirmed_on(view, profile)
         if done:
             url = await _place(here, item)
-        if decision == "post_again" and not yes and confirm.interactive():
+        if decision == "post_again":
             show.deliveries(talk, (item,))
-            await confirm.ask(TWICE)
+            await confirm.releasing("this posts a message once more", TWICE, confirm.YES, yes)
         signed = _signed(here, view, item, decision, url)
         reply = await here.link.ask(subjects.DESK_DELIVERY_RESOLVE, signed, ResolutionReply)
         view = await carried_out(here.link, reply)

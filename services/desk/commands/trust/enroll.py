@@ -24,7 +24,7 @@ from services.desk.views.timetext import duration
 from services.desk.words import check_id
 from services.kernel.base.errors import BadInput, Exit
 from services.kernel.base.files import write_atomically
-from services.kernel.base.network.reach import check_broker
+from services.kernel.base.network.reach import check_broker, needs_authority
 
 app = group("A person's own desk: keys and where the city is.")
 
@@ -57,6 +57,8 @@ def invite(
     def draw(out: Console) -> None:
         out.print(Text(f"The invitation to {made.city} is in {file}. The broker is {made.broker}."), soft_wrap=True)
         out.print(Text(f"The city's code: {made.code()}", style="bold"))
+        if not needs_authority(made.broker):
+            out.print(Text("Only this machine reaches that broker. For others: --broker tls://..."), soft_wrap=True)
         out.print(Text(f"On the person's machine: onevoice enroll ID --from {file.name}"), soft_wrap=True)
 
     desk.answer({"file": str(file), "code": made.code(), "broker": made.broker}, draw)

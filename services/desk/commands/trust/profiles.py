@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,10 +51,17 @@ async def listing(desk: Invocation, as_: options.AsksAs = None) -> int:
 
 
 @command(app, "check", "onevoice profiles check")
-async def check(desk: Invocation, as_: options.AsksAs = None) -> int:
+async def check(
+    desk: Invocation,
+    as_: options.AsksAs = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write into city.toml what servers take, where that is less.")
+    ] = False,
+) -> int:
     """Check each profile's sanction and statements; where the city runs, its credential and its platform too.
 
-    Exit status 2 when one of them could not be posted to.
+    Exit status 2 when one of them could not be posted to. Messages are made for what city.toml says of Mastodon's
+    servers, and for Mastodon's own limits where it says nothing; --write adds what a server says of itself.
     """
     async with session.asking(desk, as_) as here:
         profiles, city = await _profiles(here), here.city
@@ -66,12 +73,25 @@ async def check(desk: Invocation, as_: options.AsksAs = None) -> int:
     answers: dict[str, Health] = {}
     if keeps_credentials(city):
         answers = await answers_of(city, city.settings.city.website, sound)
+        _write_limits(city, sound, answers, write=write)
+    elif write:
+        raise BadInput("limits.not_here", "the credentials are not here, so no server was asked", "where the city runs")
     else:
         note("The credentials are not here: neither they nor the platforms were looked at. Run it where the city runs.")
     found = [examine(city, one, answers.get(one.id), budgets.get(one.id)) for one in profiles]
     findings = [asdict(one) | {"problems": list(one.problems), "remarks": list(one.remarks)} for one in found]
     desk.answer(findings, lambda out: shown.profile_findings(out, found))
     return Exit.DONE if all(one.ok for one in found) else Exit.USAGE
+
+
+def _write_limits(city: City, profiles: Sequence[Profile], answers: Mapping[str, Health], *, write: bool) -> None:
+    found = [(one.account.rpartition("@")[2], answers[one.id].takes) for one in profiles if one.id in answers]
+    less = {server: takes for server, takes in found if takes is not None}
+    if write and less:
+        from services.provision.city.server_limits import write_limits
+
+        write_limits(city, less)
+        note(f"city.toml has the limits of {', '.join(sorted(less))} now; the next message is made for them.")
 
 
 @command(app, "rehearse", "onevoice profiles rehearse --all --realm exercise --as pio")

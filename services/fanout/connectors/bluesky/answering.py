@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from urllib.parse import unquote
 
+from schemas.places import BLUESKY_POST
 from services.fanout.connectors.answers import NOT_OURS, not_seen, split_on
 from services.fanout.connectors.bluesky.reading import Reader, Record, Thread
 from services.fanout.connectors.bluesky.record import Ref, opened_by, read_uri, uri_of
 from services.fanout.connectors.contract import Absent, CannotTell, Intent, Permanent, Retryable
-
-_PATH = re.compile(r"/profile/(?P<name>did:[a-z]+:[A-Za-z0-9._:%-]{1,200}|[A-Za-z0-9.-]{1,253})/post/(?P<key>[^/]+)/?")
 
 
 async def answering(
@@ -25,7 +23,7 @@ async def answering(
     if address is None or intent.follows:
         return intent
     split = split_on(address, app)
-    found = _PATH.fullmatch(unquote(split.path)) if split is not None else None
+    found = BLUESKY_POST.fullmatch(unquote(split.path)) if split is not None else None
     if found is None:
         return NOT_OURS
     did = await reader.did_of(base, found["name"], deadline)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.events.authority import Profile
+from schemas.places import BLUESKY_ACCOUNT
 from services.fanout.connectors.bluesky.reading import Reader
 from services.fanout.connectors.bluesky.session import BlueskySession, Login, Sessions
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable
@@ -16,9 +16,6 @@ from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 
 _SHARE = 0.95
 """The part of a call's time that is used, so that the answer comes before the caller gives up."""
-_ACCOUNT = re.compile(
-    r"@?(?P<name>did:[a-z]+:[A-Za-z0-9._:%-]{1,200}|[A-Za-z0-9.-]+\.[A-Za-z]{2,63})(@(?P<server>[^@]+))?"
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class Entrance:
 
     def _place(self, profile: Profile) -> tuple[str, str] | Permanent:
         """Return the base URL of an account's server, and the account there."""
-        match = _ACCOUNT.fullmatch(profile.account)
+        match = BLUESKY_ACCOUNT.fullmatch(profile.account)
         if match is None:
             return Permanent(f"the account {profile.account!r} is no handle and no DID")
         server = match["server"] or ""

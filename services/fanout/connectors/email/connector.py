@@ -14,6 +14,7 @@ from pathlib import Path
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
+from schemas.places import EMAIL_ADDRESS
 from services.fanout.connectors.contract import (
     Correction,
     Declaration,
@@ -30,7 +31,6 @@ from services.fanout.connectors.email.transfer import Protocol, Security, Server
 from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.connectors.send_only import SendOnlyConnector, with_pictures_in_words
 
-_ADDRESS = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,200}>")
 _MEDIA_SHARE = 0.3
 
@@ -99,7 +99,7 @@ class EmailConnector(SendOnlyConnector):
     def _unfit(self, profile: Profile) -> str:
         if not self._host or not self._sender:
             return "city.toml, [email], names no mail server and sender"
-        if _ADDRESS.fullmatch(profile.account) is None:
+        if EMAIL_ADDRESS.fullmatch(profile.account) is None:
             return f"the account {profile.account!r} is not an e-mail address"
         return ""
 

@@ -6,11 +6,11 @@ Nothing tells repeats apart, so the account's own comments there are looked at b
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from schemas.places import INSTAGRAM_POST
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_let_in, not_seen, on_hold, split_on
 from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.chains import same
@@ -34,7 +34,6 @@ from services.kernel.base.clock import Clock
 LOOKS_BACK = timedelta(days=30)
 _MARGIN = timedelta(seconds=30)
 _NOT_THERE = 100
-_PLACE = re.compile(r"(?:/[^/]+)?/(?:p|reel|tv)/([A-Za-z0-9_-]{1,40})(?:/c/([0-9]{1,30})(?:/r/([0-9]{1,30}))?)?/?")
 _ALSO = ("https://www.instagram.com", "https://instagram.com")
 _POSTS = "the account's posts"
 _COMMENTS = "what stands under the post that it answers"
@@ -157,7 +156,7 @@ class Comments:
     def _named(self, address: str) -> tuple[str, str] | None:
         """Return the code of the post that an address names, and the number of the comment above; None: no such one."""
         split = split_on(address, self._site, *_ALSO)
-        found = _PLACE.fullmatch(split.path) if split is not None else None
+        found = INSTAGRAM_POST.fullmatch(split.path) if split is not None else None
         return (found[1], found[2] or "") if found is not None else None
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
+from schemas.places import LINKEDIN_POST, LINKEDIN_UPDATE
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen, split_on
 from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.chains import same
@@ -35,8 +36,6 @@ _MARGIN = timedelta(seconds=30)
 _PAGES = 5
 _COUNT = 100
 _ALSO = ("https://www.linkedin.com", "https://linkedin.com")
-_UPDATE = re.compile(r"/feed/update/(urn:li:(?:activity|share|ugcPost):[0-9]{1,30})/?")
-_SLUG = re.compile(r"/posts/.*?-(activity|share|ugcPost)-([0-9]{1,30})(?:-[A-Za-z0-9_-]+)?/?")
 _COMMENT = re.compile(r"urn:li:comment:\((?:urn:li:)?((?:activity|share|ugcPost):[0-9]{1,30}),([0-9]{1,30})\)")
 _REMOTE = re.compile(r"(urn:li:(?:activity|share|ugcPost):[0-9]{1,30})/([0-9]{1,30})")
 
@@ -173,7 +172,7 @@ def named(address: str, site: str) -> Thread | None:
     if split is None:
         return None
     path = unquote(split.path)
-    update, slug = _UPDATE.fullmatch(path), _SLUG.fullmatch(path)
+    update, slug = LINKEDIN_UPDATE.fullmatch(path), LINKEDIN_POST.fullmatch(path)
     comment = _COMMENT.fullmatch(dict(parse_qsl(split.query)).get("commentUrn", ""))
     if comment is not None and (update or slug):
         return Thread(f"urn:li:{comment[1]}", comment[2])

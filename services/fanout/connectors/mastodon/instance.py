@@ -54,8 +54,8 @@ class Instances:
         owner = self._owners.get((endpoint.base, endpoint.token))
         return owner[2] if owner is not None else None
 
-    async def takes_less(self, server: str, endpoint: Endpoint) -> str:
-        """Say that a server takes less than messages are made for, and what to write into city.toml; else nothing."""
+    async def takes_less(self, server: str, endpoint: Endpoint) -> tuple[str, ServerLimits | None]:
+        """Say that a server takes less than messages are made for, and what city.toml should have; else nothing."""
         takes, made_for = await self.limits(endpoint), self._made_for.get(server, ServerLimits())
         lines = []
         if takes.characters < made_for.characters:
@@ -63,9 +63,14 @@ class Instances:
         if takes.code_points and not made_for.code_points:
             lines.append("code_points = true")
         if not lines:
-            return ""
+            return "", None
         said = f"a post takes {takes.characters} characters there" + ", links in full" * takes.code_points
-        return f'{said}, and messages are made for more: [mastodon.limits."{server}"] {", ".join(lines)} in city.toml'
+        less = ServerLimits(
+            characters=max(100, min(takes.characters, made_for.characters)),
+            code_points=takes.code_points or made_for.code_points,
+        )
+        where = f'[mastodon.limits."{server}"] {", ".join(lines)}'
+        return f"{said}, and messages are made for more: {where} in city.toml (onevoice profiles check --write)", less
 
     async def close(self) -> None:
         """Stop asking."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from schemas.places import TELEGRAM_POST
 from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined, split_on
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Intent, Permanent
 
-_POST = re.compile(r"/(?:s/)?([A-Za-z][A-Za-z0-9_]{3,31})/([1-9][0-9]{0,9})/?")
 _ALSO = ("https://t.me", "https://telegram.me")
 _DISCUSSED = Permanent("it is a comment in a channel's discussion, where the bot cannot speak for the channel")
 
@@ -24,7 +23,7 @@ def reply_parameters(intent: Intent, site: str) -> dict[str, Any] | Permanent | 
     if intent.content.answers is None:
         return None
     split = split_on(intent.content.answers, site, *_ALSO)
-    named = _POST.fullmatch(split.path) if split is not None else None
+    named = TELEGRAM_POST.fullmatch(split.path) if split is not None else None
     if split is None or named is None:
         return NOT_OURS
     if "comment" in dict(parse_qsl(split.query)):

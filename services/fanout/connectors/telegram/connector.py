@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
+from schemas.places import TELEGRAM_CHANNEL
 from services.fanout.connectors.answers import joined
 from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.contract import (
@@ -48,7 +49,6 @@ _MAY_NOT = re.compile(
 )
 """Telegram's words where the bot has to be let in, or the channel's name in city.toml is not right."""
 _TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
-_CHANNEL = re.compile(r"@[A-Za-z0-9_]{1,64}")
 _MEDIA_SHARE = 0.8
 
 
@@ -65,7 +65,7 @@ class TelegramConnector(SendOnlyConnector):
 
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
         channel = intent.profile.account
-        if _CHANNEL.fullmatch(channel) is None:
+        if TELEGRAM_CHANNEL.fullmatch(channel) is None:
             return Permanent(f"the account {channel!r} is not of the form @channel")
         value: dict[str, Any] = {"chat_id": channel, "text": intent.content.parts[0]}
         value["link_preview_options"] = {"is_disabled": True}

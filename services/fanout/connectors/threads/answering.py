@@ -7,17 +7,16 @@ Source: developers.facebook.com/docs/threads, "Reply management" (``conversation
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
+from schemas.places import THREADS_POST
 from services.fanout.connectors.answers import NOT_OURS, on_hold, split_on
 from services.fanout.connectors.contract import CannotTell, Permanent, Retryable
 from services.fanout.connectors.meta.graph import Graph, Page
 
 LOOKS_BACK = timedelta(days=30)
 LOOKED_UNDER = 25
-_POST = re.compile(r"/(?:@[^/]+/post|t)/([A-Za-z0-9_-]{1,40})/?")
 _ALSO = ("https://www.threads.com", "https://threads.com", "https://www.threads.net", "https://threads.net")
 _POSTS = "the account's posts"
 _ANSWERS = "what people answered"
@@ -64,5 +63,5 @@ def _is_at(row: dict[str, Any], code: str, site: str) -> bool:
 def _code(address: str, site: str) -> str:
     """Return a post's code as its address holds it; empty where that is none of a post."""
     split = split_on(address, site, *_ALSO)
-    named = _POST.fullmatch(split.path) if split is not None else None
+    named = THREADS_POST.fullmatch(split.path) if split is not None else None
     return named[1] if named is not None else ""

@@ -7,7 +7,7 @@ page is absolute.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, tzinfo
 from functools import lru_cache
@@ -74,12 +74,15 @@ class Pages:
         )
         return self._page("front.html", "", messages=messages, profiles=shown, months=_months("", months))
 
-    def now(self, recent: Sequence[MessageView], *, all_of_them: bool) -> bytes:
+    def now(self, recent: Sequence[MessageView], over: Collection[str], *, all_of_them: bool) -> bytes:
         """The page of what holds now of recent messages, as people look it up in a flood: the most severe first.
 
-        ``all_of_them``: there are no older ones.
+        ``over``: the ids of those that hold by themselves, and show again what does not. ``all_of_them``: there are
+        no older ones.
         """
-        holding = sorted((one for one in recent if one.holds), key=lambda one: severity_rank(one.severity))
+        holding = sorted(
+            (one for one in recent if one.holds and one.id not in over), key=lambda one: severity_rank(one.severity)
+        )
         changed = max((one.changed for one in recent), key=lambda one: one.exact, default=None)
         among = None if all_of_them else len(recent)
         return self._page("now.html", "now/", messages=holding, changed=changed, among=among)

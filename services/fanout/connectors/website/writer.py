@@ -178,7 +178,8 @@ class Writer:
         }
         if owner is None:
             recent = views.of(state.newest(CITY, NOW), None)
-            pages["now/index.html"] = self._pages.now(recent, all_of_them=len(recent) < NOW)
+            over = {one.id for one in recent if not views.shows_what_holds(one.id)}
+            pages["now/index.html"] = self._pages.now(recent, over, all_of_them=len(recent) < NOW)
         archive, listed = Archive(state, listing, f"{home}archive/"), f"{home}archive/index.html"
         new_month = any(not (self._folder / home / "archive" / month / "index.html").exists() for month, _ in wanted)
         if new_month or all_pages:
@@ -257,6 +258,17 @@ class _Views:
         site = self._site
         self._made[key] = (message, view_of(message, site.city, site.zone, whose, language=site.language))
         return self._made[key][1]
+
+    def shows_what_holds(self, request_id: str) -> bool:
+        """Say whether nothing ended what a repost shows; other messages show what is theirs."""
+        seen = {request_id}
+        message = self.message(request_id)
+        while message is not None and message.content.act == "repost" and message.content.about not in seen:
+            message = self.message(message.content.about or "")
+            if message is not None and message.ended_by_another:
+                return False
+            seen.add(message.request_id if message is not None else "")
+        return True
 
     def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:
         """Return the views of messages on the pages of a profile or (None) of the city, in order."""

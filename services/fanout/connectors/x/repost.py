@@ -5,9 +5,9 @@ To repost twice is to repost once, so what is not known is repeated. A repost's 
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
+from schemas.places import HOSTS, X_POST
 from services.fanout.connectors.calls.http import Answer, cannot_tell
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent, Posted, Retracted, Retryable, Unknown
 from services.fanout.connectors.x.api import XAccount, XApi, data_of
@@ -69,10 +69,6 @@ def reposted(remote_id: str) -> str:
     return post if remote_id.startswith(PREFIX) and post.isdigit() else ""
 
 
-_POST = re.compile(r"/(?:i|[A-Za-z0-9_]{1,15})/status/([0-9]{1,20})/?")
-_HOSTS = frozenset({"x.com", "www.x.com", "mobile.x.com", "twitter.com", "www.twitter.com", "mobile.twitter.com"})
-
-
 def under(intent: Intent, site: str) -> str:
     """Return the post that a message goes under; empty for none.
 
@@ -82,7 +78,7 @@ def under(intent: Intent, site: str) -> str:
     if address is None or intent.follows:
         return answered(intent.follows)
     parts = urlsplit(address)
-    found = _POST.fullmatch(parts.path) if parts.netloc in _HOSTS | {urlsplit(site).netloc} else None
+    found = X_POST.fullmatch(parts.path) if parts.netloc in set(HOSTS["x"]) | {urlsplit(site).netloc} else None
     return found[1] if found is not None else address
 
 

@@ -24,6 +24,18 @@ def check_broker(url: str) -> None:
         _host_of(server if "//" in server else f"nats://{server}", "the broker", _BROKER_SCHEMES)
 
 
+def needs_authority(url: str) -> str:
+    """Return the first server of a broker's address that only TLS reaches; empty where none is on another machine.
+
+    A desk has to know the authority of such a one's certificate. ``tls://`` asks for TLS on this machine too.
+    """
+    for server in servers_of(url):
+        parts = urlsplit(server if "//" in server else f"nats://{server}")
+        if parts.scheme == "tls" or not is_loopback(parts.hostname or ""):
+            return server
+    return ""
+
+
 def refuse_plain_broker(settings: CityFile, url: str | None = None) -> None:
     """Refuse a broker that is spoken to in plain across a network; ``url`` is another one than city.toml's.
 

@@ -247,3 +247,8 @@ class CityFile(Section):
     screening_numbers: tuple[str, ...] = ()
     screening_addresses: tuple[str, ...] = ()
     screening_names: tuple[str, ...] = ()
+
+    def page_of(self, platform: str) -> str:
+        """Return where a platform's posts are looked at; empty where each account's server shows them."""
+        page = self.bluesky.app if platform == "bluesky" else getattr(getattr(self, platform, None), "site", "")
+        return str(page)

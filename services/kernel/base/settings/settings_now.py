@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
+from schemas.events.authority import Realm
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
 from services.kernel.base.settings.city_file import CityFile
 
 
 def settings_now(city: City) -> CityFile:
-    """Return city.toml as it is now, or as it was read at the start where it cannot be read any more."""
+    """Return city.toml as it is now, or as it was read at the start where it cannot be read any more.
+
+    A file that was not changed is not read again.
+    """
     try:
-        return load_city(city.folder, city.realm).settings
-    except BadInput:
+        found = (city.folder / "city.toml").stat()
+        return _read(city.folder, city.realm, (found.st_mtime_ns, found.st_size, found.st_ino))
+    except (BadInput, OSError):
         return city.settings
+
+
+@lru_cache(maxsize=8)
+def _read(folder: Path, realm: Realm, _version: tuple[int, int, int]) -> CityFile:
+    return load_city(folder, realm).settings

@@ -1,0 +1,109 @@
+"""What no connector could post to, or answer, is refused before anybody signs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from schemas.places import ACCOUNTS, account_fault
+from schemas.platforms import LIMITS, MANUAL, WEBSITE
+from services.intake.domain.places import check_address, check_platforms
+from tests.unit.intake.world import city, code_of, profile
+
+SITES = {
+    "bluesky": "https://bsky.app",
+    "facebook": "https://www.facebook.com",
+    "instagram": "https://www.instagram.com",
+    "linkedin": "https://www.linkedin.com",
+    "telegram": "https://t.me",
+    "threads": "https://www.threads.com",
+    "x": "https://x.com",
+}
+
+POSTS = [
+    ("bluesky", "https://bsky.app/profile/jane.example/post/3kxyz"),
+    ("bluesky", "https://bsky.app/profile/did:plc:abc123/post/3kxyz/"),
+    ("mastodon", "https://social.example/@jane/1234"),
+    ("mastodon", "https://other.example/notes/9abc"),
+    ("x", "https://twitter.com/jane/status/123"),
+    ("x", "https://x.com/i/status/123"),
+    ("facebook", "https://www.facebook.com/permalink.php?story_fbid=1&id=2"),
+    ("instagram", "https://www.instagram.com/p/C0de_-1/c/123/"),
+    ("threads", "https://www.threads.net/@jane/post/C0de"),
+    ("telegram", "https://t.me/s/mission/17"),
+    ("linkedin", "https://www.linkedin.com/feed/update/urn%3Ali%3Aactivity%3A7100/"),
+    ("linkedin", "https://www.linkedin.com/posts/jane_flood-activity-7100-abcd"),
+]
+
+NO_POSTS = [
+    ("bluesky", "https://bsky.app/profile/jane.example"),
+    ("bluesky", "https://x.com/jane/status/123"),
+    ("mastodon", "https://social.example"),
+    ("mastodon", "https://social.example/"),
+    ("x", "https://x.com/jane"),
+    ("x", "https://evil.example/jane/status/123"),
+    ("x", "https://x.com/jane/status/abc"),
+    ("facebook", "https://facebook.example/jane/posts/1"),
+    ("instagram", "https://www.instagram.com/jane"),
+    ("threads", "https://www.threads.net/@jane"),
+    ("telegram", "https://t.me/mission"),
+    ("linkedin", "https://www.linkedin.com/in/jane"),
+]
+
+
+def answer(platform: str, address: str | None) -> str:
+    """The code that an answer of a profile on a platform is refused with; empty where it is taken."""
+    one = profile("fire-1", platform=platform, account="fire")
+    return code_of(check_address, address, ("fire-1",), city(profiles={one.id: one}), lambda name: SITES.get(name, ""))
+
+
+@pytest.mark.parametrize(("platform", "address"), POSTS)
+def test_an_address_of_a_post_of_the_platform_is_taken(platform: str, address: str) -> None:
+    one = profile("fire-1", platform=platform, account="fire")
+    check_address(address, ("fire-1",), city(profiles={one.id: one}), lambda name: SITES.get(name, ""))
+
+
+@pytest.mark.parametrize(("platform", "address"), NO_POSTS)
+def test_an_address_that_its_platform_does_not_know_is_refused(platform: str, address: str) -> None:
+    assert answer(platform, address) == "answers.address"
+
+
+def test_what_answers_nothing_needs_no_address() -> None:
+    check_address(None, (), city(), lambda name: "")
+
+
+@pytest.mark.parametrize(
+    ("platform", "account", "good"),
+    [
+        ("bluesky", "fire.example", True),
+        ("bluesky", "@did:plc:abc123@pds.example", True),
+        ("bluesky", "fire", False),
+        ("email", "media@lists.example", True),
+        ("email", "media", False),
+        ("facebook", "1001", True),
+        ("facebook", "mission.fire", False),
+        ("linkedin", "mission", False),
+        ("mastodon", "@fire@social", True),
+        ("mastodon", "@fire", False),
+        ("telegram", "@mission", True),
+        ("telegram", "mission", False),
+        ("x", "@mission", True),
+        ("x", "https://x.com/mission", False),
+        ("slack", "#fire", True),
+        ("website", "anything", True),
+    ],
+)
+def test_the_form_of_an_account(platform: str, account: str, good: bool) -> None:
+    """In a city whose manifest names an account that is none, a message says so before it is signed."""
+    one = profile("fire-1", platform=platform, account=account)
+    state = replace(city(), profiles={one.id: one})
+    if good:
+        check_platforms(("fire-1",), state)
+    else:
+        assert code_of(check_platforms, ("fire-1",), state) == "profile.account"
+
+
+def test_every_platform_with_accounts_of_a_form_is_known() -> None:
+    assert set(ACCOUNTS) == set(LIMITS) - {WEBSITE, MANUAL, "slack", "teams", "webhook"}
+    assert account_fault("slack", "") == ""
