@@ -18,13 +18,14 @@ from services.kernel.base.errors import OneVoiceError, Refused
 from services.web.connection import CityConnection
 from services.web.consultations import ConsultationRegister
 from services.web.domain.language import asked_language
+from services.web.domain.sentences import Sentence
 from services.web.drafts import DraftFolder
 from services.web.hub import Hub
 from services.web.joined import JoinedAnswers
 from services.web.limits import RateLimiter
 from services.web.news_stream import NewsStream
 from services.web.push.devices import WokenDevices
-from services.web.render import Catalogue, Sentence, Texts
+from services.web.render import Catalogue, Texts
 from services.web.roster import Roster
 from services.web.security import Origin, policy
 from services.web.sessions import WebSession, WebSessions

@@ -13,6 +13,8 @@ from services.desk.views.timetext import in_city_time, read_in
 from services.kernel.base import logs
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
 from services.web.desk import DESK, SESSION, SharedPage, WebDesk, desk_of, language_of, say, session_of
+from services.web.domain.language import LANGUAGES
+from services.web.domain.sentences import Sentence
 from services.web.domain.sign_in import passkey_of
 from services.web.drafts import DRAFT_PATH
 from services.web.limits import FORMS, SIGN_IN
@@ -63,9 +65,8 @@ async def errors_as_pages(request: web.Request, handler: Handler) -> web.StreamR
         if error.status < 400:
             raise
         catalogue = desk.catalogues[language_of(request)]
-        said = BadInput(
-            f"http.{error.status}", catalogue.texts.one_of("http", str(error.status)), say(request, "http.hint")
-        )
+        hint = "http.hint_404" if error.status == 404 else "http.hint"
+        said = BadInput(f"http.{error.status}", catalogue.texts.one_of("http", str(error.status)), say(request, hint))
         return await _error_page(request, error.status, said)
     except Exception:  # noqa: BLE001 - logged whole; a person gets a page, never a traceback
         logs.logger(realm=desk.city.realm).exception("a page could not be made", path=request.path)
@@ -186,9 +187,23 @@ def status_of(error: OneVoiceError) -> int:
 async def _error_page(request: web.Request, status: int, error: OneVoiceError) -> web.StreamResponse:
     desk = desk_of(request)
     if request.headers.get("Accept") == "application/json":
-        body = {"code": error.code, "message": in_city_time(error.message), "hint": in_city_time(error.hint)}
-        return web.json_response({"error": body}, status=status)
+        return web.json_response({"error": _fault_for_script(request, error)}, status=status)
     return await desk.page_if_blind(request, "error.html", status, error=error, refresh=False)
+
+
+def _fault_for_script(request: web.Request, error: OneVoiceError) -> dict[str, object]:
+    """Return a fault as the pages' scripts show it: each line with its language, and the field that it is about."""
+    language = language_of(request)
+    fault = desk_of(request).catalogues[language].faults.of(error)
+    lines = [line for line in (fault.said, fault.mend, fault.detail) if line]
+    tongues = [language if isinstance(line, Sentence) else LANGUAGES[0] for line in lines]
+    return {
+        "code": error.code,
+        "message": in_city_time(fault.said),
+        "hint": in_city_time(fault.mend),
+        "lines": [[in_city_time(line), tongue] for line, tongue in zip(lines, tongues, strict=True)],
+        "field": fault.field,
+    }
 
 
 async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:

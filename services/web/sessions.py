@@ -32,9 +32,17 @@ class WebSession:
     copies: dict[str, str] = field(default_factory=dict)
     """By message, the secret of the consultation copy that was made here."""
 
+    def ends(self) -> datetime:
+        """Return when it ends, if it is not used again."""
+        return min(self.used + IDLE, self.began + LONGEST)
+
+    def can_stay(self) -> bool:
+        """True while using it puts off its end."""
+        return self.used + IDLE < self.began + LONGEST
+
     def is_over(self, now: datetime) -> bool:
         """True when it was not used for too long, or has lasted too long."""
-        return now - self.used >= IDLE or now - self.began >= LONGEST
+        return now >= self.ends()
 
 
 class WebSessions:

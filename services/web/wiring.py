@@ -77,6 +77,7 @@ ROUTES = (
     web.post("/enroll/signed/{key}", enroll.finished),
     web.get("/enroll/done", enroll.done),
     web.get("/sessions", sign_in.sessions),
+    web.post("/sessions/stay", sign_in.stay),
     web.post("/sessions/language", sign_in.choose_language),
     web.post("/sessions/{number}/end", sign_in.end_session),
     web.get("/messages/{id}/approve", decisions.approve_page),

@@ -39,6 +39,7 @@ async def approve_page(request: web.Request) -> web.Response:
         view=view,
         fingerprint=words_of(view.request),
         item=shown.inbox_item(view, desk.clock.now()),
+        waits=shown.waits_for_decision(view),
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),
         advice=needs(eoc.posture, view.request.scope, view.request.crisis),

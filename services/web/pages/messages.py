@@ -45,6 +45,7 @@ async def message(request: web.Request) -> web.Response:
         lines=lines if whole else lines[-MOST_LINES:],
         lines_left=0 if whole else max(0, len(lines) - MOST_LINES),
         item=shown.inbox_item(view, desk.clock.now()),
+        waits=shown.waits_for_decision(view),
         posts=shown.posts(view),
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),

@@ -70,12 +70,12 @@ class TwoCorrections:
     """A gate whose fold is told of verdicts that clear two corrections of one message, one after the other."""
 
     def __init__(self) -> None:
-        self.listeners: list[Any] = []
+        self.listeners = Listeners()
         self.chain, self.alarms = Chain(), list[str]()
         self.requests: dict[str, RequestState] = {}
         runtime: Any = SimpleNamespace(
             fold=SimpleNamespace(requests=self.requests, chain=self.chain),
-            projection=SimpleNamespace(listen=self.listeners.append),
+            projection=SimpleNamespace(listen=lambda one, *kinds: self.listeners.add(one, kinds)),
             control=control(),
             clock=SimpleNamespace(monotonic=lambda: 0.0),
             alarm=lambda said, **_: self.alarms.append(said),
@@ -107,7 +107,7 @@ class TwoCorrections:
     def tell(self, said: Any, seq: int) -> None:
         """Tell the listeners of a verdict that was folded."""
         entry = Entry(seq, subjects.verdict(said.request_id), NOW, said.to_bytes(), {})
-        for listen in self.listeners:
+        for listen in self.listeners.of("verdict"):
             listen(entry, Applied(seq, "verdict", ()))
 
     async def look(self) -> list[str]:

@@ -10,7 +10,8 @@ from schemas.events.control import Posture
 from services.desk.views.message import advice
 from services.kernel.base.clock import SystemClock
 from services.web.domain.language import LANGUAGES, PREPARED, asked_language
-from services.web.render import HERE, Sentence, Texts, environment, sentences_of
+from services.web.domain.sentences import Sentence
+from services.web.render import HERE, Texts, catalogue, sentences_of
 
 _ASKED = re.compile(r"""\bt(?:\.raw)?\(\s*['"]([a-z_.]+)['"]\s*[,)]""")
 _EITHER = re.compile(r"""['"]((?:state|sessions)\.[a-z_]+)['"] if""")
@@ -117,7 +118,7 @@ def test_the_first_language_is_what_the_browser_asks_for(header: str, language: 
 
 
 def test_what_a_service_says_in_english_is_marked_as_english() -> None:
-    told = {one: environment(Texts(one), SystemClock()).filters["told"] for one in LANGUAGES}
+    told = {one: catalogue(one, SystemClock()).templates.filters["told"] for one in LANGUAGES}
     assert told["en"]("no <such> profile") == "no <such> profile"
     assert told["fr"]("no <such> profile") == '<span lang="en">no &lt;such&gt; profile</span>'
     assert told["fr"](Sentence("rien")) == "rien"
