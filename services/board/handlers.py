@@ -30,7 +30,8 @@ from services.kernel.base.errors import BadInput
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
 from services.kernel.projection.request_entries import entries_on
-from services.kernel.runtime.service import Runtime, Sender
+from services.kernel.runtime.messages.dependencies import Sender
+from services.kernel.runtime.service import Runtime
 
 FRESH = timedelta(seconds=10)
 """An instance whose newest heartbeat is older than this is gone."""

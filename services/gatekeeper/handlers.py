@@ -30,7 +30,8 @@ from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Conflict, Entry
-from services.kernel.runtime.service import EntryOf, Runtime
+from services.kernel.runtime.messages.dependencies import EntryOf
+from services.kernel.runtime.service import Runtime
 
 SWEEP_SECONDS = 0.5
 TRIES = 20
