@@ -11,6 +11,7 @@ from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_view import authority_of
 from services.kernel.projection.snapshot import Snapshot, read
 from services.kernel.projection.snapshots import SnapshotPace, Snapshots
+from services.kernel.projection.source import NatsSource
 from services.kernel.runtime.compose import Timings
 from services.kernel.runtime.service import Runtime
 from tests.support.mission import ACTIVATE, Mission, eventually
@@ -124,17 +125,25 @@ async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(m
 
 
 async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(mission: Mission) -> None:
-    runtime, path = await a_day(mission), mission.city.snapshot_path("gatekeeper")
-    what = runtime.projection, runtime.source, runtime.ledger, runtime.clock, runtime.log
-    snapshots = Snapshots(path, *what, SnapshotPace(0.05, 1))
+    runtime = await a_day(mission)
+    assert not mission.city.snapshot_path("gatekeeper").exists()
+    often = Snapshots(
+        mission.city.snapshot_path("gatekeeper"),
+        runtime.projection,
+        NatsSource(runtime.ledger),
+        runtime.ledger,
+        runtime.clock,
+        runtime.log,
+        SnapshotPace(0.05, 1),
+    )
 
     async def breaks_off() -> None:
         await eventually(is_kept)
         raise Unreachable("broker.unreachable", "the broker did not answer")
 
     async def is_kept() -> bool:
-        return path.exists()
+        return mission.city.snapshot_path("gatekeeper").exists()
 
     with pytest.raises(Unreachable):
-        await snapshots.keep_during(breaks_off())
+        await often.keep_during(breaks_off())
     assert kept(mission).seq == runtime.fold.seq
