@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from schemas import subjects
 from services.kernel.base.clock import Clock
+from services.kernel.base.tasks import cancel_all
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.fold.reopening import resume
 from services.kernel.ledger.client import Ledger
@@ -45,7 +47,7 @@ class Snapshots:
         pace: SnapshotPace = USUAL,
     ) -> None:
         self._path, self._projection, self._source = path, projection, source
-        self._ledger, self._clock, self._log, self._pace = ledger, clock, log, pace
+        self._ledger, self._clock, self._log, self.pace = ledger, clock, log, pace
         self._kept = 0
         self._told = False
 
@@ -76,9 +78,17 @@ class Snapshots:
     async def keep(self) -> None:
         """Take one now and then."""
         while True:
-            await asyncio.sleep(self._pace.seconds)
-            if self._projection.fold.seq >= self._kept + self._pace.entries:
+            await asyncio.sleep(self.pace.seconds)
+            if self._projection.fold.seq >= self._kept + self.pace.entries:
                 await self.take()
+
+    async def keep_during(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work, and take one now and then meanwhile: a first start that breaks off goes on from there."""
+        keeping = asyncio.create_task(self.keep())
+        try:
+            await work
+        finally:
+            await cancel_all(keeping)
 
     async def take(self) -> None:
         """Take one of this moment, if there is anything new; none of a ledger with an integrity fault."""

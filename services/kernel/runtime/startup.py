@@ -9,7 +9,8 @@ from schemas import subjects
 from schemas.events.audit import LedgerIntegrity
 from schemas.events.broadcasts import EocBroadcast
 from schemas.events.dead import SendAgain
-from services.kernel.runtime.service import EntryOf, Runtime
+from services.kernel.runtime.messages.dependencies import EntryOf
+from services.kernel.runtime.service import Runtime
 
 Wire = Callable[[Runtime], None]
 """Registers a service's handlers: ``services.<name>.wiring.wire``."""
@@ -33,7 +34,7 @@ async def begin(runtime: Runtime, genesis: Genesis | None) -> None:
     await runtime.watch.begin()
     if runtime.snapshots is not None:
         runtime.watch.take_up(await runtime.snapshots.resume())
-        await runtime.projection.start()
+        await runtime.snapshots.keep_during(runtime.projection.start())
     elif runtime.row.folds:
         await runtime.projection.started()
     await _await_manifest(runtime, genesis)

@@ -21,8 +21,9 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Drift
 from services.kernel.runtime.compose import Timings
+from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.run import build, run_until_stopped, running
-from services.kernel.runtime.service import EntryOf, Runtime, Sender
+from services.kernel.runtime.service import Runtime
 from tests.support.mission import PATIENCE, Mission, Writer, eventually
 
 DURABLE = streams.GATEKEEPER_REQUESTS
@@ -248,7 +249,7 @@ async def test_a_service_refuses_to_run_on_a_changed_stream(mission: Mission) ->
     info.config.max_msgs = 1_000_000
     await provisioner.js.update_stream(info.config)
     message = await refusal(mission, "board")
-    assert "stream LEDGER: duplicate_window is 60.0, not 21600.0" in message
+    assert "stream LEDGER: duplicate_window is 60.0, not 120.0" in message
     assert "max_msgs is 1000000, not -1" in message
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from schemas import subjects
+from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_view import authority_of
 from services.kernel.projection.snapshot import Snapshot, read
 from services.kernel.projection.snapshots import SnapshotPace
@@ -120,3 +121,20 @@ async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(m
     assert kept_of(again) == 0
     await mission.stop(again)
     assert await (await mission.writer("intake")).ledger.last(subjects.CONTROL) is not None
+
+
+async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(mission: Mission) -> None:
+    runtime = await a_day(mission)
+
+    async def breaks_off() -> None:
+        await eventually(is_kept)
+        raise Unreachable("broker.unreachable", "the broker did not answer")
+
+    async def is_kept() -> bool:
+        return mission.city.snapshot_path("gatekeeper").exists()
+
+    assert runtime.snapshots is not None
+    runtime.snapshots.pace = SnapshotPace(0.05, 1)
+    with pytest.raises(Unreachable):
+        await runtime.snapshots.keep_during(breaks_off())
+    assert kept(mission).seq == runtime.fold.seq
