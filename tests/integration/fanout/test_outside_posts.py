@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -14,8 +13,7 @@ import pytest_asyncio
 
 from schemas import canonical, subjects
 from schemas.events.authority import Profile
-from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE
-from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
+from schemas.events.outside import Acknowledgement, OutsidePost
 from services.fanout.connectors.contract import CannotTell, Cause, Health
 from services.fanout.connectors.registry import connectors
 from services.fanout.delivery.caller import Caller
@@ -35,6 +33,7 @@ from services.townsquare.server import Townsquare
 from tests.integration.fanout.fanout_city import FanoutCity, fanout
 from tests.support.broker import connect
 from tests.support.mission import PATIENCE
+from tests.support.people import acknowledgement_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FIRE, WATER = "fire-townsquare", "water-townsquare"
@@ -149,22 +148,8 @@ async def test_a_profile_that_cannot_be_looked_at_is_named_until_it_can(town: Fa
 
 
 def signed(town: FanoutCity, officer: str, post: OutsidePost, seq: int, **changes: Any) -> Acknowledgement:
-    now = town.clock.now()
-    values: dict[str, Any] = {
-        "realm": "live",
-        "outside": post.outside,
-        "profile": post.profile,
-        "seq": seq,
-        "reason": "taken down",
-        "officer": officer,
-        "issued_at": now,
-        "expires_at": now + timedelta(minutes=2),
-        "nonce": secrets.token_hex(16),
-    }
-    statement = AcknowledgementStatement(**(values | changes))
-    envelope = load_key(town.city.key_path(officer)).sign(ACKNOWLEDGEMENT_TYPE, statement)
-    outer = {name: getattr(statement, name) for name in ("outside", "profile", "officer")}
-    return Acknowledgement(at=now, envelope=envelope, **outer)
+    key = load_key(town.city.key_path(officer))
+    return acknowledgement_of((post.outside, post.profile, seq), officer, key, town.clock.now(), **changes)
 
 
 async def send(town: FanoutCity, officer: str, event: Acknowledgement) -> dict[str, Any]:
