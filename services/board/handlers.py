@@ -46,13 +46,22 @@ PAGE = 200
 class BoardHandlers:
     """Answers the desk's queries from the fold."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        finder: RequestFinder,
+        *,
+        dead: DeadLetters,
+        changes: Changes,
+        outside: OutsidePosts,
+        promises: PromiseWatch,
+    ) -> None:
         self.runtime = runtime
-        self.dead = DeadLetters(runtime)
-        self.changes = Changes(runtime)
-        self.outside = OutsidePosts(runtime)
-        self.promises = PromiseWatch(runtime)
-        self._finder = RequestFinder(runtime)
+        self._finder = finder
+        self._dead = dead
+        self._entries = changes
+        self._outside = outside
+        self._promises = promises
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -62,11 +71,11 @@ class BoardHandlers:
             "officers": self._officers,
             "authority": self._authority,
             "services": self._services,
-            "dead": self.dead.answer,
+            "dead": dead.answer,
             "changes": self._changes,
             "history": self._history,
-            "outside": self.outside.answer,
-            "promised": self.promises.answer,
+            "outside": outside.answer,
+            "promised": promises.answer,
             "posted": self._posted,
             "picture": self._picture,
         }
@@ -83,8 +92,8 @@ class BoardHandlers:
 
     def no_requests(self) -> Iterator[Waiting]:
         """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
-        yield from self.outside.book.waiting()
-        yield from self.promises.waiting()
+        yield from self._outside.book.waiting()
+        yield from self._promises.waiting()
         troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
         yield from map(profile_waits, troubles.values())
 
@@ -157,14 +166,14 @@ class BoardHandlers:
         page = left[:PAGE]
         return BoardReply(
             requests=tuple(_without_renderings(self._view(one, query.most)) for _, one in page),
-            dead_letters=(await self.dead.book()).open() if query.after is None else (),
-            outside=self.outside.open() if query.after is None else (),
+            dead_letters=(await self._dead.book()).open() if query.after is None else (),
+            outside=self._outside.open() if query.after is None else (),
             total=len(waiting),
             next=page[-1][0] if len(left) > PAGE else None,
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
-        return BoardReply(changes=await self.changes.since(query.since or 0), as_of=self.runtime.fold.seq)
+        return BoardReply(changes=await self._entries.since(query.since or 0), as_of=self.runtime.fold.seq)
 
     async def _history(self, query: BoardQuery) -> BoardReply:
         state = await self._finder.find(query.request_id or "")
@@ -204,7 +213,7 @@ class BoardHandlers:
         return BoardReply(picture=base64.b64encode(raw).decode())
 
     def _view(self, state: RequestState, most: int | None) -> RequestView:
-        runtime, book = self.runtime, self.dead.known
+        runtime, book = self.runtime, self._dead.known
         waits = [wait for health in self._alive() for wait in health.waits if wait.request_id == state.request_id]
         return request_view(
             state,
