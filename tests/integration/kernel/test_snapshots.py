@@ -123,12 +123,8 @@ async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(m
     assert await (await mission.writer("intake")).ledger.last(subjects.CONTROL) is not None
 
 
-async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(
-    mission: Mission, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(mission: Mission) -> None:
     runtime = await a_day(mission)
-    monkeypatch.setattr(snapshots, "KEEP_SECONDS", 0.05)
-    monkeypatch.setattr(snapshots, "NEWS", 1)
 
     async def breaks_off() -> None:
         await eventually(is_kept)
@@ -138,6 +134,7 @@ async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(
         return mission.city.snapshot_path("gatekeeper").exists()
 
     assert runtime.snapshots is not None
+    runtime.snapshots._pace = SnapshotPace(0.05, 1)  # from here on: nothing was kept before
     with pytest.raises(Unreachable):
         await runtime.snapshots.keep_during(breaks_off())
     assert kept(mission).seq == runtime.fold.seq
