@@ -37,7 +37,7 @@ from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
-from services.fanout.overlooked import OverlookedVerdicts
+from services.fanout.overlooked import DeadVerdicts, OverlookedVerdicts
 from services.fanout.resolving import Resolving
 from services.fanout.watching.budgets import budgets_of
 from services.fanout.watching.checks import ProfileChecks
@@ -67,7 +67,7 @@ def wire(runtime: Runtime) -> None:
 
 def look_for_overlooked(runtime: Runtime, work: Work) -> None:
     """Take up what was taken out of the durable; a service that stops finishes that too."""
-    overlooked = OverlookedVerdicts(runtime, work)
+    overlooked = OverlookedVerdicts(runtime, work, DeadVerdicts(runtime))
     runtime.supervisor.supervise(overlooked.run)
     runtime.supervisor.at_stop(overlooked.finish)
 
