@@ -165,6 +165,7 @@ class BoardHandlers:
 
     async def _pending(self, query: BoardQuery) -> BoardReply:
         self._waiting.follow(self.runtime.fold)
+        as_of = self.runtime.fold.seq
         total, (page, following) = len(self._waiting), self._waiting.page(query.after, PAGE)
         return BoardReply(
             requests=tuple(_without_renderings(self._view(one, query.most)) for one in page),
@@ -172,6 +173,7 @@ class BoardHandlers:
             outside=self._outside.open() if query.after is None else (),
             total=total,
             next=following,
+            as_of=as_of,
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:

@@ -117,8 +117,8 @@ class LedgerReader:
         """
         query = json.dumps({"subjects_filter": subject_filter}).encode()
         address = f"{self._api}.STREAM.INFO.{streams.LEDGER}"
-        ask = partial(self.client.request, address, query, timeout=asking.ACK_TIMEOUT)
-        raw = (await _asked(f"the subjects of {subject_filter}", ask)).data
+        ask = partial(self.client.request, address, query, timeout=self.asks.seconds)
+        raw = (await self._asked(f"the subjects of {subject_filter}", ask)).data
         total = _TOTAL.search(raw)
         if total is None:
             said = f"the broker does not name the subjects of {subject_filter}"

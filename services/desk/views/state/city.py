@@ -36,7 +36,7 @@ def eoc(console: Console, view: EocView, now: datetime) -> None:
         facts.add_row(Text(name, style="dim"), Text(value))
     console.print(facts, width=table_width(console))
     for post in view.unknown:
-        said = f"UNKNOWN: {post.request_id} on {post.profile} may be out, or come out yet, without an approval: look"
+        said = advice.unknown_post(post.request_id, post.profile)
         console.print(Text(said, style="bold red"), soft_wrap=True)
     alive = sorted({health.service for health in view.services})
     console.print(Text(f"services: {', '.join(alive) or 'none answers'}", style="dim"), width=width(console))
