@@ -10,7 +10,8 @@ from schemas import subjects
 from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_view import authority_of
 from services.kernel.projection.snapshot import Snapshot, read
-from services.kernel.projection.snapshots import SnapshotPace
+from services.kernel.projection.snapshots import SnapshotPace, Snapshots
+from services.kernel.projection.source import NatsSource
 from services.kernel.runtime.compose import Timings
 from services.kernel.runtime.service import Runtime
 from tests.support.mission import ACTIVATE, Mission, eventually
@@ -123,12 +124,18 @@ async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(m
     assert await (await mission.writer("intake")).ledger.last(subjects.CONTROL) is not None
 
 
-async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(
-    mission: Mission, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(mission: Mission) -> None:
     runtime = await a_day(mission)
-    monkeypatch.setattr(snapshots, "KEEP_SECONDS", 0.05)
-    monkeypatch.setattr(snapshots, "NEWS", 1)
+    assert not mission.city.snapshot_path("gatekeeper").exists()
+    often = Snapshots(
+        mission.city.snapshot_path("gatekeeper"),
+        runtime.projection,
+        NatsSource(runtime.ledger),
+        runtime.ledger,
+        runtime.clock,
+        runtime.log,
+        SnapshotPace(0.05, 1),
+    )
 
     async def breaks_off() -> None:
         await eventually(is_kept)
@@ -137,7 +144,6 @@ async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(
     async def is_kept() -> bool:
         return mission.city.snapshot_path("gatekeeper").exists()
 
-    assert runtime.snapshots is not None
     with pytest.raises(Unreachable):
-        await runtime.snapshots.keep_during(breaks_off())
+        await often.keep_during(breaks_off())
     assert kept(mission).seq == runtime.fold.seq
