@@ -47,7 +47,7 @@ class Snapshots:
         pace: SnapshotPace = USUAL,
     ) -> None:
         self._path, self._projection, self._source = path, projection, source
-        self._ledger, self._clock, self._log, self.pace = ledger, clock, log, pace
+        self._ledger, self._clock, self._log, self._pace = ledger, clock, log, pace
         self._kept = 0
         self._told = False
 
@@ -78,8 +78,8 @@ class Snapshots:
     async def keep(self) -> None:
         """Take one now and then."""
         while True:
-            await asyncio.sleep(self.pace.seconds)
-            if self._projection.fold.seq >= self._kept + self.pace.entries:
+            await asyncio.sleep(self._pace.seconds)
+            if self._projection.fold.seq >= self._kept + self._pace.entries:
                 await self.take()
 
     async def keep_during(self, work: Coroutine[Any, Any, None]) -> None:

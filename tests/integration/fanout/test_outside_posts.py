@@ -34,9 +34,8 @@ from services.townsquare.posts import PostDraft
 from services.townsquare.server import Townsquare
 from tests.integration.fanout.fanout_city import FanoutCity, fanout
 from tests.support.broker import connect
-from tests.support.mission import PATIENCE
-from tests.support.people import acknowledgement_of
 from tests.support.mission import PATIENCE, now
+from tests.support.people import acknowledgement_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FIRE, WATER = "fire-townsquare", "water-townsquare"
