@@ -151,15 +151,6 @@ LIMITS: dict[str, Limits] = {
 }
 
 
-def limits_of(platform: str) -> Limits:
-    """Return a platform's limits; raises LookupError for a platform that OneVoice has no connector for."""
-    try:
-        return LIMITS[platform]
-    except KeyError:
-        known = ", ".join(sorted(LIMITS))
-        raise LookupError(f"no connector for the platform {platform!r}; there are: {known}") from None
-
-
 def length_on(platform: str, text: str) -> int:
     """Return how long a text is as a platform counts it, for people; a platform not known here counts code points."""
     limits = LIMITS.get(platform)

@@ -22,7 +22,8 @@ from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.files import ExclusiveLock
 from services.kernel.base.tasks import cancel_all
 from services.kernel.measures.catalogue import Measure
-from services.kernel.runtime.service import Runtime, to_entry
+from services.kernel.runtime.messages.dependencies import to_entry
+from services.kernel.runtime.service import Runtime
 
 BATCH = 512
 GATHER = 0.1

@@ -7,7 +7,8 @@ from datetime import timedelta
 from schemas.events.audit import CompareQuery, LedgerIntegrity
 from services.audit.copy_service import CopyService
 from services.kernel.base.errors import Unreachable
-from services.kernel.runtime.service import Runtime, Sender
+from services.kernel.runtime.messages.dependencies import Sender
+from services.kernel.runtime.service import Runtime
 
 LATELY = timedelta(seconds=10)
 """How old the writing process's report may be for a standby to repeat it."""

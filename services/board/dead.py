@@ -14,7 +14,8 @@ from schemas.roles import OFFICE_OR_APPROVER
 from services.board.domain.dead_book import OVER, DeadBook, advisory, body_of, dead_letter_view
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.ledger.client import Conflict, Entry
-from services.kernel.runtime.service import Runtime, Sender
+from services.kernel.runtime.messages.dependencies import Sender
+from services.kernel.runtime.service import Runtime
 
 MAX_SHOWN = 500
 LOOK_SECONDS = 1.0

@@ -32,7 +32,8 @@ from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
 from services.kernel.projection.past import past
 from services.kernel.projection.request_entries import entries_on
-from services.kernel.runtime.service import Runtime, Sender
+from services.kernel.runtime.messages.dependencies import Sender
+from services.kernel.runtime.service import Runtime
 
 FRESH = timedelta(seconds=10)
 """An instance whose newest heartbeat is older than this is gone."""
@@ -47,13 +48,22 @@ PAGE = 200
 class BoardHandlers:
     """Answers the desk's queries from the fold."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        finder: RequestFinder,
+        *,
+        dead: DeadLetters,
+        changes: Changes,
+        outside: OutsidePosts,
+        promises: PromiseWatch,
+    ) -> None:
         self.runtime = runtime
-        self.dead = DeadLetters(runtime)
-        self.changes = Changes(runtime)
-        self.outside = OutsidePosts(runtime)
-        self.promises = PromiseWatch(runtime)
-        self._finder = RequestFinder(runtime)
+        self._finder = finder
+        self._dead = dead
+        self._entries = changes
+        self._outside = outside
+        self._promises = promises
         self._waiting = PendingList()
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
@@ -64,11 +74,11 @@ class BoardHandlers:
             "officers": self._officers,
             "authority": self._authority,
             "services": self._services,
-            "dead": self.dead.answer,
+            "dead": dead.answer,
             "changes": self._changes,
             "history": self._history,
-            "outside": self.outside.answer,
-            "promised": self.promises.answer,
+            "outside": outside.answer,
+            "promised": promises.answer,
             "posted": self._posted,
             "picture": self._picture,
         }
@@ -85,8 +95,8 @@ class BoardHandlers:
 
     def no_requests(self) -> Iterator[Waiting]:
         """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
-        yield from self.outside.book.waiting()
-        yield from self.promises.waiting()
+        yield from self._outside.book.waiting()
+        yield from self._promises.waiting()
         troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
         yield from map(profile_waits, troubles.values())
 
@@ -155,17 +165,19 @@ class BoardHandlers:
 
     async def _pending(self, query: BoardQuery) -> BoardReply:
         self._waiting.follow(self.runtime.fold)
+        as_of = self.runtime.fold.seq
         total, (page, following) = len(self._waiting), self._waiting.page(query.after, PAGE)
         return BoardReply(
             requests=tuple(_without_renderings(self._view(one, query.most)) for one in page),
-            dead_letters=(await self.dead.book()).open() if query.after is None else (),
-            outside=self.outside.open() if query.after is None else (),
+            dead_letters=(await self._dead.book()).open() if query.after is None else (),
+            outside=self._outside.open() if query.after is None else (),
             total=total,
             next=following,
+            as_of=as_of,
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
-        return BoardReply(changes=await self.changes.since(query.since or 0), as_of=self.runtime.fold.seq)
+        return BoardReply(changes=await self._entries.since(query.since or 0), as_of=self.runtime.fold.seq)
 
     async def _history(self, query: BoardQuery) -> BoardReply:
         state = await self._finder.find(query.request_id or "")
@@ -204,7 +216,7 @@ class BoardHandlers:
         return BoardReply(picture=base64.b64encode(raw).decode())
 
     def _view(self, state: RequestState, most: int | None) -> RequestView:
-        runtime, book = self.runtime, self.dead.known
+        runtime, book = self.runtime, self._dead.known
         waits = [wait for health in self._alive() for wait in health.waits if wait.request_id == state.request_id]
         return request_view(
             state,

@@ -20,7 +20,7 @@ from schemas.events.notices import PromisedUpdate
 from schemas.events.outside import OutsideView
 from services.desk import people, seen, sent, statements
 from services.desk.connection.link import Link, connect
-from services.desk.deadline import Deadline, allow, current, while_a_person_thinks
+from services.desk.deadline import Deadline, current
 from services.desk.views.output import note
 from services.kernel.authority.signing import Signer
 from services.kernel.authority.statements import signed
@@ -31,8 +31,6 @@ from services.kernel.control.naming import field_of, place_of
 
 if TYPE_CHECKING:
     from services.desk.app import Invocation
-
-__all__ = ["Session", "acting", "allow", "asking", "run", "while_a_person_thinks"]
 
 COMMAND_SECONDS = 60.0
 """How long a command may take without a person's answer and without ``--wait``; both add to it."""

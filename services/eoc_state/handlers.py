@@ -15,7 +15,8 @@ from services.kernel.authority.orders import carry_out
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.ledger.client import Conflict
-from services.kernel.runtime.service import EntryOf, Runtime, Sender
+from services.kernel.runtime.messages.dependencies import EntryOf, Sender
+from services.kernel.runtime.service import Runtime
 
 ACTIONS = frozenset(
     {"eoc_activate", "eoc_change", "eoc_stand_down", "crisis_declare", "crisis_end", "hold", "withdraw"}

@@ -9,7 +9,8 @@ from services.kernel.base.errors import Refused
 from services.kernel.fold.genuine import genuine_acknowledgement
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Conflict
-from services.kernel.runtime.service import Runtime, Sender
+from services.kernel.runtime.messages.dependencies import Sender
+from services.kernel.runtime.service import Runtime
 
 
 class Acknowledging:

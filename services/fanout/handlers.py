@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from schemas.events.verdicts import Outcome, Verdict
 from services.fanout.delivery.work import Work
-from services.kernel.runtime.service import EntryOf, Runtime
+from services.kernel.runtime.messages.dependencies import EntryOf
+from services.kernel.runtime.service import Runtime
 
 
 class Handlers:

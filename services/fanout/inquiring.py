@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from schemas.events.inquiries import InquiriesQuery, InquiriesReply, PublicInquiry
 from services.fanout.connectors.asking import Brought, ask_profiles, that_are_asked
 from services.fanout.connectors.contract import Connector
-from services.kernel.runtime.service import Runtime, Sender
+from services.kernel.runtime.messages.dependencies import Sender
+from services.kernel.runtime.service import Runtime
 
 SECONDS = 8.0
 """For all platforms together: who asks waits for ten."""

@@ -20,7 +20,8 @@ from services.kernel.base.errors import Unreachable
 from services.kernel.fold.genuine import genuine_resolution
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Conflict
-from services.kernel.runtime.service import EntryOf, Runtime, Sender
+from services.kernel.runtime.messages.dependencies import EntryOf, Sender
+from services.kernel.runtime.service import Runtime
 
 TRIES = 20
 

@@ -23,7 +23,8 @@ from services.intake.sender_quotas import SenderQuotas
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Refused, Unreachable
 from services.kernel.ledger.client import Conflict
-from services.kernel.runtime.service import Runtime, Sender
+from services.kernel.runtime.messages.dependencies import Sender
+from services.kernel.runtime.service import Runtime
 
 TRIES = 20
 WARM_UP_AFTER = 2.0

@@ -16,7 +16,8 @@ from services.kernel.base.settings.settings_now import settings_now
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.ledger.client import Conflict
-from services.kernel.runtime.service import Runtime, Sender
+from services.kernel.runtime.messages.dependencies import Sender
+from services.kernel.runtime.service import Runtime
 from services.registry.domain.genesis import check_genesis, check_same
 from services.registry.domain.sanction import TOWNSQUARE, check_apart, check_profile
 from services.registry.manifest import read_manifest

@@ -37,6 +37,7 @@ class Api:
         return [
             web.get("/api/v2/instance", self.instance),
             web.get("/api/v1/accounts/verify_credentials", self.verify_credentials),
+            web.get("/api/v1/apps/verify_credentials", self.application),
             web.get("/api/v1/accounts/lookup", self.lookup),
             web.get("/api/v1/accounts/{id:[0-9]+}/statuses", self.account_statuses),
             web.get("/api/v2/search", self.search),
@@ -66,6 +67,11 @@ class Api:
     async def verify_credentials(self, request: web.Request) -> web.Response:
         """GET /api/v1/accounts/verify_credentials."""
         return web.json_response(entities.account_entity(self.whose(request), base_of(request)))
+
+    async def application(self, request: web.Request) -> web.Response:
+        """GET /api/v1/apps/verify_credentials: here a token may do whatever its account may."""
+        self.whose(request)
+        return web.json_response({"name": "townsquare", "website": None, "scopes": ["read", "write"]})
 
     async def lookup(self, request: web.Request) -> web.Response:
         """GET /api/v1/accounts/lookup?acct=name."""

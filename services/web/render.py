@@ -15,21 +15,18 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from schemas.events.control import Posture
 from services.desk.views.timetext import in_city_time, local
 from services.kernel.base.clock import Clock
 from services.web.components import component
 from services.web.domain.language import LANGUAGES
+from services.web.domain.sentences import Sentence, typeset
+from services.web.faults import Faults
 from services.web.forms import FormParts
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-
-class Sentence(str):
-    """A text of a catalogue: in its page's language, which is not always that of what a service says."""
-
-    __slots__ = ()
 
 
 class Texts:
@@ -60,10 +57,18 @@ class Texts:
             return self("reach.all", count=count)
         return self("reach.one") if count == 1 else self("reach.several", count=count)
 
+    def needs(self, posture: Posture, scope: str, crisis: bool) -> Sentence:
+        """Return whose approval counts, as ``services.desk.views.message.advice`` says it in English."""
+        routine = posture is Posture.ROUTINE
+        if scope == "all-departments":
+            return self("needs.all_routine" if routine else "needs.all")
+        said = self(f"needs.{'routine' if routine else 'crisis' if posture is Posture.CRISIS else 'eoc'}")
+        return Sentence(f"{said} {self('needs.designated')}") if routine and crisis else said
+
 
 def sentences_of(language: str) -> dict[str, str]:
     """Return what is in the catalogue of a language itself."""
-    return dict(_flat(tomllib.loads((HERE / "texts" / f"{language}.toml").read_text("utf-8"))))
+    return dict(_flat(tomllib.loads(typeset((HERE / "texts" / f"{language}.toml").read_text("utf-8"), language))))
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
@@ -84,7 +89,7 @@ def address_of_file(name: str) -> str:
     return f"/static/{digest_of_file(name)[:16]}/{name}"
 
 
-def environment(texts: Texts, clock: Clock) -> Environment:
+def environment(texts: Texts, faults: Faults, clock: Clock) -> Environment:
     """Return the templates: all that is filled in is escaped, and a name that is not there is an error."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -118,7 +123,7 @@ def environment(texts: Texts, clock: Clock) -> Environment:
         "forms": FormParts(texts),
         "govuk": component,
     }
-    made.filters |= {"when": when, "clock": at_clock, "told": in_english, "reach": reach}
+    made.filters |= {"when": when, "clock": at_clock, "told": in_english, "reach": reach, "fault": faults.of}
     return made
 
 
@@ -127,12 +132,19 @@ class Catalogue:
     """The pages in one language: their texts, and the templates that are filled in with them."""
 
     texts: Texts
+    faults: Faults
     templates: Environment
 
 
 def catalogues(clock: Clock) -> dict[str, Catalogue]:
     """Return the pages in each of their languages."""
-    return {one: Catalogue(texts := Texts(one), environment(texts, clock)) for one in LANGUAGES}
+    return {one: catalogue(one, clock) for one in LANGUAGES}
+
+
+def catalogue(language: str, clock: Clock) -> Catalogue:
+    """Return the pages in one language."""
+    texts, faults = Texts(language), Faults(language)
+    return Catalogue(texts, faults, environment(texts, faults, clock))
 
 
 async def static_file(request: web.Request) -> web.Response:

@@ -18,7 +18,10 @@ MOST = 2_000
 
 @dataclass
 class WebSession:
-    """One officer in one browser. ``number`` names it in the list; ``csrf`` is in each of its forms."""
+    """One officer in one browser. ``number`` names it in the list; ``csrf`` is in each of its forms.
+
+    ``acted`` is when its last form was answered (boot-time seconds): no page that was begun before is shown to it.
+    """
 
     officer: str
     credential: str
@@ -28,13 +31,22 @@ class WebSession:
     language: str = LANGUAGES[0]
     number: str = field(default_factory=lambda: secrets.token_hex(6))
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    acted: float = float("-inf")
     prepared: dict[str, Prepared] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
     """By message, the secret of the consultation copy that was made here."""
 
+    def ends(self) -> datetime:
+        """Return when it ends, if it is not used again."""
+        return min(self.used + IDLE, self.began + LONGEST)
+
+    def can_stay(self) -> bool:
+        """True while using it puts off its end."""
+        return self.used + IDLE < self.began + LONGEST
+
     def is_over(self, now: datetime) -> bool:
         """True when it was not used for too long, or has lasted too long."""
-        return now - self.used >= IDLE or now - self.began >= LONGEST
+        return now >= self.ends()
 
 
 class WebSessions:

@@ -39,6 +39,7 @@ from services.web.push.waker import wake
 from services.web.render import catalogues, static_file
 from services.web.roster import Roster
 from services.web.security import Origin
+from services.web.sharing.shared import SharedPages
 
 LARGEST_BODY = 8 * 1_048_576
 """A picture and a little more."""
@@ -77,6 +78,7 @@ ROUTES = (
     web.post("/enroll/signed/{key}", enroll.finished),
     web.get("/enroll/done", enroll.done),
     web.get("/sessions", sign_in.sessions),
+    web.post("/sessions/stay", sign_in.stay),
     web.post("/sessions/language", sign_in.choose_language),
     web.post("/sessions/{number}/end", sign_in.end_session),
     web.get("/messages/{id}/approve", decisions.approve_page),
@@ -139,6 +141,7 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
         connection=connection,
         hub=hub,
         news=NewsStream(hub, clock),
+        shared=SharedPages(hub, clock),
         origin=Origin(city.web.place),
         clock=clock,
         catalogues=catalogues(clock),

@@ -112,7 +112,7 @@ async def test_a_page_of_another_origin_sends_no_form_and_gets_no_signature_that
         form = f'<form method="post" action="{town.origin}/write"><input name="csrf" value="{csrf}"><button>Win'
         for host, said in (
             ("127.0.0.1", "What waits for an officer"),
-            ("localhost", "this form was not sent from a page of"),
+            ("localhost", "This form was not sent from a page of"),
         ):
             async with site_of(form, host) as site:
                 await phone.page.goto(site)

@@ -15,10 +15,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest import mock
 
 from schemas import subjects
-from services.kernel.ledger import asking
+from services.kernel.ledger.asking import USUAL, AskLimits
 from tests.faults.harness import small_city
 from tests.faults.rows import Row, Scale
 from tests.support.batches import Told, attempts, everything, halves
@@ -112,7 +111,7 @@ async def batches_disk_full(folder: Path, _scale: Scale) -> list[Row]:
             await seen.told.append(writers[0].ledger, attempts(control, 250))
             filler = store / "filler"
             _fill(filler, left=65_536)
-            with _quick():
+            with _quick(*writers):
                 for _ in range(3):
                     await asyncio.gather(*(seen.told.append(one.ledger, attempts(control, 200)) for one in writers))
             refused = len(seen.told.unknown)
@@ -164,7 +163,7 @@ async def _fsync_fails(folder: Path, nth: int) -> Row:
         )
         strace = await asyncio.create_subprocess_exec("strace", *words)
         await _until_traced(mission.broker.pid)
-        with _quick():
+        with _quick(*writers):
             await asyncio.gather(*(seen.told.append(one.ledger, attempts(control, 50)) for one in writers))
         failed = trace.read_text().count("INJECTED")
         if not failed:
@@ -172,7 +171,7 @@ async def _fsync_fails(folder: Path, nth: int) -> Row:
         refused = len(seen.told.unknown)
         strace.terminate()
         await strace.wait()
-        with _quick():
+        with _quick(*writers):
             await seen.told.append(writers[0].ledger, attempts(control, 10))
         still = len(seen.told.unknown) > refused
         os.kill(mission.broker.pid, signal.SIGKILL)
@@ -206,10 +205,13 @@ def can_mount() -> bool:
 
 
 @contextlib.contextmanager
-def _quick() -> Iterator[None]:
+def _quick(*writers: Writer) -> Iterator[None]:
     """Do not wait long for what will not come."""
-    with mock.patch.object(asking, "ACK_TIMEOUT", 0.5), mock.patch.object(asking, "TRIES", 2):
-        yield
+    for one in writers:
+        one.ledger.asks = AskLimits(0.5, 2)
+    yield
+    for one in writers:
+        one.ledger.asks = USUAL
 
 
 @asynccontextmanager

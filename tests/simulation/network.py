@@ -24,7 +24,6 @@ from nats.js.api import RawStreamMsg
 
 from schemas import streams, subjects
 from services.kernel.base.errors import Unreachable
-from services.kernel.ledger import asking
 from services.kernel.ledger.asking import ask_again
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import Shape
@@ -425,12 +424,12 @@ class SimLedger(Ledger):
             return cast(
                 "Entry | None",
                 await _round_trip(
-                    client.network, client.process, lambda: server.read(stream, seq, subject), asking.ACK_TIMEOUT
+                    client.network, client.process, lambda: server.read(stream, seq, subject), self.asks.seconds
                 ),
             )
 
         try:
-            entry = await ask_again(once)
+            entry = await ask_again(once, self.asks)
         except nats.errors.Error as error:
             message = f"the broker did not answer a read of {stream}"
             raise Unreachable("broker.unreachable", message, "onevoice doctor") from error

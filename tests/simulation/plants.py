@@ -38,7 +38,7 @@ from services.kernel.ledger import append_batch
 from services.kernel.ledger.client import Entry
 from services.kernel.ledger.entry import MESSAGE_ID
 from services.kernel.projection.projection import Projection
-from services.kernel.runtime.service import EntryOf
+from services.kernel.runtime.messages.dependencies import EntryOf
 from tests.simulation import server
 
 Patch = tuple[Any, str, Any]

@@ -23,7 +23,8 @@ from services.fanout.hosts import host
 from services.fanout.wiring import compose
 from services.kernel.base import crashpoints
 from services.kernel.ledger.client import Entry
-from services.kernel.runtime.service import EntryOf, Runtime
+from services.kernel.runtime.messages.dependencies import EntryOf
+from services.kernel.runtime.service import Runtime
 from tests.simulation import moments, nemesis, people
 from tests.simulation.loop import OWNER, Killed, Process, Stuck, VirtualLoop
 from tests.simulation.network import Network

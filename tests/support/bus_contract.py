@@ -20,8 +20,9 @@ from schemas.events.desk import OrderReply, ServiceHealth
 from schemas.events.envelope import Envelope
 from services.kernel.base.errors import Refused
 from services.kernel.ledger.client import Entry, Ledger
+from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.messages.reasons import RetryLater
-from services.kernel.runtime.service import EntryOf, Runtime, Sender
+from services.kernel.runtime.service import Runtime
 from tests.support.mission import PATIENCE, eventually, now
 
 ALIVE = subjects.health("fanout")

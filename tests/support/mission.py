@@ -37,6 +37,7 @@ from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView, authority_of
 from services.kernel.control.naming import field_of, named
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
+from services.kernel.ledger.asking import USUAL, AskLimits
 from services.kernel.ledger.client import Ledger
 from services.kernel.projection.source import NatsSource
 from services.kernel.runtime.compose import Timings, on_nats
@@ -300,19 +301,19 @@ class Mission:
             self._looker = await self.provisioner()
         return (await self._looker.js.stream_info(streams.LEDGER)).state.last_seq
 
-    async def writer(self, service: str, url: str | None = None) -> Writer:
-        """Connect with a service's key, to the broker or to what is before it."""
+    async def writer(self, service: str, url: str | None = None, asks: AskLimits = USUAL) -> Writer:
+        """Connect with a service's key, to the broker or to what is before it; ``asks``: how patiently."""
         denials: list[str] = []
         path = self.city.service_key_path(service)
         client = await self._client(path, service.replace("_", "-"), denials, url)
-        return self._writer(client, streams.SERVICE_API, denials)
+        return self._writer(client, streams.SERVICE_API, denials, asks)
 
     async def provisioner(self) -> Writer:
         """Connect as the provisioning user."""
         return self._writer(await self._client(self.city.provision_key_path, "provision"), streams.OWN_API, [])
 
-    def _writer(self, client: Client, api: str, denials: list[str]) -> Writer:
-        return Writer(self.city, client, _ledger(client, api), jetstream(client, api), denials)
+    def _writer(self, client: Client, api: str, denials: list[str], asks: AskLimits = USUAL) -> Writer:
+        return Writer(self.city, client, _ledger(client, api, asks), jetstream(client, api), denials)
 
     async def _client(self, key: Path, user: str, denials: list[str] | None = None, url: str | None = None) -> Client:
         async def on_error(error: Exception) -> None:
@@ -403,7 +404,7 @@ class Started:
             await app.stop()
 
 
-def _ledger(client: Client, api: str) -> Ledger:
-    ledger = Ledger()
+def _ledger(client: Client, api: str, asks: AskLimits = USUAL) -> Ledger:
+    ledger = Ledger(asks)
     ledger.bind(client, api)
     return ledger

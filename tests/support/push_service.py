@@ -9,27 +9,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import http_ece
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from services.web.push.sealing import derived, key_of, point, word
+from services.web.push.sealing import key_of, point, word
 from tests.support.phone import raw
 from tests.support.ports import free_port
 
 
 def opened(body: bytes, own: ec.EllipticCurvePrivateKey, secret: bytes) -> bytes:
-    """Return the text of a push message."""
-    salt, size, length = body[:16], int.from_bytes(body[16:20], "big"), body[20]
-    sender, sealed = body[21 : 21 + length], body[21 + length :]
-    assert (length, len(sealed) <= size) == (65, True)
-    shared = own.exchange(ec.ECDH(), key_of(sender))
-    key, nonce = derived(shared, point(own.public_key()), sender, secret, salt)
-    text = AESGCM(key).decrypt(nonce, sealed, None)
-    assert text.endswith(b"\x02"), "the last record"
-    return text[:-1]
+    """Return the text of a push message, opened by code of others (``http-ece``)."""
+    text: bytes = http_ece.decrypt(body, private_key=own, auth_secret=secret, version="aes128gcm")
+    return text
 
 
 def token_of(header: str) -> dict[str, Any]:

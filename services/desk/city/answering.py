@@ -10,7 +10,7 @@ from schemas.events.authority import Profile
 from schemas.events.desk import BoardQuery
 from schemas.places import HOSTS
 from schemas.platforms import LIMITS
-from services.desk import session
+from services.desk import deadline
 from services.desk.city.inquiries import ANSWER_SECONDS, InquiryBox
 from services.desk.session import Session
 from services.fanout.connectors.instances import mastodon_bases
@@ -54,7 +54,7 @@ async def answered(here: Session, what: str, to: list[str]) -> Answered:
 
 async def _inquiry(here: Session, name: str, to: list[str], profiles: tuple[Profile, ...]) -> Answered:
     box = InquiryBox(here.city, (await here.eoc()).website, profiles)
-    session.allow(ANSWER_SECONDS * (1 + len(box.asked)))
+    deadline.allow(ANSWER_SECONDS * (1 + len(box.asked)))
     try:
         brought = await box.look(SystemClock().now() - LOOKS_BACK)
     finally:

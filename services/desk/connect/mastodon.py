@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from services.desk.connect.asked import Asked
 from services.desk.connect.consent import lacking, new_key_exchange, with_query
 from services.desk.connect.person import Access
-from services.fanout.connectors.registry import mastodon_bases
+from services.fanout.connectors.instances import mastodon_bases
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 

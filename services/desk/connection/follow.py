@@ -14,7 +14,8 @@ from schemas.events.desk import BoardQuery, EocView, OrderReply, RequestView, Re
 from schemas.events.verdicts import Outcome
 from services.desk.connection.changes import Watch, of_request
 from services.desk.connection.link import Link
-from services.desk.session import Session, allow
+from services.desk.deadline import allow
+from services.desk.session import Session
 from services.desk.views.message import outcome
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable

@@ -16,36 +16,7 @@ from typing import Protocol, runtime_checkable
 
 from schemas.events.authority import Profile
 from schemas.events.requests import PlatformContent
-from schemas.platforms import LIMITS, Limits, limits_of
 from services.kernel.base.settings.city_platforms import ServerLimits
-
-__all__ = [
-    "LIMITS",
-    "Absent",
-    "Altered",
-    "CannotTell",
-    "Cause",
-    "Connector",
-    "Correction",
-    "Declaration",
-    "FetchMedia",
-    "HandedOver",
-    "Health",
-    "Intent",
-    "Limits",
-    "Permanent",
-    "Posted",
-    "PublishResult",
-    "ReadBackResult",
-    "ReadsBack",
-    "ReconcileResult",
-    "RetractResult",
-    "Retracted",
-    "Retryable",
-    "Unknown",
-    "WhenUnknown",
-    "limits_of",
-]
 
 FetchMedia = Callable[[str], Awaitable[bytes]]
 """Gets a picture's bytes by their SHA-256; raises LookupError."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from schemas.platforms import overrun
+from schemas.platforms import LIMITS, overrun
 from services.fanout.connectors.calls.single_flight import SingleFlight
 from services.fanout.connectors.contract import (
-    LIMITS,
     Connector,
     FetchMedia,
     Health,

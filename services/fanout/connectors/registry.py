@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC
 
-from schemas.platforms import LIMITS, limits_of
 from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.email.connector import EmailConnector
@@ -29,8 +28,6 @@ from services.fanout.connectors.x.connector import XConnector
 from services.fanout.connectors.x.costs import CallCosts
 from services.kernel.base.city import City
 from services.kernel.base.settings.settings_now import settings_now
-
-__all__ = ["LIMITS", "connectors", "limits_of", "mastodon_bases", "website_of"]
 
 
 def connectors(city: City, website: str) -> dict[str, Connector]:

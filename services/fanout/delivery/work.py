@@ -29,7 +29,8 @@ from services.fanout.domain.step import (
     Wait,
 )
 from services.fanout.hosts.line import HostLine, HostSlot
-from services.kernel.runtime.service import RetryLater, Runtime
+from services.kernel.runtime.messages.reasons import RetryLater
+from services.kernel.runtime.service import Runtime
 
 HOLD_SECONDS = 30.0
 """A post that waits longer leaves this copy's hands: the verdict is handed out again when it is due."""

@@ -136,16 +136,17 @@ def says_enough(old: Receipt, new: Receipt) -> bool:
 
 def vanished(delivered: Receipt, now: datetime) -> Receipt:
     """Return what follows a delivered receipt whose post is not there any more: a person has to look."""
-    reason = f"it was posted at {delivered.url} and is not there any more; please look at the profile"
-    return delivered.model_copy(
-        update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
-    )
+    return _in_doubt(delivered, f"it was posted at {delivered.url} and is not there any more", now)
 
 
 def altered(delivered: Receipt, differences: Iterable[str], now: datetime) -> Receipt:
     """Return what follows a delivered receipt whose post is another than was approved: a person has to look."""
     what = "; ".join(differences)
-    reason = f"it is at {delivered.url}, and is not as it was approved: {what}; please look at the profile"
+    return _in_doubt(delivered, f"it is at {delivered.url}, and is not as it was approved: {what}", now)
+
+
+def _in_doubt(delivered: Receipt, what: str, now: datetime) -> Receipt:
+    reason = f"{what}; please look at the profile"
     return delivered.model_copy(
         update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import nats.errors
@@ -11,24 +12,32 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 Answer = TypeVar("Answer")
 
-ACK_TIMEOUT = 2.0
-"""Seconds that one append or read waits for its answer. What was asked when a broker died is never answered: so long
-a service stands still at the least."""
 
-TRIES = 7
-"""How often it is asked before it counts as unreachable: some 15 s in all, for a cluster takes 5 to choose a leader."""
+@dataclass(frozen=True)
+class AskLimits:
+    """How long one append or read waits for its answer, and how often it is asked before the broker is unreachable.
+
+    What was asked when a broker died is never answered: for ``seconds`` a service stands still at the least. It is
+    some 15 s in all, for a cluster takes 5 to choose a leader.
+    """
+
+    seconds: float = 2.0
+    tries: int = 7
+
+
+USUAL = AskLimits()
 
 _LOST = (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.js.errors.NoStreamResponseError)
 
 
-async def ask_again(call: Callable[[], Awaitable[Answer]]) -> Answer:
+async def ask_again(call: Callable[[], Awaitable[Answer]], limits: AskLimits = USUAL) -> Answer:
     """Ask, and again if no answer comes. The first try goes without tenacity, which costs more than it."""
     try:
         return await call()
     except _LOST:
         again = AsyncRetrying(
             retry=retry_if_exception_type(_LOST),
-            stop=stop_after_attempt(TRIES - 1),
+            stop=stop_after_attempt(limits.tries - 1),
             wait=wait_random_exponential(multiplier=0.1, max=1.0),
             reraise=True,
         )

@@ -20,7 +20,6 @@ from schemas import canonical, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.base.alarms import Alarms
 from services.kernel.base.errors import Unreachable
-from services.kernel.ledger import asking
 from services.kernel.ledger.append_batch import (
     AppendQueue,
     BatchRefused,
@@ -30,7 +29,7 @@ from services.kernel.ledger.append_batch import (
     Stood,
     Wire,
 )
-from services.kernel.ledger.asking import ask_again
+from services.kernel.ledger.asking import USUAL, AskLimits, ask_again
 from services.kernel.ledger.entry import Entry as Entry
 from services.kernel.ledger.integrity.checks import IntegrityFault, check_ack
 from services.kernel.ledger.pending import PendingAppends
@@ -66,8 +65,8 @@ class Ledger(LedgerReader):
     was noticed that no service of ours does.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, asks: AskLimits = USUAL) -> None:
+        super().__init__(asks)
         self.fault: IntegrityFault | None = None
         wire = Wire(self._single, self._batch, self._last_seq_of)
         self._fenced, self._unfenced = AppendQueue(wire), AppendQueue(wire)
@@ -168,7 +167,7 @@ class Ledger(LedgerReader):
                 await self.client.publish(item.subject, item.raw, headers=headers)
         headers["Nats-Batch-Commit"] = "1"
         try:
-            reply = await self.client.request(item.subject, item.raw, timeout=asking.ACK_TIMEOUT, headers=headers)
+            reply = await self.client.request(item.subject, item.raw, timeout=self.asks.seconds, headers=headers)
         except (nats.errors.Error, OSError) as error:
             raise BatchUnknown(str(error)) from error
         answer = json.loads(reply.data)
@@ -182,7 +181,9 @@ class Ledger(LedgerReader):
 
     async def _acked(self, stream: str, subject: str, raw: bytes, headers: dict[str, str]) -> api.PubAck:
         try:
-            return await ask_again(lambda: self.js.publish(subject, raw, stream=stream, headers=dict(headers)))
+            return await ask_again(
+                lambda: self.js.publish(subject, raw, stream=stream, headers=dict(headers)), self.asks
+            )
         except nats.js.errors.APIError as error:
             if error.err_code in _WRONG_LAST_SEQUENCE:
                 raise Conflict(str(error.description)) from error

@@ -21,8 +21,7 @@ from nats.js import JetStreamContext, api
 
 from schemas import canonical, streams, subjects
 from services.kernel.base.errors import Unreachable
-from services.kernel.ledger import asking
-from services.kernel.ledger.asking import Answer, ask_again
+from services.kernel.ledger.asking import USUAL, Answer, AskLimits, ask_again
 from services.kernel.ledger.entry import Entry, entry_time
 from services.kernel.ledger.integrity.checks import Shape
 
@@ -37,10 +36,11 @@ READS_AT_ONCE = 64
 class LedgerReader:
     """Reads one realm's ledger, and its pictures.
 
-    ``highest``: the newest entry of the ledger that was seen here.
+    ``highest``: the newest entry of the ledger that was seen here. ``asks``: how long, how often the broker is asked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asks: AskLimits = USUAL) -> None:
+        self.asks = asks
         self.highest = 0
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
@@ -49,7 +49,7 @@ class LedgerReader:
     def bind(self, client: Client, api: str = streams.SERVICE_API) -> None:
         """Use this connected client; ``api`` is the prefix of JetStream's API as its account has it."""
         self._client, self._api = client, api
-        self._js = client.jetstream(timeout=asking.ACK_TIMEOUT, prefix=api)
+        self._js = client.jetstream(timeout=self.asks.seconds, prefix=api)
 
     @property
     def client(self) -> Client:
@@ -61,7 +61,7 @@ class LedgerReader:
     @property
     def js(self) -> JetStreamContext:
         """The JetStream context of the client."""
-        return self._js or self.client.jetstream(timeout=asking.ACK_TIMEOUT, prefix=self._api)
+        return self._js or self.client.jetstream(timeout=self.asks.seconds, prefix=self._api)
 
     async def last(self, subject: str) -> Entry | None:
         """Return the newest entry of a literal subject."""
@@ -95,7 +95,7 @@ class LedgerReader:
 
     async def shape(self) -> Shape:
         """Return what the stream of the ledger says of itself; raises Unreachable."""
-        info = await _asked("the state of the ledger", lambda: self.js.stream_info(streams.LEDGER))
+        info = await self._asked("the state of the ledger", lambda: self.js.stream_info(streams.LEDGER))
         state = info.state
         first = state.first_seq if state.messages else 0
         return Shape(first, state.last_seq, state.messages, state.num_deleted or 0)
@@ -106,7 +106,7 @@ class LedgerReader:
         The server keeps these counts: it reads no entry for them, however long the ledger is.
         """
         what = f"the count of {subject_filter}"
-        info = await _asked(what, lambda: self.js.stream_info(streams.LEDGER, subjects_filter=subject_filter))
+        info = await self._asked(what, lambda: self.js.stream_info(streams.LEDGER, subjects_filter=subject_filter))
         return dict(info.state.subjects or {})
 
     async def subjects_like(self, subject_filter: str, beginning: str) -> tuple[list[str], bool]:
@@ -117,8 +117,8 @@ class LedgerReader:
         """
         query = json.dumps({"subjects_filter": subject_filter}).encode()
         address = f"{self._api}.STREAM.INFO.{streams.LEDGER}"
-        ask = partial(self.client.request, address, query, timeout=asking.ACK_TIMEOUT)
-        raw = (await _asked(f"the subjects of {subject_filter}", ask)).data
+        ask = partial(self.client.request, address, query, timeout=self.asks.seconds)
+        raw = (await self._asked(f"the subjects of {subject_filter}", ask)).data
         total = _TOTAL.search(raw)
         if total is None:
             said = f"the broker does not name the subjects of {subject_filter}"
@@ -169,7 +169,7 @@ class LedgerReader:
         """Return the entry at ``seq``, the last of ``subject``, or with both the first of it from ``seq`` on."""
         following = seq is not None and subject is not None
         try:
-            found = await _asked(stream, lambda: self.js.get_msg(stream, seq, subject, next=following))
+            found = await self._asked(stream, lambda: self.js.get_msg(stream, seq, subject, next=following))
         except LookupError:
             return None
         entry = entry_of(found)
@@ -177,28 +177,29 @@ class LedgerReader:
             self.highest = max(self.highest, entry.seq)
         return entry
 
+    async def _asked(self, what: str, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return what the server answers; raises LookupError when it has no such message, and Unreachable."""
 
-async def _asked(what: str, call: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Return what the server answers; raises LookupError when it has no such message, and Unreachable."""
+        async def once() -> Answer:
+            try:
+                return await call()
+            except nats.js.errors.ServiceUnavailableError as error:
+                if error.err_code is None:  # not a word of the server: nobody was there to answer
+                    raise nats.errors.NoRespondersError from error
+                raise
 
-    async def once() -> Answer:
         try:
-            return await call()
-        except nats.js.errors.ServiceUnavailableError as error:
-            if error.err_code is None:  # not a word of the server: nobody was there to answer
-                raise nats.errors.NoRespondersError from error
-            raise
-
-    try:
-        return await ask_again(once)
-    except nats.js.errors.APIError as error:
-        if error.err_code == _NO_MESSAGE:
-            raise LookupError(what) from error
-        raise Unreachable("ledger.read", f"{what} cannot be read: {error.description}", "onevoice doctor") from error
-    except (nats.errors.Error, OSError) as error:
-        raise Unreachable(
-            "broker.unreachable", f"the broker did not answer a read of {what}", "onevoice doctor"
-        ) from error
+            return await ask_again(once, self.asks)
+        except nats.js.errors.APIError as error:
+            if error.err_code == _NO_MESSAGE:
+                raise LookupError(what) from error
+            raise Unreachable(
+                "ledger.read", f"{what} cannot be read: {error.description}", "onevoice doctor"
+            ) from error
+        except (nats.errors.Error, OSError) as error:
+            raise Unreachable(
+                "broker.unreachable", f"the broker did not answer a read of {what}", "onevoice doctor"
+            ) from error
 
 
 def stream_of(subject: str) -> str:

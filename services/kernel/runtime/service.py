@@ -20,11 +20,7 @@ from services.kernel.runtime.health import HealthReporter
 from services.kernel.runtime.messages.around import Around
 from services.kernel.runtime.messages.bus import MessageBus
 from services.kernel.runtime.messages.dead_letters import DeadLetterQueue
-from services.kernel.runtime.messages.dependencies import EntryOf, Sender, to_entry
-from services.kernel.runtime.messages.reasons import RetryLater
 from services.kernel.runtime.supervisor import Supervisor
-
-__all__ = ["EntryOf", "RetryLater", "Runtime", "Sender", "to_entry"]
 
 
 @dataclass

@@ -9,7 +9,8 @@ from schemas import subjects
 from schemas.events.audit import LedgerIntegrity
 from schemas.events.broadcasts import EocBroadcast
 from schemas.events.dead import SendAgain
-from services.kernel.runtime.service import EntryOf, Runtime
+from services.kernel.runtime.messages.dependencies import EntryOf
+from services.kernel.runtime.service import Runtime
 
 Wire = Callable[[Runtime], None]
 """Registers a service's handlers: ``services.<name>.wiring.wire``."""

@@ -33,15 +33,15 @@ def chart(target: DeployTarget, replicas: int = 1) -> dict[str, str]:
         "values.yaml": values,
         "templates/city.yaml": template("helm.city.yaml"),
         "templates/provision.yaml": template("helm.provision.yaml"),
-        "templates/services.yaml": "".join(deployment(row) for row in flow.SERVICES),
+        "templates/services.yaml": "".join(deployment(row, target) for row in flow.SERVICES),
         "templates/storage.yaml": "".join(
             template("helm.claim.yaml", name=name) for name in sorted(set(KEPT.values()))
         ),
     }
 
 
-def deployment(row: flow.Service) -> str:
-    """Return a service's deployment."""
+def deployment(row: flow.Service, target: DeployTarget) -> str:
+    """Return a service's deployment; where credentials are sealed their keys are in the secret onevoice-sealing."""
     read, written = NEEDS.get(row.name, ((), ()))
     tokens = TOKENS in read
     mounts = [f"- {{name: {KEPT[one]}, mountPath: /city/{one}, subPath: {one.rpartition('/')[2]}}}" for one in written]
@@ -50,13 +50,23 @@ def deployment(row: flow.Service) -> str:
     if row.folds:
         mounts.append(f"- {{name: fold, mountPath: /city/var/fold/{row.user}}}")
         volumes.append("- {name: fold, emptyDir: {}}")
+    given = ["- {name: onevoice-tokens, mountPath: /given/tokens, readOnly: true}"] if tokens else []
+    copy = " && cp /given/tokens/* /own/tokens/" if tokens else ""
+    if tokens and target.sealing:
+        given.append("- {name: onevoice-sealing, mountPath: /given/sealing, readOnly: true}")
+        copy += " && cp /given/sealing/* /own/"
+        volumes.append("- {name: onevoice-sealing, secret: {secretName: onevoice-sealing}}")
+        mounts += [
+            f"- {{name: own, mountPath: {path}, subPath: sealing-{number}, readOnly: true}}"
+            for number, path in enumerate(target.sealing)
+        ]
     return template(
         "helm.service.yaml",
         user=row.user,
         name=row.name,
         strategy="Recreate" if written else "RollingUpdate",
-        tokens="- {name: onevoice-tokens, mountPath: /given/tokens, readOnly: true}" if tokens else "",
-        copy=" && cp /given/tokens/* /own/tokens/" if tokens else "",
+        tokens=_indented(given, 12),
+        copy=copy,
         token_mount="- {name: own, mountPath: /city/secrets/live, subPath: tokens, readOnly: true}" if tokens else "",
         token_volume="- {name: onevoice-tokens, secret: {secretName: onevoice-tokens}}" if tokens else "",
         mounts=_indented(mounts, 12),

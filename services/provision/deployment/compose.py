@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas import flow
-from services.provision.deployment.target import SITE, DeployTarget, needs, template
+from services.provision.deployment.target import SITE, TOKENS, DeployTarget, needs, template
 
 
 def compose(target: DeployTarget, conf: str = "./nats-server.conf", build: str = "") -> str:
@@ -19,6 +19,8 @@ def compose(target: DeployTarget, conf: str = "./nats-server.conf", build: str =
         read, written = needs(row)
         mounts = [f"      - ${{ONEVOICE_CITY}}/{path}:/city/{path}:ro" for path in read]
         mounts += [f"      - {_source(path)}:/city/{path}" for path in written]
+        if TOKENS in read:
+            mounts += [_key(path) for path in target.sealing]
         text = "".join(f"{line}\n" for line in mounts)
         parts.append(template("compose.service.yaml", user=row.user, name=row.name, mounts=text))
     parts.append("\nsecrets:\n  tls-key:\n    file: ${ONEVOICE_TLS}/server.key\n")
@@ -26,6 +28,11 @@ def compose(target: DeployTarget, conf: str = "./nats-server.conf", build: str =
     parts += [f"  {row.user}-key:\n    file: ${{ONEVOICE_CITY}}/keys/services/{row.user}.nk\n" for row in flow.SERVICES]
     parts.append("\nvolumes:\n  nats-store:\n")
     return "".join(parts)
+
+
+def _key(path: str) -> str:
+    """Mount a key's file; where it is missing the container does not start, and no folder is made in its place."""
+    return f"      - {{type: bind, source: {path}, target: {path}, read_only: true, bind: {{create_host_path: false}}}}"
 
 
 def _source(path: str) -> str:

@@ -24,4 +24,11 @@ def install(kind: str, target: DeployTarget) -> str:
         services=",".join(users),
         folds=",".join(row.user for row in flow.SERVICES if row.folds),
         site=SITE_FOLDER,
+        sealed=f"tokens sealed with {' and '.join(target.sealing)}" if target.sealing else "tokens that are not sealed",
+        sealing=_sealing_secret(target),
     )
+
+
+def _sealing_secret(target: DeployTarget) -> str:
+    files = "".join(f" --from-file sealing-{number}={path}" for number, path in enumerate(target.sealing))
+    return f"kubectl create secret generic onevoice-sealing{files}" if files else "# seal first, then write the chart"

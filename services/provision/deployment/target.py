@@ -36,6 +36,7 @@ class DeployTarget:
 
     ``city`` and ``program`` are absolute paths there: the city folder and the virtual environment. ``nodes`` are the
     brokers' host names, one or three; ``port`` is where they listen. ``website`` is the host name of the city's site.
+    ``sealing``: the files of the keys that open the live realm's credentials, where these are sealed.
     """
 
     city: str = "/var/lib/onevoice/city"
@@ -44,6 +45,7 @@ class DeployTarget:
     port: int = 4222
     website: str = "www.city.example"
     name: str = "City"
+    sealing: tuple[str, ...] = ()
 
     @property
     def above(self) -> str:
@@ -55,7 +57,8 @@ def target_of(city: City, place: str | None = None, program: str | None = None) 
     """Return the target of a city folder: its addresses from city.toml, its paths as they are here, if not given.
 
     Raises:
-        BadInput: ``deploy.path``, a path that units cannot name; ``deploy.host``, [nats] url names no host.
+        BadInput: ``deploy.path``, a path that units cannot name; ``deploy.host``, [nats] url names no host;
+            ``deploy.sealing``, what says where the keys of sealed credentials are cannot be read.
     """
     nats = city.settings.nats
     servers = [urlsplit(one if "//" in one else f"nats://{one}") for one in servers_of(nats.url or "")]
@@ -69,7 +72,19 @@ def target_of(city: City, place: str | None = None, program: str | None = None) 
         port=(servers[0].port or 4222) if servers else nats.port,
         website=urlsplit(city.settings.city.website).hostname or "www.city.example",
         name=city.settings.city.name,
+        sealing=_sealing(city),
     )
+
+
+def _sealing(city: City) -> tuple[str, ...]:
+    """Return the files of the keys that ``profiles seal`` noted; what env: and exec: name is no file to mount."""
+    try:
+        lines = (city.folder / TOKENS / "sealing").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        raise BadInput("deploy.sealing", f"{TOKENS}/sealing cannot be read", "onevoice profiles seal") from error
+    return tuple(dict.fromkeys(_path(line[5:].strip()) for line in lines if line.startswith("file:")))
 
 
 def _path(text: str) -> str:

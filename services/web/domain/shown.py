@@ -9,7 +9,7 @@ from datetime import datetime
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Picture, PlatformContent, Rendering, Request
 from schemas.events.shown import LOOK_FIRST
-from schemas.events.verdicts import FindingOutcome
+from schemas.events.verdicts import FindingOutcome, Outcome
 from schemas.platforms import MIRROR, length_on
 from services.desk.views.languages import name_of
 from services.desk.views.message import outcome, unconfirmed
@@ -119,6 +119,11 @@ def inbox_item(view: RequestView, now: datetime) -> InboxItem:
         request.crisis or request.severity in ("severe", "extreme"),
         tuple(one.profile for one in unconfirmed.of(view)),
     )
+
+
+def waits_for_decision(view: RequestView) -> bool:
+    """True while an officer's approval, return or rejection can still change what becomes of a message."""
+    return not view.withdrawn and (view.verdict is None or view.verdict.outcome is Outcome.BLOCKED)
 
 
 @dataclass(frozen=True)

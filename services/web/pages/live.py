@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -13,8 +14,12 @@ from services.web.desk import WebDesk, desk_of
 from services.web.domain.news import news_of
 from services.web.front import found_session
 from services.web.news_stream import event
+from services.web.sessions import WebSession
 
 BEAT_SECONDS = 2.0
+WARNED = timedelta(minutes=3)
+"""So long before a session ends its pages say so, and how to stay (WCAG 2.2.1 asks for 20 seconds)."""
+
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 SHOWN = 60
 """Lines on the page when it is opened."""
@@ -52,14 +57,19 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 async def _stream(request: web.Request, after: int, lines: bool) -> AsyncIterator[bytes]:
     desk, beat_at, looked_at = desk_of(request), float("-inf"), float("-inf")
+    warned = False
     hub, news = desk.hub, desk.news
     while not hub.closed:
         now = desk.clock.monotonic()
         if now - looked_at >= BEAT_SECONDS:
             looked_at = now
-            if await found_session(request) is None:
+            session = await found_session(request)
+            if session is None:
                 yield b"event: signed-out\ndata: {}\n\n"
                 return
+            if (ends_soon := session.ends() - desk.clock.now() <= WARNED) != warned:
+                warned = ends_soon
+                yield event("ending", _ending(session) if ends_soon else {"at": "", "stay": False}).encode()
         if not hub.alive():
             yield b": the city is not heard\n\n"
         elif after > hub.seq:
@@ -83,6 +93,10 @@ async def _older(desk: WebDesk, after: int, lines: bool) -> tuple[int, bytes]:
     reply = await desk.connection.board(BoardQuery(query="changes", since=after))
     found = [news_of(one) for one in reply.changes or ()]
     return desk.news.written(found, lines) if found else (after, b"")
+
+
+def _ending(session: WebSession) -> dict[str, object]:
+    return {"at": local(session.ends(), session.ends()), "stay": session.can_stay()}
 
 
 def _clock(desk: WebDesk) -> str:

@@ -23,13 +23,21 @@ MOST_LINES = 60
 async def inbox(request: web.Request) -> web.Response:
     """Show what waits for an officer, the most urgent first, and what is under way."""
     desk = desk_of(request)
-    (views, strange), now = await desk.connection.waiting(), desk.clock.now()
-    waiting = for_a_person(views)
+    found, now = await desk.connection.waiting(), desk.clock.now()
+    waiting = for_a_person(found.requests)
     ids = {view.request.request_id for view in waiting}
-    others = [view for view in views if view.request.request_id not in ids]
+    others = [view for view in found.requests if view.request.request_id not in ids]
     items = [shown.inbox_item(view, now) for view in waiting]
     under_way = [(shown.inbox_item(view, now), shown.posts(view)) for view in others]
-    return await desk.page(request, "inbox.html", items=items, under_way=under_way, outside_posts=strange, here="inbox")
+    return await desk.page(
+        request,
+        "inbox.html",
+        items=items,
+        under_way=under_way,
+        outside_posts=found.outside_posts,
+        here="inbox",
+        seq=min(found.as_of, desk.hub.seq),
+    )
 
 
 async def message(request: web.Request) -> web.Response:
@@ -45,6 +53,7 @@ async def message(request: web.Request) -> web.Response:
         lines=lines if whole else lines[-MOST_LINES:],
         lines_left=0 if whole else max(0, len(lines) - MOST_LINES),
         item=shown.inbox_item(view, desk.clock.now()),
+        waits=shown.waits_for_decision(view),
         posts=shown.posts(view),
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),

@@ -90,6 +90,14 @@ async def sessions(request: web.Request) -> web.Response:
     )
 
 
+async def stay(request: web.Request) -> web.Response:
+    """Stay signed in: that it was asked is what renews the session."""
+    session_of(request)
+    if request.headers.get("HX-Request") is None:
+        raise web.HTTPSeeOther("/")
+    return web.Response(status=204)
+
+
 async def choose_language(request: web.Request) -> web.Response:
     """Have the pages speak another language, in this session."""
     session, language = session_of(request), (await request.post()).get("language")

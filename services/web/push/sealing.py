@@ -61,12 +61,12 @@ def sealed(text: bytes, browser: bytes, secret: bytes, salt: bytes, own: ec.Elli
 
     if len(text) > MOST_BYTES or len(secret) != SECRET_BYTES or len(salt) != SALT_BYTES:
         raise ValueError("a notice has 3,000 bytes at most, a secret and a salt have 16")
-    key, nonce = derived(own.exchange(ec.ECDH(), key_of(browser)), browser, point(own.public_key()), secret, salt)
+    key, nonce = _derived(own.exchange(ec.ECDH(), key_of(browser)), browser, point(own.public_key()), secret, salt)
     head = salt + RECORD_BYTES.to_bytes(4, "big") + bytes([POINT_BYTES]) + point(own.public_key())
     return head + AESGCM(key).encrypt(nonce, text + b"\x02", None)
 
 
-def derived(shared: bytes, browser: bytes, sender: bytes, secret: bytes, salt: bytes) -> tuple[bytes, bytes]:
+def _derived(shared: bytes, browser: bytes, sender: bytes, secret: bytes, salt: bytes) -> tuple[bytes, bytes]:
     """Return the content key and the nonce, of a shared secret and both public keys (RFC 8291, 3.4)."""
     first = _hkdf(shared, secret, b"WebPush: info\0" + browser + sender, 32)
     key = _hkdf(first, salt, b"Content-Encoding: aes128gcm\0", 16)

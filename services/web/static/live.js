@@ -6,9 +6,13 @@
   const words = document.getElementById("live-words");
   const alarm = document.getElementById("blind");
   const news = document.getElementById("news");
+  const ending = document.getElementById("ending");
   const BLIND = 10000, AGAIN = 5000, LOOK = 30000, KEPT = 200;
   let seq = Number(place.dataset.seq), at = place.dataset.at;
-  let heard = Date.now(), opened = Date.now(), looked = Date.now();
+  // Of two clocks the one that has gone further: a device's own clock is set back, the other one stands while it sleeps.
+  const stamp = () => [Date.now(), performance.now()];
+  const since = ([date, ticks]) => Math.max(Date.now() - date, performance.now() - ticks);
+  let heard = stamp(), opened = stamp(), looked = stamp();
   let blind = false, over = false, link = null;
 
   const say = (text) => text.replace("{time}", at);
@@ -69,11 +73,20 @@
 
   function onBeat(event) {
     at = JSON.parse(event.detail.data).at;
-    heard = Date.now();
+    heard = stamp();
     show(false);
   }
 
+  function onEnding(event) {
+    const said = JSON.parse(event.detail.data);
+    if (!said.at && ending.contains(document.activeElement)) document.getElementById("main").focus();
+    ending.hidden = !said.at;
+    ending.querySelector("p").textContent = said.at && ending.dataset.words.replace("{time}", said.at);
+    ending.querySelector("form").hidden = !said.stay;
+  }
+
   function onSignedOut() {
+    ending.hidden = true;
     over = true;
     place.dataset.trying = place.dataset.out;
     show(true);
@@ -83,18 +96,17 @@
   // gives up when the very first try fails.
   function again() {
     if (over || !window.htmx) return;
-    opened = Date.now();
+    opened = stamp();
     if (!link) htmx.ajax("GET", "/events?after=" + seq + (news ? "&lines" : ""), { source: place });
     else if (link.delayCanceller) link.delayCanceller();
     else if (link.reader) link.reader.cancel();
   }
 
   function watch() {
-    const now = Date.now();
-    if (now - heard > BLIND) show(true);
-    if ((!link || now - heard > BLIND) && now - opened > AGAIN) again();
-    else if (now - looked > LOOK && !document.hidden && !blind) {
-      looked = now;
+    if (since(heard) > BLIND) show(true);
+    if ((!link || since(heard) > BLIND) && since(opened) > AGAIN) again();
+    else if (since(looked) > LOOK && !document.hidden && !blind) {
+      looked = stamp();
       tell("ledger");
     }
   }
@@ -102,15 +114,16 @@
   function front() {
     if (document.hidden) return;
     watch();
-    if (Date.now() - heard > 3000) again();
+    if (since(heard) > 3000) again();
   }
 
-  place.addEventListener("htmx:sse:before:connection", (event) => { link = event.detail.connection; opened = Date.now(); });
+  place.addEventListener("htmx:sse:before:connection", (event) => { link = event.detail.connection; opened = stamp(); });
   place.addEventListener("htmx:sse:close", () => { link = null; });
   place.addEventListener("news", onNews);
   place.addEventListener("changed", onChanged);
   place.addEventListener("beat", onBeat);
   place.addEventListener("reset", () => { over = true; location.reload(); });
+  place.addEventListener("ending", onEnding);
   place.addEventListener("signed-out", onSignedOut);
   document.addEventListener("visibilitychange", front);
   addEventListener("online", again);

@@ -38,16 +38,41 @@
     };
   }
 
+  function made(name, words, more = {}) {
+    const one = document.createElement(name);
+    one.textContent = words;
+    return Object.assign(one, more);
+  }
+
+  // What is wrong, as a way to the field that it is about.
   function tell(form, said) {
     const box = form.querySelector("[role=alert]");
-    box.replaceChildren(...[said.message, said.hint].filter(Boolean).map((line) => {
-      const p = document.createElement("p");
-      p.textContent = line;
+    const field = said.field && form.querySelector(`[name="${said.field}"], [name^="${said.field}-"]`);
+    const lines = (said.lines || [[said.message], [said.hint]]).filter(([words]) => words).map(([words, lang], nth) => {
+      const p = made("p", nth ? words : "", { lang: lang || document.documentElement.lang });
+      const to = field ? "#" + field.id : said.code === "session.ended" && signIn;
+      if (!nth) p.append(to ? made("a", words, { href: to }) : words);
       return p;
-    }));
+    });
+    box.replaceChildren(made("h2", form.dataset.problem, { className: "govuk-error-summary__title" }), ...lines);
+    for (const one of form.querySelectorAll("[aria-invalid]")) one.removeAttribute("aria-invalid");
+    if (field) field.setAttribute("aria-invalid", "true");
+    if (!document.title.startsWith(form.dataset.error)) document.title = form.dataset.error + ": " + document.title;
     box.hidden = false;
-    box.tabIndex = -1;
     box.focus();
+  }
+
+  const signIn = "/sign-in?next=" + encodeURIComponent(location.pathname + location.search);
+
+  // What was typed outlives a reload, and signing in again: in this tab, for the same officer, until it is signed.
+  const kept = (form, field) => ["typed", form.dataset.officer, form.getAttribute("action"), field.name].join(" ");
+  const typedIn = (form) => [...form.elements].filter((one) => form.dataset.officer && one.name
+    && (one.type === "textarea" || one.type === "text" || one.type === "url"));
+  for (const form of document.querySelectorAll("form[data-passkey]")) {
+    for (const field of typedIn(form)) field.value = sessionStorage.getItem(kept(form, field)) || field.value;
+    form.addEventListener("input", ({ target }) => {
+      if (typedIn(form).includes(target)) sessionStorage.setItem(kept(form, target), target.value);
+    });
   }
 
   function inWords(form, error) {
@@ -77,6 +102,7 @@
       waiting.delete(form);
       said = await post(said.then, new URLSearchParams({ ...answer, csrf }));
     }
+    for (const field of typedIn(form)) sessionStorage.removeItem(kept(form, field));
     location.assign(said.to);
   }
 

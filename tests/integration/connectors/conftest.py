@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import FakeRig, MastodonRig, Rig, WebsiteRig
+from tests.integration.connectors.rigs import FolderRig, MastodonRig, Rig, WebsiteRig
 from tests.integration.connectors.simulated import SimulatedRig
 
 EMULATED = ("x", "facebook", "linkedin", "threads", "instagram")
@@ -19,10 +19,10 @@ async def _rig(kind: str, folder: Path) -> Rig:
         return SimulatedRig()
     if kind in EMULATED:
         return await EmulatedRig.open(kind, folder)
-    return await MastodonRig.open(folder) if kind == "mastodon" else FakeRig()
+    return await MastodonRig.open(folder) if kind == "mastodon" else FolderRig(folder)
 
 
-@pytest.fixture(params=["website", "mastodon", *EMULATED, "fake", "simulated"])
+@pytest.fixture(params=["website", "mastodon", *EMULATED, "folder", "simulated"])
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """Each platform of the contract suite in turn."""
     made = await _rig(request.param, tmp_path)
@@ -30,7 +30,7 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
     await made.close()
 
 
-@pytest.fixture(params=["mastodon", *EMULATED, "fake"])
+@pytest.fixture(params=["mastodon", *EMULATED, "folder"])
 async def remote(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """The platforms that lie behind a network and may misbehave."""
     made = await _rig(request.param, tmp_path)

@@ -1,13 +1,11 @@
-"""What the contract suite runs over: the website in real files, Mastodon against a real townsquare, and a fake."""
+"""What the contract suite runs over: the website in real files, Mastodon against a townsquare, a folder."""
 
 from __future__ import annotations
 
-import asyncio
 import html
 import json
 import re
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,23 +16,9 @@ from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture, PlatformContent
 from services.fanout.connectors.contract import (
-    Absent,
-    CannotTell,
     Connector,
-    Correction,
-    Declaration,
-    FetchMedia,
-    Health,
     Intent,
-    Permanent,
     Posted,
-    PublishResult,
-    ReconcileResult,
-    Retracted,
-    RetractResult,
-    Retryable,
-    Unknown,
-    WhenUnknown,
 )
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
@@ -43,6 +27,7 @@ from services.kernel.base.settings.city_file import CityFile, TownsquareSection
 from services.townsquare import make_accounts
 from services.townsquare.server import Townsquare
 from tests.support.emulators.described import described, watching
+from tests.support.emulators.folder import FolderPlatform
 
 KEY = "U" + "A" * 55
 PNG = bytes.fromhex(
@@ -279,99 +264,29 @@ class MastodonRig:
             raise AssertionError("; ".join(self.undocumented))
 
 
-@dataclass
-class FakePlatform:
-    """A platform in memory that takes keys, and misbehaves on order."""
+class FolderRig:
+    """The platform in a folder that fan-out's tests and its killed processes post to, honouring keys."""
 
-    posts: dict[str, list[tuple[str, Intent, tuple[str, ...]]]] = field(default_factory=lambda: defaultdict(list))
-    tricks: list[tuple[str, int]] = field(default_factory=list)
-    number: int = 0
-
-
-class FakeConnector(Connector):
-    """A connector to the platform in memory: the port's meaning in its shortest form."""
-
-    platform = "fake"
-    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, delete=True)
-
-    def __init__(self, place: FakePlatform) -> None:
-        self.place = place
-
-    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        try:
-            async with asyncio.timeout(intent.call_timeout * 0.9):
-                return await self._publish(intent, fetch_media)
-        except TimeoutError:
-            return Unknown("no answer in time")
-
-    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        kind, seconds = self.place.tricks.pop(0) if self.place.tricks else ("", 0)
-        if kind == "rate_limit":
-            return Retryable("too many requests", after=float(seconds))
-        if kind == "slow":
-            await asyncio.sleep(seconds)
-        if kind == "drop_before":
-            return Unknown("the connection broke")
-        alts, note = [], ""
-        for picture in intent.content.pictures:
-            try:
-                await fetch_media(picture.sha256)
-                alts.append(picture.alt)
-            except LookupError:
-                note = "picture 1 is missing"
-        known = self._known(intent)
-        if known is not None:
-            same = known[1].content == intent.content
-            return Posted(f"fake:{known[0]}", known[0]) if same else Permanent("the key was used for other content")
-        self.place.number += 1
-        self.place.posts[intent.profile.id].insert(0, (str(self.place.number), intent, tuple(alts)))
-        if kind in ("drop_after", "error_after"):
-            return Unknown("the connection broke")
-        return Posted(f"fake:{self.place.number}", str(self.place.number), note)
-
-    def _known(self, intent: Intent) -> tuple[str, Intent, tuple[str, ...]] | None:
-        keyed = (post for post in self.place.posts[intent.profile.id])
-        return next((post for post in keyed if post[1].idempotency_key == intent.idempotency_key), None)
-
-    async def reconcile(self, intent: Intent) -> ReconcileResult:
-        known = self._known(intent)
-        if known is None:
-            return Absent()
-        return Posted(f"fake:{known[0]}", known[0]) if known[1].content == intent.content else CannotTell("other")
-
-    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
-        posts = self.place.posts[intent.profile.id]
-        posts[:] = [post for post in posts if post[0] != remote_id]
-        return Retracted()
-
-    async def check(self, profile: Profile) -> Health:
-        return Health(True, "it is in memory")
-
-    async def close(self) -> None:
-        return None
-
-
-class FakeRig:
-    """The fake, as a rig."""
-
-    def __init__(self) -> None:
-        self.place = FakePlatform()
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.connector: Connector = self.restart()
 
-    def restart(self) -> Connector:
-        return FakeConnector(self.place)
+    def restart(self) -> FolderPlatform:
+        return FolderPlatform(self.folder, "folder", keyed=True)
 
     def profile(self, name: str) -> Profile:
-        return a_profile(name, "fake")
+        return a_profile(name, "folder")
 
     async def stands(self, profile: Profile) -> list[Seen]:
-        return [Seen("\n\n".join(post.content.parts), alts) for _, post, alts in self.place.posts[profile.id]]
+        return [Seen(post["text"], tuple(post["alts"])) for post in self.restart().stands(profile.id)]
 
     async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
-        self.place.tricks += [(kind, seconds)] * calls
+        name = {"drop_before": "drop", "drop_after": "error_after"}.get(kind, kind)
+        trick = f"{name} {seconds}" if name in ("slow", "rate_limit") else name
+        self.restart().behave(self.profile("fire").id, *[trick] * calls)
 
     async def close(self) -> None:
-        return None
+        await self.connector.close()
 
 
 def other(intent: Intent, *texts: str) -> Intent:

@@ -21,10 +21,10 @@ class SimulatedRig:
         self.connector: Connector = self.restart()
 
     def restart(self) -> Connector:
-        return SimConnector("fake", self.place, cast(Any, LivingProcess()))
+        return SimConnector("simulated", self.place, cast(Any, LivingProcess()))
 
     def profile(self, name: str) -> Profile:
-        return a_profile(name, "fake")
+        return a_profile(name, "simulated")
 
     async def stands(self, profile: Profile) -> list[Seen]:
         found = []

@@ -262,7 +262,7 @@ async def test_a_picture_that_the_platform_does_not_take_blocks_nothing(remote: 
 
 async def test_an_account_that_is_refused_stops_no_other(remote: Rig) -> None:
     """One is not let in: it is held back or refused, nothing of it stands, and the others go on at the same time."""
-    if remote.connector.platform in ("fake", "bluesky"):
+    if remote.connector.platform in ("folder", "bluesky"):
         pytest.skip("a place without accounts, or a real server, whose own suite closes an account")
     fire, water = remote.profile("fire"), remote.profile("water")
     await remote.misbehave("unauthorized")

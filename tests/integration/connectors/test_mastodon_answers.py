@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from schemas.platforms import LIMITS
 from services.fanout.connectors.calls.http import Endpoint, Http
 from services.fanout.connectors.contract import (
     Absent,
@@ -19,7 +20,7 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.connectors.mastodon.answering import status_at
-from services.fanout.connectors.registry import LIMITS, connectors
+from services.fanout.connectors.registry import connectors
 from services.kernel.base.clock import SystemClock
 from tests.integration.connectors.rigs import MastodonRig, an_intent, published, store
 

@@ -312,3 +312,34 @@ async def test_a_thread_goes_on_behind_31_posts_of_others_on_the_profile(mastodo
     chain = [one for one in stands.values() if one["in_reply_to_id"] is not None]
     assert len(chain) == len(parts) - 1
     assert chain[0]["in_reply_to_id"] == chain[1]["id"]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "ok", "said"),
+    [
+        (["read", "write"], True, ""),
+        (
+            ["read:accounts", "read:statuses", "read:search", "write:statuses", "write:media"],
+            True,
+            "read:notifications",
+        ),
+        (["read", "write:statuses"], False, "lacks the scopes write:media"),
+        (["profile"], False, "lacks the scopes read:accounts, read:statuses, write:statuses, write:media"),
+        ([], True, ""),
+        (None, True, ""),
+        ("read", True, ""),
+    ],
+    ids=str,
+)
+async def test_a_check_says_which_scopes_are_missing(tmp_path: Path, scopes: Any, ok: bool, said: str) -> None:
+    """Before a post fails for it; a server that does not say is believed to let it through."""
+
+    async def application(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"name": "OneVoice", "scopes": scopes})
+
+    handlers: dict[str, Handler] = {"GET /api/v1/accounts/verify_credentials": own}
+    async with a_server(tmp_path, handlers | {"GET /api/v1/apps/verify_credentials": application}) as connector:
+        health = await connector.check(a_profile("fire", "mastodon"))
+    assert health.ok is ok, health
+    assert said in health.detail
+    assert bool(said) == ("scopes" in health.detail or "without" in health.detail)

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from services.kernel.base.city import City
 from tests.integration.fanout.fanout_city import FanoutCity, a_copy, a_fanout_city
-from tests.integration.fanout.platform import FolderPlatform
+from tests.support.emulators.folder import FolderPlatform
 
 
 @pytest.fixture(scope="session")

@@ -272,13 +272,14 @@ async def fanout(
     lease: float = LEASE,
     patience: float = 2.0,
     url: str | None = None,
+    ledger: Ledger | None = None,
 ) -> AsyncIterator[Runtime]:
-    """A running fanout with these platforms; ``url``: another way to the broker."""
+    """A running fanout with these platforms; ``url``: another way to the broker, ``ledger``: another one than usual."""
 
     def wire(runtime: Runtime) -> None:
         _compose(runtime, platforms, lease, patience)
 
-    runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=url or town.url)
+    runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=url or town.url, ledger=ledger)
     await app.start()
     try:
         yield runtime

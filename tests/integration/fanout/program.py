@@ -26,7 +26,7 @@ from services.kernel.ledger.client import Appended, Ledger
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import until_asked_to_stop
 from services.kernel.runtime.service import Runtime
-from tests.integration.fanout.platform import FolderPlatform
+from tests.support.emulators.folder import FolderPlatform
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 

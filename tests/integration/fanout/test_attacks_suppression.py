@@ -9,7 +9,7 @@ from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.domain.receipts import without_attempt
 from tests.integration.fanout.fanout_city import FanoutCity, fanout
-from tests.integration.fanout.platform import FolderPlatform
+from tests.support.emulators.folder import FolderPlatform
 from tests.support.mission import eventually
 
 FIRE = "fire-townsquare"

@@ -18,8 +18,8 @@ from schemas.events.control import Designate
 from schemas.events.requests import Request
 from services.fanout.delivery.posting import STALE_SECONDS
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout
-from tests.integration.fanout.platform import FolderPlatform
 from tests.support import mission
+from tests.support.emulators.folder import FolderPlatform
 from tests.support.stopwatch import Stopwatch
 
 NAMES = ("fire", "water", "parks", "waste", "roads", "bylaw")

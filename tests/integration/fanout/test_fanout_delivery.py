@@ -13,12 +13,12 @@ from services.fanout import overlooked
 from services.fanout.delivery.records import Records
 from services.fanout.domain import retry
 from services.fanout.wiring import compose, look_for_overlooked
-from services.kernel.ledger import asking
-from services.kernel.ledger.client import Conflict
+from services.kernel.ledger.asking import AskLimits
+from services.kernel.ledger.client import Conflict, Ledger
 from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, later
-from tests.integration.fanout.platform import FolderPlatform
 from tests.support.batches import BadLine
+from tests.support.emulators.folder import FolderPlatform
 
 FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))
 Platforms = dict[str, FolderPlatform]
@@ -53,12 +53,12 @@ async def test_a_cleared_message_reaches_every_profile_once(town: FanoutCity, pl
 
 @pytest.mark.parametrize("cut", [False, True], ids=["only the ack", "the connection with it"])
 async def test_attempts_whose_ack_is_lost_are_called_once_the_fold_shows_them(
-    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch, cut: bool
+    town: FanoutCity, platforms: Platforms, cut: bool
 ) -> None:
     """An ack is a hint: the attempts stand, so their worker calls the platform, and does not wait for their lease."""
-    monkeypatch.setattr(asking, "ACK_TIMEOUT", 20.0)
     targets = (FIRE, WATER, PARKS, WASTE)
-    async with BadLine(port_of(town), cut=cut) as line, fanout(town, platforms, url=line.url):
+    patient = Ledger(AskLimits(20.0))
+    async with BadLine(port_of(town), cut=cut) as line, fanout(town, platforms, url=line.url, ledger=patient):
         line.armed = True
         request = await town.cleared(*targets)
         await line.lost.wait()

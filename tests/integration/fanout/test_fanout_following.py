@@ -10,8 +10,8 @@ from schemas.events.requests import Act, PlatformContent, Rendering, Request, di
 from schemas.platforms import MIRROR
 from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
 from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout, gatekeeper
-from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.test_fanout_mirror import page, with_a_site
+from tests.support.emulators.folder import FolderPlatform
 
 FIRE, WATER = (f"{name}-townsquare" for name in ("fire", "water"))
 Platforms = dict[str, FolderPlatform]

@@ -17,7 +17,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.provision.plan.city_plan import Department, local_profiles
 from tests.integration.fanout.fanout_city import FanoutCity, a_fanout_city, eventually, fanout, gatekeeper
-from tests.integration.fanout.platform import FolderPlatform
+from tests.support.emulators.folder import FolderPlatform
 
 COUNT = 26
 NAMES = tuple(f"office-{number:02}" for number in range(COUNT))

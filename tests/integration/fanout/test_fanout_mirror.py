@@ -17,9 +17,9 @@ from services.fanout.connectors.website.connector import WebsiteConnector, Websi
 from services.kernel.base.files import locked
 from services.kernel.runtime.service import Runtime
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, gatekeeper, service
-from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.test_fanout_crash import a_process
 from tests.support import mission
+from tests.support.emulators.folder import FolderPlatform
 
 FIRE, WATER, PARKS = (f"{name}-townsquare" for name in ("fire", "water", "parks"))
 Platforms = dict[str, FolderPlatform]

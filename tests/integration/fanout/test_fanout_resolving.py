@@ -31,8 +31,8 @@ from services.kernel.authority.signing import load_key
 from services.kernel.base.crashpoints import VARIABLE
 from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout
-from tests.integration.fanout.platform import FolderPlatform
 from tests.support.broker import connect
+from tests.support.emulators.folder import FolderPlatform
 from tests.support.messages import receipt_on
 from tests.support.mission import PATIENCE
 

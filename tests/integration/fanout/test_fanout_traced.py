@@ -19,7 +19,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.settings.city_file import TracingSection
 from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout, gatekeeper, service
-from tests.integration.fanout.platform import FolderPlatform
+from tests.support.emulators.folder import FolderPlatform
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -14,7 +14,7 @@ from services.fanout.delivery import work
 from services.fanout.domain import limits, retry
 from services.fanout.domain.limits import HostLimit
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, gatekeeper, later
-from tests.integration.fanout.platform import FolderPlatform
+from tests.support.emulators.folder import FolderPlatform
 from tests.support.stopwatch import Stopwatch
 
 FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))

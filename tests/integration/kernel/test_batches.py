@@ -17,8 +17,8 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.logs import logger
 from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import LedgerFold
-from services.kernel.ledger import asking
 from services.kernel.ledger.append_batch import MOST, PendingAppend
+from services.kernel.ledger.asking import AskLimits
 from services.kernel.ledger.client import Appended, Conflict, Ledger
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource
@@ -165,13 +165,10 @@ async def test_appends_that_come_one_by_one_share_what_is_on_its_way(mission: Mi
 
 @pytest.mark.parametrize("cut", [False, True], ids=["only the ack", "the connection with it"])
 @pytest.mark.parametrize("moved", [False, True], ids=["the fence stands", "the fence moved meanwhile"])
-async def test_after_a_lost_commit_ack_the_repeat_finds_its_own_bytes(
-    mission: Mission, monkeypatch: pytest.MonkeyPatch, cut: bool, moved: bool
-) -> None:
+async def test_after_a_lost_commit_ack_the_repeat_finds_its_own_bytes(mission: Mission, cut: bool, moved: bool) -> None:
     control = await mission.begin()
     async with BadLine(mission.port, cut=cut) as line:
-        fanout = await mission.writer("fanout", line.url)
-        monkeypatch.setattr(asking, "ACK_TIMEOUT", 3.0)
+        fanout = await mission.writer("fanout", line.url, AskLimits(3.0))
         line.armed = True
         told, sent, mine = Told(), Sent(fanout.ledger), attempts(control, 60)
         work = asyncio.create_task(told.append(fanout.ledger, mine))
@@ -190,15 +187,13 @@ async def test_after_a_lost_commit_ack_the_repeat_finds_its_own_bytes(
         assert len(entries) == 61 + moved
 
 
-async def test_a_lost_ack_of_conditions_on_own_subjects_is_no_conflict(
-    mission: Mission, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lost_ack_of_conditions_on_own_subjects_is_no_conflict(mission: Mission) -> None:
     """The repeat is refused by its own condition (10071), and finds that it stands."""
     await mission.begin()
     async with BadLine(mission.port, cut=False) as line:
         intake = await mission.writer("intake", line.url)
         state = await intake.state()
-        monkeypatch.setattr(asking, "ACK_TIMEOUT", 1.0)
+        intake.ledger.asks = AskLimits(1.0)
         events = [a_request(state) for _ in range(40)]
         line.armed = True
         acks = await asyncio.gather(

@@ -16,7 +16,8 @@ from schemas.events.requests import Request
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_state import ControlState
-from services.kernel.ledger import asking, reader
+from services.kernel.ledger import reader
+from services.kernel.ledger.asking import AskLimits
 from services.kernel.ledger.client import Conflict, Ledger
 from services.kernel.ledger.entry import parse_time
 from services.kernel.projection.source import NatsSource
@@ -128,11 +129,8 @@ async def test_subjects_are_found_by_how_they_begin_without_reading_all_names(
     assert (await intake.subjects_like(subjects.REQUESTS, subjects.request("rlikeb")))[1] is False
 
 
-async def test_an_append_without_the_right_is_not_told_as_done(
-    shared: Mission, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(asking, "ACK_TIMEOUT", 0.3)
-    board = await shared.writer("board")
+async def test_an_append_without_the_right_is_not_told_as_done(shared: Mission) -> None:
+    board = await shared.writer("board", asks=AskLimits(0.3))
     with pytest.raises(Unreachable):
         await board.ledger.append(subjects.CONTROL, EocActive(at=now(), activating_seq=1))
     assert any("permissions violation" in denial.lower() for denial in board.denials)

@@ -10,19 +10,16 @@ import pytest
 from schemas import subjects
 from schemas.events.control import EocActive
 from services.kernel.base.errors import Unreachable
-from services.kernel.ledger import asking
+from services.kernel.ledger.asking import USUAL, AskLimits
 from tests.support.mission import Mission, eventually, now
 
 
-async def test_a_broker_that_is_gone_is_unreachable_and_what_was_acked_is_there_after(
-    mission: Mission, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_broker_that_is_gone_is_unreachable_and_what_was_acked_is_there_after(mission: Mission) -> None:
     """kill -9 of the broker: reads and appends fail clearly, and go on once it is back."""
     await mission.begin()
     intake = await mission.writer("intake")
     requests = [await intake.submit() for _ in range(5)]
-    monkeypatch.setattr(asking, "ACK_TIMEOUT", 0.3)
-    monkeypatch.setattr(asking, "TRIES", 2)
+    intake.ledger.asks = AskLimits(0.3, 2)
     assert mission.broker.pid is not None
     os.kill(mission.broker.pid, signal.SIGKILL)
     with pytest.raises(Unreachable) as read:
@@ -31,7 +28,7 @@ async def test_a_broker_that_is_gone_is_unreachable_and_what_was_acked_is_there_
     with pytest.raises(Unreachable) as appended:
         await intake.ledger.append(subjects.request(requests[0].request_id), requests[0])
     assert appended.value.exit_status == 6
-    monkeypatch.undo()
+    intake.ledger.asks = USUAL
     await mission.restart()
 
     async def connected() -> bool:

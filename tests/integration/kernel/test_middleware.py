@@ -21,8 +21,9 @@ from schemas.events.requests import Request
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.fold.reading import parse_control_event
 from services.kernel.runtime.compose import Timings
+from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.messages.reasons import RetryLater
-from services.kernel.runtime.service import EntryOf, Runtime, Sender
+from services.kernel.runtime.service import Runtime
 from tests.support.mission import PATIENCE, Mission, Writer, eventually
 
 DURABLE = streams.GATEKEEPER_REQUESTS

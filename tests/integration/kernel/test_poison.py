@@ -14,9 +14,10 @@ from schemas.events.dead import DeadLetterCause, DeadLetterOrder, DeadLetterView
 from schemas.events.requests import Request
 from services.kernel.base.errors import Unreachable
 from services.kernel.runtime.compose import Timings
+from services.kernel.runtime.messages.dependencies import EntryOf
 from services.kernel.runtime.messages.reasons import RetryLater
 from services.kernel.runtime.messages.retry_budget import RetryBudget
-from services.kernel.runtime.service import EntryOf, Runtime
+from services.kernel.runtime.service import Runtime
 from tests.support.mission import Desk, Mission, a_request, eventually
 
 DURABLE = streams.GATEKEEPER_REQUESTS

@@ -21,8 +21,9 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Drift
 from services.kernel.runtime.compose import Timings
+from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.run import build, run_until_stopped, running
-from services.kernel.runtime.service import EntryOf, Runtime, Sender
+from services.kernel.runtime.service import Runtime
 from tests.support.mission import PATIENCE, Mission, Writer, eventually
 
 DURABLE = streams.GATEKEEPER_REQUESTS

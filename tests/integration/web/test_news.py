@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from datetime import timedelta
+from typing import Any
 
+import aiohttp
 import nats.errors
+import pytest
 
 from schemas.events.control import Hold
+from services.web import sessions
+from services.web.pages import live
 from tests.integration.web.conftest import Pages
 from tests.support.mission import PATIENCE, eventually
 
@@ -51,6 +58,33 @@ async def test_a_browser_that_is_ahead_is_told_to_begin_anew(pages: Pages) -> No
     own = pages.phone
     async with asyncio.timeout(PATIENCE), own.session.get(f"{own.origin}/events?after=999999") as answer:
         assert b"event: reset" in await answer.content.read()
+
+
+async def test_before_a_session_ends_its_pages_are_told_and_staying_puts_it_off(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = pages.phone
+    await own.get("/sessions")
+    monkeypatch.setattr(live, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(sessions, "IDLE", timedelta(minutes=3, seconds=1))
+    await asyncio.sleep(1.2)
+    async with own.session.get(f"{own.origin}/events?after=1") as answer:
+        said = await _event_named(answer, "ending")
+        assert re.fullmatch(r"\d\d:\d\d:\d\d \w+", said["at"])
+        assert said["stay"] is True
+        stayed = await own.post("/sessions/stay", None, **{"HX-Request": "true"})
+        assert stayed.status == 204
+        assert await _event_named(answer, "ending") == {"at": "", "stay": False}
+    assert (await own.post("/sessions/stay")).path == "/", "without script too"
+
+
+async def _event_named(answer: aiohttp.ClientResponse, name: str) -> dict[str, Any]:
+    """Return what the next event of a name says."""
+    async with asyncio.timeout(10):
+        while (await answer.content.readline()).decode().strip() != f"event: {name}":
+            pass
+        said: dict[str, Any] = json.loads((await answer.content.readline()).decode().removeprefix("data: "))
+        return said
 
 
 async def test_no_heartbeat_comes_while_the_city_is_not_heard_and_nothing_is_lost(pages: Pages) -> None:

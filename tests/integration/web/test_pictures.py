@@ -41,13 +41,13 @@ async def _mistakes(own: Phone, path: str) -> None:
     """Each mistake is said at its field, in the form, with all that was typed."""
     for number, (raw, alt, field, said) in enumerate(
         (
-            (None, ALT, "picture", "no picture was chosen"),
-            (b"", ALT, "picture", "the picture is empty"),
+            (None, ALT, "picture", "No picture was chosen"),
+            (b"", ALT, "picture", "The picture is empty"),
             (b"x" * 20_000_000, ALT, "picture", "larger than 7 MB"),
             (b"hello", ALT, "picture", "no JPEG, PNG or WebP picture"),
-            (b"GIF89a" + bytes(50), ALT, "picture", "the file is a GIF"),
-            (jpeg(), "", "alt", "the picture has no description yet"),
-            (jpeg(), "x" * 1_501, "alt", "the picture has no description yet"),
+            (b"GIF89a" + bytes(50), ALT, "picture", "The file is a GIF"),
+            (jpeg(), "", "alt", "The picture has no description yet"),
+            (jpeg(), "x" * 1_501, "alt", "The picture has no description yet"),
         )
     ):
         text = f"Leave Hatzic now, {number}."
@@ -108,7 +108,7 @@ async def test_a_page_of_an_earlier_session_keeps_what_was_typed(pages: Pages) -
     for press in ("", "/picture", "/picture/remove", "/preview"):
         old: dict[str, Any] = TYPED | {"csrf": "of the session before", "text": f"Typed before {press or 'saving'}."}
         kept = await own.post(path + press, old)
-        assert "this form is of another session" not in kept.words
+        assert "This form is of another session" not in kept.words
         assert old["text"] in (await own.get(path)).text
     refused = await own.post(f"{path}/discard", old)
-    assert "this form is of another session" in refused.words
+    assert "This form is of another session" in refused.words

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +28,7 @@ from services.fanout.connectors.bluesky.record import (
     time_of,
     uri_of,
 )
-from services.fanout.connectors.bluesky.session import refused
+from services.fanout.connectors.bluesky.session import BlueskySession, needless_rights, refused
 from services.fanout.connectors.calls.http import Answer, NoAnswer, NotSent
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.kernel.base.clock import ManualClock
@@ -36,6 +38,11 @@ NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 DID = "did:plc:abcdefghijklmnopqrstuvwx"
 MAP = Picture(sha256="ab" * 32, media_type="image/png", alt="A map")
 SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"
+
+
+def _jwt(said: object) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+    return f"x.{body}.x"
 
 
 def content(*parts: str, at: datetime = NOW, pictures: tuple[Picture, ...] = ()) -> PlatformContent:
@@ -243,3 +250,20 @@ def test_a_record_is_as_old_as_its_key_whatever_it_says_itself() -> None:
     said = {"uri": "at://did:plc:a/app.bsky.feed.post/self", "value": {"createdAt": "2026-01-01T00:00:00Z"}}
     assert made_at(said) == datetime(2026, 1, 1, tzinfo=UTC)
     assert [time_of(one) for one in ("self", "", "zzzzzzzzzzzzz", "3lb1aaaaaaaaa")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        (_jwt({"scope": "com.atproto.access"}), "own password"),
+        (_jwt({"scope": "com.atproto.appPassPrivileged"}), "direct messages"),
+        (_jwt({"scope": "com.atproto.appPass"}), ""),
+        (_jwt({"scope": ["com.atproto.access"]}), ""),
+        (_jwt([]), ""),
+        ("none", ""),
+    ],
+)
+def test_a_session_that_may_more_than_it_needs_is_told(token: str, said: str) -> None:
+    found = needless_rights(BlueskySession("did:plc:x", "fire.example", token, token, 1.0, 2.0))
+    assert said in found
+    assert bool(said) == bool(found)

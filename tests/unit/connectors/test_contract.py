@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.events.authority import Profile
+from schemas.platforms import LIMITS
 from services.fanout.connectors.contract import (
     Absent,
     Connector,
@@ -22,7 +23,7 @@ from services.fanout.connectors.contract import (
     RetractResult,
     WhenUnknown,
 )
-from services.fanout.connectors.registry import LIMITS, connectors
+from services.fanout.connectors.registry import connectors
 from services.fanout.delivery.places import declared_leads
 from services.kernel.base.city import City
 from services.kernel.base.settings.city_file import CityFile

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.platforms import LIMITS, counted_length, limits_of
+from schemas.platforms import LIMITS, counted_length
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.mastodon.instance import read_limits
 from services.fanout.connectors.mastodon.sending import remark_on
@@ -111,11 +111,6 @@ def test_an_instance_has_its_own_limits() -> None:
 )
 def test_length_is_counted_as_the_platform_counts(text: str, length: int) -> None:
     assert counted_length(text, LIMITS["mastodon"]) == length
-
-
-def test_a_platform_without_a_connector_has_no_limits() -> None:
-    with pytest.raises(LookupError, match="website"):
-        limits_of("carrier-pigeon")
 
 
 ASKED = {"status": "Write to @info@water.example. 5*3*2 = 30", "visibility": "public", "language": "en"}

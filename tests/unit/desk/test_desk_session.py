@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from services.desk.session import allow, run, while_a_person_thinks
+from services.desk.deadline import allow, while_a_person_thinks
+from services.desk.session import run
 from services.kernel.base.errors import Unreachable
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
 
 from schemas import flow
+from services.kernel.base.errors import BadInput
+from services.provision import demo_plan, make_city
 from services.provision.deployment.chart import deployment
 from services.provision.deployment.compose import compose
 from services.provision.deployment.guide import install
 from services.provision.deployment.systemd import systemd
-from services.provision.deployment.target import DeployTarget
+from services.provision.deployment.target import DeployTarget, target_of
 
 
 def test_tmpfiles_touch_nothing_outside_of_the_city_folder_but_the_site() -> None:
@@ -36,12 +41,39 @@ def test_fan_out_writes_nothing_among_the_credentials() -> None:
     mounts = re.findall(r"(?m)^ +- \S*/secrets/\S+$", compose(target))
     assert mounts
     assert all(one.endswith(":ro") for one in mounts)
-    mounts = re.findall(r"- \{.*mountPath: /city/secrets.*\}", deployment(flow.service("fanout")))
+    mounts = re.findall(r"- \{.*mountPath: /city/secrets.*\}", deployment(flow.service("fanout"), target))
     assert mounts
     assert all("readOnly: true" in one for one in mounts)
 
 
+def test_a_city_that_seals_its_credentials_gives_fan_out_the_keys(tmp_path: Path) -> None:
+    """And no other service; without them every post stops."""
+    city = make_city(tmp_path / "city", demo_plan())
+    assert target_of(city, "/srv/city", "/opt/venv").sealing == ()
+    (city.folder / "secrets" / "live").mkdir(parents=True, exist_ok=True)
+    noted = city.folder / "secrets" / "live" / "sealing"
+    noted.write_text("file:/etc/onevoice/new.key\nenv:KEY\nfile:/etc/onevoice/old.key\n")
+    target = target_of(city, "/srv/city", "/opt/venv")
+    keys = ["/etc/onevoice/new.key", "/etc/onevoice/old.key"]
+    services = dict(re.findall(r"(?ms)^  ([a-z-]+):\n(.*?)(?=^  ?[a-z-]*:?$)", compose(target)))
+    binds = r"\{type: bind, source: (\S+), target: (\S+), read_only: true, bind: \{create_host_path: false\}\}"
+    assert re.findall(binds, services["fanout"]) == [(key, key) for key in keys]
+    assert compose(target).count("type: bind") == 2
+    pods = {row.name: deployment(row, target) for row in flow.SERVICES}
+    fanout = pods.pop("fanout")
+    assert all(f"mountPath: {key}, subPath: sealing-{number}," in fanout for number, key in enumerate(keys))
+    assert "cp /given/sealing/* /own/" in fanout
+    assert not any("sealing" in text for text in pods.values())
+    assert "--from-file sealing-1=/etc/onevoice/old.key" in install("helm", target)
+    assert "tokens sealed with /etc/onevoice/new.key and /etc/onevoice/old.key" in install("compose", target)
+    noted.write_bytes(b"\xff")
+    with pytest.raises(BadInput) as caught:
+        target_of(city, "/srv/city", "/opt/venv")
+    assert caught.value.code == "deploy.sealing"
+
+
 def test_the_steps_say_who_needs_the_key_that_seals() -> None:
     """Without it every post stops, at the moment of sealing."""
-    assert "/etc/onevoice/credentials.key:/etc/onevoice/credentials.key:ro" in install("compose", DeployTarget())
-    assert "Do not seal them" in install("helm", DeployTarget())
+    assert "without the key every post stops" in install("compose", DeployTarget())
+    assert "# seal first, then write the chart" in install("helm", DeployTarget())
+    assert "onevoice-sealing" not in deployment(flow.service("fanout"), DeployTarget())

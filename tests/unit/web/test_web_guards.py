@@ -83,6 +83,13 @@ def test_a_session_is_renewed_by_use_and_ends_all_the_same() -> None:
     assert sessions.find(secrets.token_urlsafe(32), AT) is None
 
 
+def test_a_session_says_when_it_ends_and_whether_that_can_be_put_off() -> None:
+    one = WebSession("pio", "c", "my phone", AT, AT)
+    assert (one.ends(), one.can_stay()) == (AT + IDLE, True)
+    one.used = AT + LONGEST - IDLE
+    assert (one.ends(), one.can_stay()) == (AT + LONGEST, False)
+
+
 def test_only_an_officer_ends_their_own_session() -> None:
     sessions = WebSessions()
     one = WebSession("pio", "c", "my phone", AT, AT)

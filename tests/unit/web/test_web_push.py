@@ -52,6 +52,19 @@ def test_the_token_is_for_the_push_services_origin_and_short() -> None:
     assert (claims["sub"], claims["key"]) == ("https://desk.mission.example", word(point(key.public_key())))
 
 
+def test_a_token_is_read_as_the_standard_shows_it() -> None:
+    """RFC 8292, section 2.4: what reads our tokens reads the standard's own."""
+    token = (
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJhdWQiOiJodHRwczovL3B1c2guZXhhbXBsZS5uZXQiLCJleHAiOjE0NTM1MjM3NjgsInN1"
+        "YiI6Im1haWx0bzpwdXNoQGV4YW1wbGUuY29tIn0.i3CYb7t4xfxCDquptFOepC9GAu_HLGkMlMuCGSK2rpiUfnK9ojFwDXb1JrErtmysazNjj"
+        "vW2L9OkSSHzvoD1oA"
+    )
+    key = "BA1Hxzyi1RUM1b5wjxsn7nGxAszw2u61m164i3MrAIxHF6YK5h4SDYic-dRuU_RCPCfA5aq9ojSwk5Y2EmClBPs"
+    claims = token_of(f"vapid t={token}, k={key}")
+    assert claims["aud"] == "https://push.example.net"
+    assert (claims["exp"], claims["sub"]) == (1453523768, "mailto:push@example.com")
+
+
 @pytest.mark.parametrize("changes", [{"text": b"x" * 3_001}, {"secret": b"short"}, {"salt": b""}, {"browser": b"x"}])
 def test_what_has_not_its_length_is_not_sealed(changes: dict[str, Any]) -> None:
     key = ec.generate_private_key(ec.SECP256R1())

@@ -10,7 +10,7 @@ import typer
 from schemas import subjects
 from schemas.events.dead import DeadLetterOrder, DeadLetterReply, DeadLetterView
 from schemas.events.desk import BoardQuery
-from services.desk import options, session
+from services.desk import deadline, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.session import Session
 from services.desk.views.state import dead_letters
@@ -108,7 +108,7 @@ async def _send_again(here: Session, number: int, seconds: float) -> DeadLetterV
 
     It is asked for again and again: dead letters stand in a stream of their own, which the board does not pass on.
     """
-    session.allow(seconds)
+    deadline.allow(seconds)
     await here.link.ask(subjects.DESK_DEAD_ORDER, DeadLetterOrder(order="again", letter=number), DeadLetterReply)
     end = monotonic() + seconds
     while True:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas import unseen
 from schemas.events.desk import BoardEvent, BoardQuery
-from services.desk import options, session
+from services.desk import deadline, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.session import Session
 from services.desk.views.layout import table, table_width
@@ -97,7 +97,7 @@ async def _entries(here: Session, begin: datetime) -> list[BoardEvent]:
 
 
 async def _page(here: Session, since: int) -> tuple[BoardEvent, ...]:
-    session.allow(ANSWER_SECONDS)
+    deadline.allow(ANSWER_SECONDS)
     return (await here.board(BoardQuery(query="changes", since=since))).changes or ()
 
 

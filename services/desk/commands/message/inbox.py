@@ -13,7 +13,7 @@ from rich.text import Text
 from schemas import subjects
 from schemas.events.desk import RequestView
 from schemas.events.outside import OutsideView
-from services.desk import options, session
+from services.desk import deadline, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch
 from services.desk.connection.live import until, until_interrupted
@@ -68,7 +68,7 @@ async def inbox(
 
 async def _watch(desk: Invocation, here: Session) -> int:
     seen: set[str] = set()
-    session.allow(math.inf)
+    deadline.allow(math.inf)
     async with here.link.listening(subjects.BOARD_ALL) as received, until_interrupted() as stop:
         watch = Watch(here.link, received, (await here.eoc()).last_seq)
         while not stop.is_set():

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from schemas import unseen
 from schemas.events.desk import BoardQuery
-from services.desk import options, session
+from services.desk import deadline, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.city.inquiries import ANSWER_SECONDS, InquiryBox, ShownBefore
 from services.desk.connection.live import until_interrupted
@@ -55,7 +55,7 @@ async def inquiries(
         profiles = (await here.board(BoardQuery(query="profiles"))).profiles or ()
         city, website = here.city, (await here.eoc()).website
         box = InquiryBox(city, website, profiles)
-        session.allow(math.inf if watch else ANSWER_SECONDS * (1 + len(box.asked)))
+        deadline.allow(math.inf if watch else ANSWER_SECONDS * (1 + len(box.asked)))
         begin, shown = SystemClock().now() - back, ShownBefore(city)
 
         async def look() -> tuple[Brought, list[AskedInquiry]]:

@@ -13,7 +13,7 @@ from rich.text import Text
 from schemas import subjects
 from schemas.events.desk import ApprovalReply, RequestView
 from schemas.events.requests import Request
-from services.desk import confirm, options, sent, session, statements
+from services.desk import confirm, deadline, options, sent, session, statements
 from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch, of_request
 from services.desk.connection.follow import fetch, follow, landing
@@ -248,7 +248,7 @@ async def _watch(desk: Invocation, as_: str | None, beginning: str) -> int:
     async with session.asking(desk, as_) as here, here.link.listening(subjects.BOARD_ALL) as received:
         view = await fetch(here.link, beginning)
         request_id, changes = view.request.request_id, ProgressPrinter(console())
-        session.allow(math.inf)
+        deadline.allow(math.inf)
         async with until_interrupted() as stop:
             watch = Watch(here.link, received, view.as_of)
             changes.show(view)

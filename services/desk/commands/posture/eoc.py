@@ -13,7 +13,7 @@ from schemas import canonical, subjects
 from schemas.events.broadcasts import BoardBeat, EocBroadcast
 from schemas.events.control import EocActivate, EocChange, EocStandDown, Posture
 from schemas.events.desk import EocView, OrderReply
-from services.desk import confirm, options, session
+from services.desk import confirm, deadline, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.commands.message.tasks import open_tasks
 from services.desk.connection.follow import until_active
@@ -88,7 +88,7 @@ async def watch(desk: Invocation, as_: options.AsksAs = None) -> int:
         here.link.listening(subjects.EOC_STATE, subjects.BOARD_BEAT) as received,
     ):
         seen = _report(desk, _of_view(await here.eoc()), None)
-        session.allow(math.inf)
+        deadline.allow(math.inf)
         async with until_interrupted() as stop:
             async for message in messages(here.link, received, stop):
                 if message is not None and message.subject == subjects.EOC_STATE:
@@ -128,7 +128,7 @@ def _in_flight(count: int) -> str:
     return f"activating, {posts} in flight"
 
 
-_KEYS = ("posture", "level", "incident", "control_seq", "hold", "in_flight")
+_KEYS = ("posture", "level", "incident", "control_seq", "hold", "in_flight", "unknown")
 
 
 def _of_view(view: EocView) -> dict[str, Any]:
@@ -160,4 +160,8 @@ def _report(desk: Invocation, state: dict[str, Any], seen: dict[str, Any] | None
     line = f"{local(now, now)}  {advice.posture_line(Posture(state['posture']), state['level'], state['incident'])}"
     line += f"  ({state['in_flight']} in flight, control revision {state['control_seq']})"
     console().print(Text(line + ("  HOLD" if state["hold"] else "")), soft_wrap=True)
+    for post in state["unknown"]:
+        console().print(
+            Text(advice.unknown_post(post["request_id"], post["profile"]), style="bold red"), soft_wrap=True
+        )
     return state

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from rich.live import Live
 
 from schemas import subjects
-from services.desk import options, session
+from services.desk import deadline, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch
 from services.desk.connection.live import until, until_interrupted
@@ -39,7 +39,7 @@ async def top(desk: Invocation, as_: options.AsksAs = None) -> int:
         desk.answer(value, lambda plain: plain.print(screen(now, now.at, 10_000)))
         return Exit.DONE
     async with until_interrupted() as stop:
-        session.allow(math.inf)
+        deadline.allow(math.inf)
         with Live(console=out, screen=True, auto_refresh=False) as live:
             seen: Overview | None = None
             while not stop.is_set():

@@ -15,7 +15,7 @@ from schemas import subjects
 from schemas.events.authority import Profile
 from schemas.events.control import Action, ProfileAdd, ProfileRemove, ProfileSuspend
 from schemas.events.desk import BoardQuery
-from services.desk import completion, confirm, options, sent, session
+from services.desk import completion, confirm, deadline, options, sent, session
 from services.desk.app import Invocation, command, group
 from services.desk.city import wall
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, answers_of
@@ -66,7 +66,7 @@ async def check(
     async with session.asking(desk, as_) as here:
         profiles, city = await _profiles(here), here.city
         budgets = budgets_by_profile((await here.eoc()).services)
-    session.allow(ANSWER_SECONDS * (1 + len(profiles) // AT_ONCE))
+    deadline.allow(ANSWER_SECONDS * (1 + len(profiles) // AT_ONCE))
     here_alone = {profile.id: examine(city, profile) for profile in profiles}
     # A platform would only say once more what was found here.
     sound = tuple(profile for profile in profiles if here_alone[profile.id].ok)
@@ -129,7 +129,7 @@ async def rehearse(
     unsound = {name: "; ".join(one.problems) for name, one in seen_here.items() if not one.ok}
     async with rehearsal.opened(city) as tools:
         await confirm.deed(rehearsed.question(len(chosen), rehearsal.staying(tools, chosen)), yes=yes)
-        session.allow(rehearsal.LONGEST * (1 + len(chosen) // rehearsal.AT_ONCE))
+        deadline.allow(rehearsal.LONGEST * (1 + len(chosen) // rehearsal.AT_ONCE))
         sent.note_sent()
         found = await rehearsal.rehearse(tools, chosen, unsound, SystemClock().now(), _tell_posted)
     left_out = [one.id for one in known if one.official and one.platform in NO_CREDENTIAL] if everywhere else []

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from services.desk import completion, confirm, options, session
+from services.desk import completion, confirm, deadline, options
 from services.desk.app import Invocation
 from services.desk.views.timetext import utc, zoned
 from services.desk.words import check_id
@@ -65,7 +65,7 @@ async def connect(
     wanted = account or _known_account(city, name, platform)
     if city.token_path(name).exists():
         await confirm.deed(f"{name} has a credential, which is replaced.", yes=yes)
-    session.allow(_SECONDS)
+    deadline.allow(_SECONDS)
     person = TerminalPerson()
     access = await ways.got(city, platform, wanted, person, Consent(person, port, paste, redirect), way)
     storing.refuse_other_realms(city, access)

@@ -32,7 +32,7 @@ from services.fanout.connectors.bluesky.record import (
     uri_of,
     write_of,
 )
-from services.fanout.connectors.bluesky.session import Sessions, error_of, gone
+from services.fanout.connectors.bluesky.session import BlueskySession, Sessions, error_of, gone, needless_rights
 from services.fanout.connectors.calls import sockets
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
 from services.fanout.connectors.contract import (
@@ -227,7 +227,9 @@ class BlueskyConnector(Connector):
         detail = f"@{said.get('handle') or way.did} can be posted to"
         endpoint = Endpoint(way.login.base, "", way.deadline)
         shows = await shown_of(self._http, endpoint, way.did)
-        return Health(True, "; ".join(filter(None, (detail, sockets.remark()))), shows=shows)
+        session = await self._sessions.enter(way.login, way.deadline)
+        more = needless_rights(session) if isinstance(session, BlueskySession) else ""
+        return Health(True, "; ".join(filter(None, (detail, more, sockets.remark()))), shows=shows)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the account has published since a time, without logging in."""

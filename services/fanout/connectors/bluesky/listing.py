@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.fanout.connectors.bluesky.record import COLLECTION, time_of
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.http import Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.listing import ProfilePost
 from services.kernel.base.clock import Clock
@@ -38,7 +39,7 @@ async def _records(
     found: list[dict[str, Any]] = []
     for _ in range(_PAGES):
         outcome = await http.call(endpoint, "GET", "/xrpc/com.atproto.repo.listRecords", query=query)
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         rows = body.get("records") if isinstance(body, dict) else None
         if not isinstance(rows, list):
             return cannot_tell("the platform does not list the account's posts", outcome, clock)

@@ -11,7 +11,8 @@ from services.fanout.connectors.answers import not_let_in
 from services.fanout.connectors.bluesky.entrance import Way
 from services.fanout.connectors.bluesky.record import read_uri
 from services.fanout.connectors.bluesky.session import Sessions
-from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.http import cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import CannotTell, Permanent, Retryable
 from services.fanout.connectors.inquiry import Inquiry
 from services.kernel.base.clock import Clock
@@ -33,7 +34,7 @@ async def mentions(
         )
         if isinstance(outcome, Retryable | Permanent):
             return not_let_in(outcome)
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         rows = body.get("notifications") if isinstance(body, dict) else None
         if not isinstance(body, dict) or not isinstance(rows, list):
             return cannot_tell("the platform does not list who mentions the account", outcome, clock)

@@ -10,6 +10,7 @@ from typing import Any
 from services.fanout.connectors.bluesky.record import COLLECTION, Ref, is_approved, read_uri, reply_of, uri_of
 from services.fanout.connectors.bluesky.session import error_of
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell
+from services.fanout.connectors.calls.outcomes import fields_of, json_of
 from services.fanout.connectors.contract import Absent, Altered, CannotTell, Intent
 from services.kernel.base.clock import Clock
 
@@ -106,7 +107,7 @@ class Reader:
         if known is not None:
             return known
         outcome = await self._ask(base, "com.atproto.identity.resolveHandle", {"handle": account}, deadline)
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         did = body.get("did") if isinstance(body, dict) else None
         if not isinstance(did, str) or not _DID.fullmatch(did):
             return cannot_tell(f"the platform does not say who {account} is", outcome, self._clock)
@@ -123,7 +124,7 @@ class Reader:
         if isinstance(did, CannotTell):
             return ""
         outcome = await self._ask(base, "com.atproto.sync.getRepoStatus", {"did": did}, deadline)
-        said = outcome.body if isinstance(outcome, Answer) and isinstance(outcome.body, dict) else {}
+        said = fields_of(outcome)
         return str(said.get("status") or "not active") if said.get("active") is False else ""
 
     async def dids(self, base: str, handles: Iterable[str], deadline: float) -> dict[str, str]:
@@ -141,7 +142,7 @@ async def shown_of(http: Http, endpoint: Endpoint, did: str) -> str | None:
     outcome = await http.call(endpoint, "GET", "/xrpc/com.atproto.repo.getRecord", query=query)
     if error_of(outcome) == "RecordNotFound":
         return ""
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    body = json_of(outcome)
     value = body.get("value") if isinstance(body, dict) else None
     if not isinstance(value, dict):
         return None

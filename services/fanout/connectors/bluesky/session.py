@@ -23,6 +23,12 @@ _AHEAD = 0.25
 """The part of a session's life that is left when it is renewed."""
 _SHORT_SECONDS = 600.0
 """How long a session is taken to live whose token does not say."""
+_TOO_MUCH = {
+    "com.atproto.access": "the credential is the account's own password, which can change the account: "
+    "onevoice profiles connect takes an app password",
+    "com.atproto.appPassPrivileged": "the app password may read direct messages, which is not needed",
+}
+"""By the scopes that servers give (atproto, packages/pds, auth-scope)."""
 _EXPIRED = frozenset({"ExpiredToken", "InvalidToken"})
 _GONE = frozenset({"AccountTakedown", "AccountSuspended", "AccountDeactivated"})
 
@@ -181,11 +187,25 @@ def gone(outcome: Outcome) -> Permanent | None:
     return None
 
 
+def needless_rights(session: BlueskySession) -> str:
+    """Say what a session may do that nobody needs, by the scope of its token; empty where it is an app password's."""
+    return _TOO_MUCH.get(str(_said(session.access).get("scope")), "")
+
+
 def _life(token: str) -> float:
-    """Return how long a token (JWT) lives, by what it says itself; its signature is its server's business."""
+    """Return how long a token lives, in seconds."""
+    said = _said(token)
+    try:
+        return max(1.0, float(said["exp"]) - float(said["iat"]))
+    except (ValueError, KeyError, TypeError):
+        return _SHORT_SECONDS
+
+
+def _said(token: str) -> Mapping[str, Any]:
+    """Return what a token (JWT) says of itself; its signature is its server's business."""
     try:
         body = token.split(".")[1]
         said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return max(1.0, float(said["exp"]) - float(said["iat"]))
-    except (IndexError, ValueError, KeyError, TypeError, RecursionError):
-        return _SHORT_SECONDS
+    except (IndexError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -12,7 +12,8 @@ from typing import Any
 
 from schemas.places import INSTAGRAM_POST
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_let_in, not_seen, on_hold, split_on
-from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.calls.http import Outcome, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -126,7 +127,7 @@ class Comments:
         outcome = await self._graph.call(account, "GET", f"/{place.comment}", query={"fields": "id,media"})
         if error_code(outcome) == _NOT_THERE:
             return GONE
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         if not isinstance(body, dict):
             return self._later(outcome)
         media = body.get("media")

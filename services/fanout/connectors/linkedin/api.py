@@ -10,7 +10,15 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from schemas.events.requests import Picture
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
+from services.fanout.connectors.calls.http import (
+    Answer,
+    Endpoint,
+    Http,
+    Outcome,
+    cannot_tell,
+    refusal,
+)
+from services.fanout.connectors.calls.outcomes import fields_of, json_of
 from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
 from services.fanout.connectors.linkedin.little_text import plain
@@ -92,7 +100,7 @@ class LinkedInApi:
             query = f"q=author&author={encoded(page.urn)}&count={_COUNT}&start={number * _COUNT}&sortBy=LAST_MODIFIED"
             finder = {"X-RestLi-Method": "FINDER"}
             outcome = await self.call(page, "GET", f"/posts?{query}", headers=finder)
-            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            body = json_of(outcome)
             elements = body.get("elements") if isinstance(body, dict) else None
             if not isinstance(elements, list):
                 return cannot_tell("the platform does not list the page's posts", outcome, self._clock)
@@ -112,7 +120,7 @@ class LinkedInApi:
             return None
         asked = {"initializeUploadRequest": {"owner": page.urn}}
         outcome = await self.call(page, "POST", "/images?action=initializeUpload", value=asked)
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         given = body.get("value") if isinstance(body, dict) else None
         url, image = (given.get("uploadUrl"), given.get("image")) if isinstance(given, dict) else (None, None)
         if not isinstance(url, str) or not isinstance(image, str) or not _IMAGE.fullmatch(image) or not self._ours(url):
@@ -140,7 +148,7 @@ def encoded(urn: str) -> str:
 
 def code_of(outcome: Outcome) -> str:
     """Return the error's name, empty where the answer has none."""
-    body = outcome.body if isinstance(outcome, Answer) and isinstance(outcome.body, dict) else {}
+    body = fields_of(outcome)
     return str(body.get("code") or "")
 
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from schemas.places import LINKEDIN_POST, LINKEDIN_UPDATE
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen, split_on
 from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -123,7 +124,7 @@ class PageComments:
         outcome = await self._api.call(page, "GET", _path(remote_id))
         if _not_found(outcome):
             return Absent()
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         if not isinstance(body, dict) or str(body.get("id")) != remote_id.partition("/")[2]:
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
         return body
@@ -147,7 +148,7 @@ class PageComments:
             outcome = await self._api.call(page, "GET", f"{thread.path}?count={_COUNT}&start={number * _COUNT}")
             if _not_found(outcome):
                 return Absent()
-            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            body = json_of(outcome)
             rows = body.get("elements") if isinstance(body, dict) else None
             if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
                 return cannot_tell("the platform does not list what stands under the post", outcome, self._clock)

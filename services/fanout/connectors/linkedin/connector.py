@@ -15,6 +15,7 @@ from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import answered, not_let_in, not_seen
 from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.uploads import media_deadline, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
@@ -237,7 +238,7 @@ class LinkedInConnector(OneAtATime):
         outcome = await self._api.call(page, "GET", f"/posts/{encoded(urn)}")
         if isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict):
             return Absent()
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
         return body if body.get("author") == page.urn else Absent()

@@ -12,6 +12,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.credentials.tokens import TokenFault
 from services.kernel.base.clock import Clock
@@ -64,7 +65,7 @@ class LinkedInLogin:
     async def scopes_of(self, token: str, application: Application, deadline: float) -> frozenset[str] | None:
         """Return what a token may do (introspectToken); None where LinkedIn does not say."""
         outcome = await self._post("/oauth/v2/introspectToken", {"token": token}, application, deadline)
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         scope = body.get("scope") if isinstance(body, dict) and body.get("active") is True else None
         return frozenset(scope.replace(",", " ").split()) if isinstance(scope, str) else None
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from services.fanout.connectors.calls.http import Answer, Outcome
+from services.fanout.connectors.calls.http import Outcome
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import CannotTell, Cause, Health
 from services.fanout.connectors.linkedin.api import LinkedInApi, Organization
 from services.fanout.connectors.one_at_a_time import unhealthy
@@ -45,7 +46,7 @@ async def left_today(api: LinkedInApi, page: Organization, now: datetime, health
 
 def _roles(outcome: Outcome, urn: str) -> set[str] | None:
     """Return the roles of the token's owner on a page; None where the answer does not say."""
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    body = json_of(outcome)
     elements = body.get("elements") if isinstance(body, dict) else None
     if not isinstance(elements, list) or not all(isinstance(one, dict) for one in elements):
         return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.fanout.connectors.answers import split_on
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.mastodon.ids import id_of
 from services.kernel.base.clock import Clock
@@ -71,7 +72,7 @@ def _own_id(address: str, base: str) -> str | None:
 
 
 def _found(outcome: Outcome) -> list[Any] | None:
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    body = json_of(outcome)
     statuses = body.get("statuses") if isinstance(body, dict) else None
     return statuses if isinstance(statuses, list) else None
 

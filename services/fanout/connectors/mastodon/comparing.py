@@ -8,6 +8,7 @@ from typing import Any
 from schemas.events.requests import PlatformContent
 from schemas.languages import base
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Absent, Altered, CannotTell, Intent
 from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
@@ -72,7 +73,7 @@ async def _differences(
 
 async def _was_changed(http: Http, endpoint: Endpoint, status: Mapping[str, Any], part: str) -> bool:
     outcome = await http.call(endpoint, "GET", f"/api/v1/statuses/{status['id']}/source")
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    body = json_of(outcome)
     text = body.get("text") if isinstance(body, dict) else None
     return isinstance(text, str) and not same(text, part)
 

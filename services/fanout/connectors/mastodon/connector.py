@@ -17,7 +17,6 @@ from typing import Any
 from schemas.events.authority import Profile
 from schemas.languages import base
 from services.fanout.connectors.answers import not_let_in
-from services.fanout.connectors.calls import sockets
 from services.fanout.connectors.calls.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
@@ -46,6 +45,7 @@ from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.mastodon import listing
 from services.fanout.connectors.mastodon.answering import answering
+from services.fanout.connectors.mastodon.checking import check_account
 from services.fanout.connectors.mastodon.comparing import compare
 from services.fanout.connectors.mastodon.existing import addressed, posted
 from services.fanout.connectors.mastodon.ids import SAFE_ID
@@ -239,10 +239,7 @@ class MastodonConnector(Connector):
         account = await self._enter(profile, _CHECK_SECONDS, refresh=True)
         if not isinstance(account, _Account):
             return unhealthy(account)
-        less, takes = await self._instances.takes_less(profile.account.rpartition("@")[2], account.endpoint)
-        detail = f"@{profile.account.removeprefix('@')} can be posted to"
-        shown = self._instances.shown(account.endpoint)
-        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))), shows=shown, takes=takes)
+        return await check_account(self._http, self._instances, profile, account.endpoint)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return the account's statuses since a time."""

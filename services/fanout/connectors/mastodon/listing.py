@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.http import Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.mastodon.ids import SAFE_ID
@@ -24,7 +25,7 @@ async def posts_of(
     query = {"limit": str(_PAGE)}
     for _ in range(_PAGES):
         outcome = await http.call(endpoint, "GET", f"/api/v1/accounts/{account_id}/statuses", query=query)
-        rows = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        rows = json_of(outcome)
         if not isinstance(rows, list):
             return cannot_tell("the platform does not list the account's posts", outcome, clock)
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.http import Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.mastodon.ids import SAFE_ID
@@ -25,7 +26,7 @@ async def mentions(
     query = {"types[]": "mention", "limit": str(_PAGE)}
     for _ in range(_PAGES):
         outcome = await http.call(endpoint, "GET", "/api/v1/notifications", query=query)
-        rows = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        rows = json_of(outcome)
         if not isinstance(rows, list):
             return cannot_tell("the platform does not list who mentions the account", outcome, clock)
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from services.fanout.connectors.calls.http import Answer
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import Cause, Health
 from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.meta.codes import meaning
@@ -52,7 +53,7 @@ async def checked(graph: Graph, account: Page, rules: AccountRules) -> Health:
         return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN)
     name = f"@{text_of(outcome, 'username') or account.id}"
     outcome = await graph.call(account, "GET", f"/{account.id}/{rules.quota}", query={"fields": "quota_usage,config"})
-    left = left_of(outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None)
+    left = left_of(json_of(outcome))
     if left is None:
         return Health(True, f"{name} can be posted to", shows=shows)
     said = f"{name} can be posted to: {left} posts left today"
@@ -62,7 +63,7 @@ async def checked(graph: Graph, account: Page, rules: AccountRules) -> Health:
 async def granted(graph: Graph, account: Page) -> frozenset[str] | None:
     """Return what a token may do, as it says of itself; None where the platform does not say."""
     outcome = await graph.call(account, "GET", "/debug_token", query={"input_token": account.token})
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    body = json_of(outcome)
     data = body.get("data") if isinstance(body, dict) else None
     scopes = data.get("scopes") if isinstance(data, dict) else None
     return frozenset(map(str, scopes)) if isinstance(scopes, list) else None
@@ -76,7 +77,7 @@ def missing(needed: Sequence[str], given: frozenset[str] | None) -> list[str]:
 async def renewed(graph: Graph, account: Page, rules: AccountRules, clock: Clock) -> NewCredential | NotRenewed:
     """Get a newer token, and see that it opens the same account."""
     outcome = await graph.renew(account, rules.renewal)
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    body = json_of(outcome)
     token, seconds = (body.get("access_token"), body.get("expires_in")) if isinstance(body, dict) else (None, None)
     if not isinstance(token, str) or not token or not isinstance(seconds, int) or seconds < _SHORTEST.total_seconds():
         if error_code(outcome) is None and isinstance(outcome, Answer) and outcome.status == 200:

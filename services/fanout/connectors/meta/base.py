@@ -11,7 +11,8 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined, not_let_in, not_seen, stopped
-from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.http import cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.chains import Status, same
 from services.fanout.connectors.contract import (
     Absent,
@@ -180,9 +181,9 @@ class MetaConnector(OneAtATime):
     async def _answers(self, account: Page, profile: str, post: Status) -> list[Inquiry] | CannotTell:
         query = {"fields": self._edges.answer_fields, "limit": "100"}
         outcome = await self._graph.call(account, "GET", f"/{post.id}/{self._edges.answers}", query=query)
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         try:
-            return [one for row in body["data"] for one in self._asked_in(row, profile, post)]  # type: ignore[index]
+            return [one for row in body["data"] for one in self._asked_in(row, profile, post)]
         except (KeyError, TypeError, ValueError, AttributeError):
             return cannot_tell("the platform does not list what people answered", outcome, self._clock)
 
@@ -206,7 +207,7 @@ class MetaConnector(OneAtATime):
         outcome = await self._graph.call(account, "GET", f"/{post}", query={"fields": self._fields + more})
         if error_code(outcome) == NOT_THERE:
             return Absent()
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         try:
             stands = self._status(body).id == post
         except (KeyError, TypeError, ValueError, AttributeError, LookupError):

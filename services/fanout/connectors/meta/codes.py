@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.fanout.connectors.calls.http import Answer, Outcome
+from services.fanout.connectors.calls.outcomes import fields_of
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.meta.graph import Graph
 
@@ -22,7 +23,7 @@ _NOT_FETCHED = {
 
 def subcode_of(outcome: Outcome) -> int | None:
     """Return Meta's error subcode; None where the answer has none."""
-    body = outcome.body if isinstance(outcome, Answer) and isinstance(outcome.body, dict) else {}
+    body = fields_of(outcome)
     error = body.get("error")
     found = error.get("error_subcode") if isinstance(error, dict) else None
     return found if isinstance(found, int) else None

@@ -8,7 +8,16 @@ from typing import Any
 
 import aiohttp
 
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal, wait_asked
+from services.fanout.connectors.calls.http import (
+    Answer,
+    Endpoint,
+    Http,
+    Outcome,
+    cannot_tell,
+    refusal,
+    wait_asked,
+)
+from services.fanout.connectors.calls.outcomes import fields_of, json_of
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import Clock
 
@@ -84,7 +93,7 @@ class Graph:
         asked = dict(query)
         for _ in range(_PAGES):
             outcome = await self.call(page, "GET", path, query=asked)
-            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            body = json_of(outcome)
             rows = body.get("data") if isinstance(body, dict) else None
             if not isinstance(body, dict) or not isinstance(rows, list) or not all(isinstance(x, dict) for x in rows):
                 return self._not_listed(what, outcome)
@@ -136,7 +145,7 @@ def _after(body: Mapping[str, Any]) -> str:
 
 def error_code(outcome: Outcome) -> int | None:
     """Return Meta's error code, its subcode where that says more; None: the answer has none."""
-    body = outcome.body if isinstance(outcome, Answer) and isinstance(outcome.body, dict) else {}
+    body = fields_of(outcome)
     error = body.get("error")
     if not isinstance(error, dict) or not isinstance(error.get("code"), int):
         return None
@@ -146,6 +155,6 @@ def error_code(outcome: Outcome) -> int | None:
 
 def text_of(outcome: Outcome, key: str) -> str:
     """Return a field of a 200 answer, empty where it has none."""
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    body = json_of(outcome)
     found = body.get(key) if isinstance(body, dict) else None
     return found if isinstance(found, str) else ""

@@ -15,6 +15,7 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -67,7 +68,7 @@ class NextdoorConnector(SendOnlyConnector):
         if shown:
             value["media_attachments"] = shown
         outcome = await self._http.call(endpoint, "POST", f"{_API}/post/create/", value=value)
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         if isinstance(body, dict) and body.get("result") == "success":
             return self._posted(intent, str(body.get("share_link", "")), note)
         return self._meaning(outcome)
@@ -93,7 +94,7 @@ class NextdoorConnector(SendOnlyConnector):
     async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
         """Ask whose token it is (GET /me/): an agency's names its agency."""
         outcome = await self._http.call(self._endpoint(credential, deadline), "GET", f"{_API}/me/")
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         if not isinstance(body, dict):
             return unhealthy(self._meaning(outcome))
         agency = str(body.get("agency_id") or "")

@@ -22,6 +22,7 @@ from schemas.events.requests import Picture
 from schemas.places import TELEGRAM_CHANNEL
 from services.fanout.connectors.answers import joined
 from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -192,7 +193,7 @@ class TelegramConnector(SendOnlyConnector):
 
 def _result(outcome: Outcome) -> Any:
     """Return the ``result`` of an answer that says ``ok``, else None."""
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    body = json_of(outcome)
     return body.get("result") if isinstance(body, dict) and body.get("ok") is True else None
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.fanout.connectors.answers import not_let_in
-from services.fanout.connectors.calls.http import Answer
+from services.fanout.connectors.calls.outcomes import fields_of
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
     Absent,
@@ -196,7 +196,7 @@ class ThreadsConnector(MetaConnector):
             return Permanent("that is not an id of this platform")
         for one in reversed(ids):
             outcome = await self._graph.call(account, "DELETE", f"/{one}")
-            body = outcome.body if isinstance(outcome, Answer) and isinstance(outcome.body, dict) else {}
+            body = fields_of(outcome)
             # Meta says the same of what may not be touched: only asking for it shows that it is gone.
             gone = error_code(outcome) == NOT_THERE and isinstance(await self._one(account, one), Absent)
             if body.get("success") is not True and not gone:

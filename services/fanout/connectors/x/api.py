@@ -14,6 +14,7 @@ import aiohttp
 
 from schemas.events.requests import Picture
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
@@ -88,7 +89,7 @@ class XApi:
             outcome = await self.call(
                 account.keys, account.deadline, "GET", f"/2/users/{account.id}/tweets", query=query
             )
-            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            body = json_of(outcome)
             if not isinstance(body, dict) or not isinstance(body.get("meta"), dict):
                 return cannot_tell("the platform does not list the account's posts", outcome, self._clock)
             try:

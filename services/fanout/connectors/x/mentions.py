@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.http import cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.x.api import XAccount, XApi, read_post
@@ -23,7 +24,7 @@ async def mentions(
         "user.fields": "username",
     }
     outcome = await api.call(account.keys, account.deadline, "GET", f"/2/users/{account.id}/mentions", query=query)
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    body = json_of(outcome)
     if not isinstance(body, dict) or not isinstance(body.get("meta"), dict):
         return cannot_tell("the platform does not list who mentions the account", outcome, clock)
     try:

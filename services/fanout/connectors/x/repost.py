@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from schemas.places import HOSTS, X_POST
 from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent, Posted, Retracted, Retryable, Unknown
 from services.fanout.connectors.x.api import XAccount, XApi, data_of
 from services.kernel.base.clock import Clock
@@ -44,7 +45,7 @@ class Reposts:
         outcome = await self._api.call(
             account.keys, account.deadline, "GET", f"/2/users/{account.id}/tweets", query=query
         )
-        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        body = json_of(outcome)
         if not isinstance(body, dict) or not isinstance(body.get("meta"), dict):
             return cannot_tell("the platform does not list the account's posts", outcome, self._clock)
         shown = [ref for one in body.get("data", []) for ref in one.get("referenced_tweets") or []]

@@ -1,7 +1,7 @@
 """A platform in a folder, behind the connector contract: it keeps every post that it is sent, also the second of two.
 
-It knows no idempotency, so a post made twice is seen. It can be told to misbehave, call by call, from any process:
-``behave(profile, "slow 2", "rate_limit 0.1")``. Tricks on ``publish``:
+It knows no idempotency, so a post made twice is seen; ``keyed``, as the website is, it does. It misbehaves on order,
+call by call, from any process: ``behave(profile, "slow 2", "rate_limit 0.1")``. Tricks on ``publish``:
 
 slow S        takes S seconds, then posts            rate_limit S  not posted, asks to wait for S seconds
 error_after   posts, and answers with an unknown     drop          not posted, and nobody knows
@@ -19,8 +19,10 @@ import json
 import secrets
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from schemas.events.authority import Profile
+from schemas.events.requests import Picture
 from schemas.platforms import WEBSITE
 from services.fanout.connectors.contract import (
     Absent,
@@ -52,9 +54,10 @@ class FolderPlatform(Connector):
 
     declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True)
 
-    def __init__(self, folder: Path, platform: str = "mastodon") -> None:
+    def __init__(self, folder: Path, platform: str = "mastodon", *, keyed: bool = False) -> None:
         self.platform = platform
-        if platform == WEBSITE:  # the same key is the same page there
+        self.keyed = keyed or platform == WEBSITE  # the same key is the same page there
+        if self.keyed:
             self.declaration = replace(self.declaration, when_unknown=WhenUnknown.REPEAT)
         self.folder = folder / platform
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +70,10 @@ class FolderPlatform(Connector):
         trick, _, argument = self._take(profile).partition(" ")
         self._note(profile, f"publish {trick}")
         if trick == "slow":
-            await asyncio.sleep(float(argument))
+            left = 0.9 * intent.call_timeout
+            await asyncio.sleep(min(float(argument), left))
+            if float(argument) > left:
+                return Unknown("no answer in time")
         while trick == "wait" and not (self.folder / f"{profile}.open").exists():  # noqa: ASYNC110 - across processes
             await asyncio.sleep(0.02)
         if trick == "rate_limit":
@@ -81,7 +87,7 @@ class FolderPlatform(Connector):
         if trick == "late":
             self._later[intent.idempotency_key] = (monotonic() + float(argument), intent)
             return Unknown("the connection was dropped")
-        posted = self._post(intent)
+        posted = self._post(intent, *[await _alt(one, fetch_media) for one in intent.content.pictures])
         if trick == "error_after":
             return Unknown("500 after sending")
         if trick == "crash":
@@ -93,9 +99,9 @@ class FolderPlatform(Connector):
         self._note(intent.profile.id, f"reconcile {trick}")
         if trick == "blind":
             return CannotTell("the timeline cannot be read")
-        for number, post in enumerate(self.posts(intent.profile.id)):
-            if post["key"] == intent.idempotency_key:
-                return self._where(intent.profile.id, number)
+        found = self._known(intent)
+        if found is not None:
+            return self._where(intent.profile.id, found)
         when, late = self._later.get(intent.idempotency_key, (0.0, None))
         if late is not None and monotonic() >= when:
             self._post(self._later.pop(intent.idempotency_key)[1])
@@ -125,7 +131,7 @@ class FolderPlatform(Connector):
         """Let the call go on that waits."""
         (self.folder / f"{profile}.open").touch()
 
-    def posts(self, profile: str) -> list[dict[str, str]]:
+    def posts(self, profile: str) -> list[dict[str, Any]]:
         """All posts on a profile, oldest first."""
         path = self.folder / f"{profile}.posts"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -133,6 +139,12 @@ class FolderPlatform(Connector):
     def texts(self, profile: str) -> list[str]:
         """The texts of all posts on a profile, oldest first."""
         return [post["text"] for post in self.posts(profile)]
+
+    def stands(self, profile: str) -> list[dict[str, Any]]:
+        """The posts that were not deleted, newest first."""
+        gone = self.retracted(profile)
+        standing = [post for at, post in enumerate(self.posts(profile)) if f"{profile}-{at}" not in gone]
+        return standing[::-1]
 
     def retracted(self, profile: str) -> list[str]:
         """The remote ids of the posts that were to be deleted, in order."""
@@ -146,16 +158,30 @@ class FolderPlatform(Connector):
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _post(self, intent: Intent) -> Posted:
-        post = {"key": intent.idempotency_key, "text": intent.content.parts[0], "id": secrets.token_hex(4)}
-        post["follows"] = intent.follows
-        natural = self.platform == WEBSITE
-        known = [number for number, old in enumerate(self.posts(intent.profile.id)) if old["key"] == post["key"]]
-        if natural and known:
-            return self._where(intent.profile.id, known[0])
-        with (self.folder / f"{intent.profile.id}.posts").open("a") as file:
+    def _post(self, intent: Intent, *alts: str | None) -> Posted | Permanent:
+        profile, known = intent.profile.id, self._known(intent) if self.keyed else None
+        if known is not None:
+            same = self.posts(profile)[known]["sha256"] == intent.rendering_sha256
+            return self._where(profile, known) if same else Permanent("the key was used for other content")
+        post = {
+            "key": intent.idempotency_key,
+            "text": "\n\n".join(intent.content.parts),
+            "follows": intent.follows,
+            "id": secrets.token_hex(4),
+            "sha256": intent.rendering_sha256,
+            "alts": [one for one in alts if one],
+        }
+        with (self.folder / f"{profile}.posts").open("a") as file:
             file.write(json.dumps(post) + "\n")
-        return self._where(intent.profile.id, len(self.posts(intent.profile.id)) - 1)
+        missing = [f"picture {at} is missing" for at, one in enumerate(alts, 1) if one is None]
+        return replace(self._where(profile, len(self.posts(profile)) - 1), note="; ".join(missing))
+
+    def _known(self, intent: Intent) -> int | None:
+        """The number of the post that stands under a call's key."""
+        profile = intent.profile.id
+        gone = self.retracted(profile)
+        keys = (at for at, one in enumerate(self.posts(profile)) if one["key"] == intent.idempotency_key)
+        return next((at for at in keys if f"{profile}-{at}" not in gone), None)
 
     def _where(self, profile: str, number: int) -> Posted:
         return Posted(f"https://{self.platform}.example/{profile}/{number}", f"{profile}-{number}")
@@ -173,6 +199,15 @@ class FolderPlatform(Connector):
     def _note(self, profile: str, what: str) -> None:
         with (self.folder / f"{profile}.calls").open("a") as file:
             file.write(what.strip() + "\n")
+
+
+async def _alt(picture: Picture, fetch_media: FetchMedia) -> str | None:
+    """Return a picture's description, or None where its bytes are nowhere."""
+    try:
+        await fetch_media(picture.sha256)
+    except LookupError:
+        return None
+    return picture.alt
 
 
 def _is_of(trick: str, kind: frozenset[str]) -> bool:
