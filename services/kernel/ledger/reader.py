@@ -133,7 +133,8 @@ class LedgerReader:
 
     async def first_since(self, since: datetime) -> int:
         """Return the first sequence that was stored at or after a time (one past the last if there is none)."""
-        low, high = 1, await self.last_seq() + 1
+        shape = await self.shape()
+        low, high = max(1, shape.first), shape.last + 1
         while low < high:
             middle = (low + high) // 2
             entry = await self.get(middle)

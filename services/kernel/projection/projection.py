@@ -162,6 +162,7 @@ class Projection:
             if self._check:
                 await self._compare()
                 self._check = False
+            self.fold.seq = max(self.fold.seq, shape.first - 1)  # what is before the first entry is nowhere
             await self._drain()
             tries = 0
             while self.fold.seq < shape.last:
