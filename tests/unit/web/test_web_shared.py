@@ -18,9 +18,9 @@ from schemas.events.control import Posture
 from schemas.events.desk import EocView, OfficerView
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
-from services.kernel.base.errors import Unreachable
+from services.kernel.base.errors import Refused, Unreachable
 from services.web.desk import SESSION, WebDesk
-from services.web.front import one_for_all
+from services.web.front import one_for_all, signed_in
 from services.web.hub import Hub
 from services.web.pages.city import state
 from services.web.pages.messages import holding
@@ -229,3 +229,14 @@ async def test_a_page_is_shared_in_one_language(desk: WebDesk) -> None:
     ]
     assert len(made_for) == 2
     assert ['lang="fr"' in text for text in texts] == [False, True, False]
+
+
+async def test_whose_passkey_counts_no_more_gets_no_page_that_is_kept(desk: WebDesk) -> None:
+    kept = session("pio")
+    assert (await shown(desk, "/holding", holding, kept)).status == 200
+    secret = desk.sessions.begin(replace(session("pio"), began=desk.clock.now(), used=desk.clock.now()))
+    cookie = {"Cookie": f"onevoice={secret}"}
+    for headers in (cookie, cookie | {"HX-Request": "true"}):
+        asked = make_mocked_request("GET", "/holding", headers=headers, app=application(desk))
+        with pytest.raises((web.HTTPSeeOther, Refused)):
+            await signed_in(asked, lambda one: one_for_all(one, holding))
