@@ -15,6 +15,7 @@ from schemas import canonical, subjects
 from schemas.events.authority import Profile
 from schemas.events.outside import Acknowledgement, OutsidePost
 from services.fanout.connectors.contract import CannotTell, Cause, Health
+from services.fanout.connectors.listing import ListsPosts
 from services.fanout.connectors.registry import connectors
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
@@ -23,6 +24,7 @@ from services.fanout.domain.credit import month_of
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.starts import Starts
 from services.fanout.watching.checks import ProfileChecks
+from services.fanout.watching.evidence import record_of
 from services.fanout.watching.watch import A_TURN, IN_VAIN, OutsideWatch
 from services.kernel.authority.signing import load_key
 from services.kernel.base.network import web
@@ -34,6 +36,7 @@ from tests.integration.fanout.fanout_city import FanoutCity, fanout
 from tests.support.broker import connect
 from tests.support.mission import PATIENCE
 from tests.support.people import acknowledgement_of
+from tests.support.mission import PATIENCE, now
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FIRE, WATER = "fire-townsquare", "water-townsquare"
@@ -55,12 +58,14 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outside, "SETTLES", timedelta(0))
 
 
-def watch_of(town: FanoutCity, runtime: Runtime, a_turn: int = A_TURN) -> OutsideWatch:
+def watch_of(
+    town: FanoutCity, runtime: Runtime, a_turn: int = A_TURN, section: OutsideSection | None = None
+) -> OutsideWatch:
     platforms = connectors(town.city, runtime.control.website)
     destinations = Destinations(runtime, platforms, HostRegistry(runtime))
     for one in platforms.values():
         runtime.supervisor.at_end(one.close)
-    return OutsideWatch(runtime, destinations, Starts(), OutsideSection(), a_turn=a_turn)
+    return OutsideWatch(runtime, destinations, Starts(), section or OutsideSection(), a_turn=a_turn)
 
 
 def profile_of(runtime: Runtime, name: str) -> Profile:
@@ -119,7 +124,27 @@ async def test_two_copies_that_look_at_once_tell_it_once(town: FanoutCity, squar
         await by_hand(square, FIRE, "Once.")
         for watch in watches:
             assert await watch.look(profile_of(runtime, FIRE)) is None
+        other_machine = watch_of(town, runtime, section=OutsideSection(minutes=0, x_minutes=0))
+        await other_machine.turn()
+        assert other_machine._due == {}, "a machine that is set to look for nothing asks nobody"
     assert [one.text for one in await told(town)] == ["Once."]
+
+
+async def test_junk_under_the_hash_of_the_evidence_keeps_nothing_silent(town: FanoutCity, square: Townsquare) -> None:
+    """Whoever wrote the post knows its record beforehand, and with a stolen service's key could put junk there."""
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        watch, fire = watch_of(town, runtime), profile_of(runtime, FIRE)
+        assert await watch.look(fire) is None
+        name = await by_hand(square, FIRE, "Drink the water, it is fine.")
+        connector = watch._destinations.of_platform(fire.platform)
+        assert isinstance(connector, ListsPosts)
+        posts = await connector.posts_of(fire, now() - timedelta(minutes=5))
+        assert isinstance(posts, list)
+        record = next(record_of(fire, post) for post in posts if post.id == name)
+        thief = await town.ledger("fanout")
+        await thief.js.publish(subjects.media(canonical.sha256(record)), b"junk", stream="MEDIA")
+        assert await watch.look(fire) is None
+        assert [one.remote_id for one in await told(town)] == [name]
 
 
 async def test_a_profile_that_cannot_be_looked_at_is_named_until_it_can(town: FanoutCity, square: Townsquare) -> None:

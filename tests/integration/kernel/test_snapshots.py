@@ -10,7 +10,8 @@ from schemas import subjects
 from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_view import authority_of
 from services.kernel.projection.snapshot import Snapshot, read
-from services.kernel.projection.snapshots import SnapshotPace
+from services.kernel.projection.snapshots import SnapshotPace, Snapshots
+from services.kernel.projection.source import NatsSource
 from services.kernel.runtime.compose import Timings
 from services.kernel.runtime.service import Runtime
 from tests.support.mission import ACTIVATE, Mission, eventually
@@ -125,6 +126,16 @@ async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(m
 
 async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(mission: Mission) -> None:
     runtime = await a_day(mission)
+    assert not mission.city.snapshot_path("gatekeeper").exists()
+    often = Snapshots(
+        mission.city.snapshot_path("gatekeeper"),
+        runtime.projection,
+        NatsSource(runtime.ledger),
+        runtime.ledger,
+        runtime.clock,
+        runtime.log,
+        SnapshotPace(0.05, 1),
+    )
 
     async def breaks_off() -> None:
         await eventually(is_kept)
@@ -133,8 +144,6 @@ async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(mis
     async def is_kept() -> bool:
         return mission.city.snapshot_path("gatekeeper").exists()
 
-    assert runtime.snapshots is not None
-    runtime.snapshots.pace = SnapshotPace(0.05, 1)
     with pytest.raises(Unreachable):
-        await runtime.snapshots.keep_during(breaks_off())
+        await often.keep_during(breaks_off())
     assert kept(mission).seq == runtime.fold.seq
