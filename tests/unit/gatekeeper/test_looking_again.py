@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +20,7 @@ from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
 from services.kernel.projection.listeners import Listeners
+from tests.support.broker import PATIENCE
 from tests.unit.fanout.world import NOW, approval, control, request, verdict
 from tests.unit.gatekeeper.test_following import about
 from tests.unit.states import state
@@ -113,9 +113,13 @@ class TwoCorrections:
 
     async def look(self) -> list[str]:
         """Let the second look at others' verdicts come; return what it tells."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await self.second_look.run()
+        looking = asyncio.create_task(self.second_look.run())
+        async with asyncio.timeout(PATIENCE):
+            while self.second_look._waiting:  # noqa: ASYNC110 - a queue of its own, which tells nobody
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # what was taken up last is looked at
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
         return self.alarms
 
 
