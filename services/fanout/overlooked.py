@@ -90,9 +90,8 @@ class TakenUp:
 class OverlookedVerdicts:
     """Looks at what is unfinished. ``_due``: when each verdict is taken up, by the monotonic clock."""
 
-    def __init__(self, runtime: Runtime, work: Work) -> None:
-        self._runtime, self._work = runtime, work
-        self._dead = DeadEntries(runtime, DURABLE.durable)
+    def __init__(self, runtime: Runtime, work: Work, dead: DeadEntries) -> None:
+        self._runtime, self._work, self._dead = runtime, work, dead
         self._due: dict[int, float] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 

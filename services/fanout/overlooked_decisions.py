@@ -37,9 +37,8 @@ def not_carried_out(fold: LedgerFold) -> Iterator[int]:
 class OverlookedDecisions:
     """Looks at what was decided. ``_due``: when each decision is taken up, by the monotonic clock."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._dead = DeadEntries(runtime, DURABLE.durable)
+    def __init__(self, runtime: Runtime, dead: DeadEntries) -> None:
+        self._runtime, self._dead = runtime, dead
         self._due: dict[int, float] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 

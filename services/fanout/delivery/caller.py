@@ -10,7 +10,7 @@ from enum import Enum
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Request
-from services.fanout.connectors.calls.observing import observed_answers
+from services.fanout.connectors.calls.observing import ObservedAnswers
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -134,7 +134,7 @@ class Caller:
         result, tries = authorize() or self._too_late(lease), 0
         while result is None:
             tries += 1
-            with observed_answers() as answers:
+            with ObservedAnswers() as answers:
                 answer = await self._call(connector, intent, lease)
             self._report_quota(intent.profile, answers)
             if on_answer(answer) is AfterAnswer.LEAVE_IT or not isinstance(answer, Retryable):

@@ -34,7 +34,7 @@ class ReportedQuota:
 
 @dataclass(frozen=True)
 class PlatformAnswer:
-    """One answer of a platform: to which call it came, and its headers."""
+    """One answer of a platform: to which call it came, and its headers, found by their names in any case."""
 
     method: str
     path: str
@@ -70,7 +70,7 @@ def reported_by(platform: str, answers: Iterable[PlatformAnswer], now: datetime)
 
 
 def _reported(platform: str, answers: PlatformAnswer, now: datetime) -> Iterator[ReportedQuota]:
-    headers = {name.lower(): value for name, value in answers.headers.items()}
+    headers = answers.headers
     if platform in _PERCENT:
         used = max(_percents(headers), default=None)
         if used is not None:
@@ -80,6 +80,8 @@ def _reported(platform: str, answers: PlatformAnswer, now: datetime) -> Iterator
         return
     cost = _POINTS.get(platform, 1.0)
     for names in _NAMES[platform]:
+        if names[0] not in headers:
+            continue
         limit, left = (_number(headers.get(name)) for name in names[:2])
         seconds = _seconds(headers.get(names[2]), now)
         if limit and left is not None and seconds is not None and 0 <= left <= limit:

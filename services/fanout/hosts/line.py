@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections import deque
 from dataclasses import dataclass, field
 
 from services.fanout.domain.limits import HostLimit
@@ -33,8 +34,7 @@ class HostSlot:
 
     def __init__(self, line: HostLine, profile: str, priority: Priority) -> None:
         self._line, self._profile, self._priority = line, profile, priority
-        self._timer: asyncio.TimerHandle | None = None
-        self._aside = False
+        self._calls = self._aside = False
 
     async def __aenter__(self) -> HostSlot:
         """Wait for one's turn."""
@@ -43,21 +43,20 @@ class HostSlot:
 
     async def __aexit__(self, *_: object) -> None:
         """Let the next one in."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._calls = False
         self._line.leave(self._profile, aside=self._aside)
 
     def calling(self) -> None:
         """Keep the slot while the call is quick."""
-        if self._timer is None and not self._aside:
-            self._timer = asyncio.get_running_loop().call_later(SLOW_AFTER, self._step_aside)
+        if not self._calls:
+            self._calls = True
+            self._line.watch(self)
 
-    def _step_aside(self) -> None:
-        self._timer = None
-        if self._line.make_room():
-            self._aside = True
-        else:
-            self._timer = asyncio.get_running_loop().call_later(SLOW_AFTER, self._step_aside)
+    def step_aside(self) -> bool:
+        """Make room, as the call is slow; False where there is none to move to. Harmless when the call has ended."""
+        if self._calls and not self._aside:
+            self._aside = self._line.make_room()
+        return self._aside or not self._calls
 
 
 class HostLine:
@@ -69,6 +68,8 @@ class HostLine:
         self._waiting: dict[str, list[_Waiting]] = {}
         self._ready: list[_Waiting] = []
         self._numbers = itertools.count()
+        self._admitting = False
+        self._quick: deque[tuple[float, HostSlot]] = deque()
 
     def slot(self, profile: str, priority: Priority) -> HostSlot:
         """Return what waits for one's turn at the host and on the profile, and holds it while its block runs."""
@@ -83,6 +84,26 @@ class HostLine:
         self._active.discard(profile)
         self._offer(profile)
         self._admit()
+
+    def watch(self, slot: HostSlot) -> None:
+        """Have a call step aside when it turns out to be slow; one timer serves all of the line's."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + SLOW_AFTER
+        self._quick.append((due, slot))
+        if len(self._quick) == 1:
+            loop.call_at(due, self._look_for_slow)
+
+    def _look_for_slow(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for _ in range(len(self._quick)):
+            if self._quick[0][0] > now:
+                break
+            _, slot = self._quick.popleft()
+            if not slot.step_aside():
+                self._quick.append((now + SLOW_AFTER, slot))
+        if self._quick:
+            loop.call_at(self._quick[0][0], self._look_for_slow)
 
     def make_room(self) -> bool:
         """Let a slow call move aside; False when there is no room there."""
@@ -99,7 +120,9 @@ class HostLine:
         heapq.heappush(self._waiting.setdefault(profile, []), waiting)
         self._offer(profile)
         # Who was woken by the same event comes in the same turn of the loop: the most urgent of them goes first.
-        asyncio.get_running_loop().call_soon(self._admit)
+        if not self._admitting:
+            self._admitting = True
+            asyncio.get_running_loop().call_soon(self._admit)
         try:
             await waiting.admitted
         except BaseException:
@@ -123,6 +146,7 @@ class HostLine:
             heapq.heappush(self._ready, line[0])
 
     def _admit(self) -> None:
+        self._admitting = False
         while self._free > 0 and self._ready:
             first = heapq.heappop(self._ready)
             line = self._waiting.get(first.profile)

@@ -29,6 +29,7 @@ from services.kernel.base.settings.city_file import OutsideSection
 from services.kernel.base.zones import in_words
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Conflict
+from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
 AT_ONCE = 4
@@ -168,13 +169,12 @@ class OutsideWatch:
 
     async def _ours_on(self, profile: Profile, since: datetime) -> Ours:
         """Return what is on a profile by us since a time, by the ledger."""
-        ledger = self._runtime.ledger
-        after = await ledger.first_since(since) - 1
+        after = await self._runtime.ledger.first_since(since) - 1
         attempts, receipts = subjects.posted_to(profile.id)
         found = Gathered()
-        for entry in await ledger.history(attempts, after):
+        async for entry in past(self._runtime.source, attempts, after):
             found.note_attempt(place_of(entry.subject).request_id)
-        for entry in await ledger.history(receipts, after):
+        async for entry in past(self._runtime.source, receipts, after):
             found.note_receipt(parse(Receipt, entry.data))
         texts = [text for name in sorted(found.unnamed) for text in await self._texts(name, profile.platform)]
         return Ours(frozenset(found.ids), frozenset(found.urls), tuple(texts))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from schemas import subjects
 from services.kernel.base.clock import Clock
+from services.kernel.base.tasks import cancel_all
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.fold.reopening import resume
 from services.kernel.ledger.client import Ledger
@@ -66,6 +68,14 @@ class Snapshots:
             await asyncio.sleep(KEEP_SECONDS)
             if self._projection.fold.seq >= self._kept + NEWS:
                 await self.take()
+
+    async def keep_during(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work, and take one now and then meanwhile: a first start that breaks off goes on from there."""
+        keeping = asyncio.create_task(self.keep())
+        try:
+            await work
+        finally:
+            await cancel_all(keeping)
 
     async def take(self) -> None:
         """Take one of this moment, if there is anything new; none of a ledger with an integrity fault."""

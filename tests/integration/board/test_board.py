@@ -15,6 +15,8 @@ from schemas.events.control import Designate, Hold, ProfileSuspend, Revoke, With
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, PostWait, ServiceHealth
 from services.board import finding
+from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, ServiceHealth
+from services.kernel.ledger import reader
 from tests.support.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, flushed, now
 
 
@@ -178,7 +180,7 @@ async def test_where_the_server_names_not_all_requests_a_beginning_is_not_said_t
         return len((await clerk.board("pending"))["requests"]) == 1
 
     await eventually(is_there)
-    monkeypatch.setattr(finding, "MOST_COUNTED", 1)
+    monkeypatch.setattr(reader, "_MOST_NAMED", 0)
     assert (await status(clerk, "ro"))["request"]["request_id"] == "ropen1"
     error = (await clerk.board("status", "rover"))["error"]
     assert (error["code"], error["exit_status"], "give the whole id" in error["hint"]) == ("request.many", 2, True)

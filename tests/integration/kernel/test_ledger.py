@@ -16,6 +16,7 @@ from schemas.events.requests import Request
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_state import ControlState
+from services.kernel.ledger import reader
 from services.kernel.ledger.asking import AskLimits
 from services.kernel.ledger.client import Conflict, Ledger
 from services.kernel.ledger.entry import parse_time
@@ -114,6 +115,18 @@ async def test_the_same_picture_days_later_is_no_error(intake: Ledger) -> None:
     subject = subjects.media(canonical.sha256(raw))
     await intake.js.publish(subject, raw, stream="MEDIA", headers={"Nats-Msg-Id": secrets.token_hex(8)})
     assert await intake.put_media(raw) == canonical.sha256(raw)
+
+
+async def test_subjects_are_found_by_how_they_begin_without_reading_all_names(
+    intake: Ledger, state: ControlState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("rlikea", "rlikeab", "rlikeb"):
+        await intake.append(subjects.request(name), a_request(state, name))
+    found, whole = await intake.subjects_like(subjects.REQUESTS, subjects.request("rlikea"))
+    assert (sorted(found), whole) == ([subjects.request("rlikea"), subjects.request("rlikeab")], True)
+    assert await intake.subjects_like(subjects.REQUESTS, subjects.request("rnone")) == ([], True)
+    monkeypatch.setattr(reader, "_MOST_NAMED", 2)
+    assert (await intake.subjects_like(subjects.REQUESTS, subjects.request("rlikeb")))[1] is False
 
 
 async def test_an_append_without_the_right_is_not_told_as_done(shared: Mission) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from schemas import subjects
+from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_view import authority_of
 from services.kernel.projection import snapshots
 from services.kernel.projection.snapshot import Snapshot, read
@@ -123,3 +124,23 @@ async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(
     assert kept_of(again) == 0
     await mission.stop(again)
     assert await (await mission.writer("intake")).ledger.last(subjects.CONTROL) is not None
+
+
+async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = await a_day(mission)
+    monkeypatch.setattr(snapshots, "KEEP_SECONDS", 0.05)
+    monkeypatch.setattr(snapshots, "NEWS", 1)
+
+    async def breaks_off() -> None:
+        await eventually(is_kept)
+        raise Unreachable("broker.unreachable", "the broker did not answer")
+
+    async def is_kept() -> bool:
+        return mission.city.snapshot_path("gatekeeper").exists()
+
+    assert runtime.snapshots is not None
+    with pytest.raises(Unreachable):
+        await runtime.snapshots.keep_during(breaks_off())
+    assert kept(mission).seq == runtime.fold.seq

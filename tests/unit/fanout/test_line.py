@@ -71,8 +71,8 @@ class Desk:
     def step_aside(self, call: Call) -> None:
         """What the timer of a slow call does, without its half second."""
         if call.slot is not None and id(call) not in self.aside:
-            call.slot._step_aside()
-            if call.slot._aside:
+            call.slot.calling()
+            if call.slot.step_aside():
                 self.aside.add(id(call))
 
     def check(self) -> None:

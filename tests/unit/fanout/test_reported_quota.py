@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from schemas.events.requests import PlatformContent
 from services.fanout.connectors.calls import observing
@@ -32,7 +33,7 @@ POST = {
 
 
 def reported(platform: str, headers: dict[str, str], method: str = "POST", path: str = "") -> ReportedQuota | None:
-    return reported_by(platform, [PlatformAnswer(method, path or POST[platform], headers)], NOW)
+    return reported_by(platform, [PlatformAnswer(method, path or POST[platform], CIMultiDict(headers))], NOW)
 
 
 @pytest.mark.parametrize(
@@ -144,9 +145,9 @@ def test_a_message_of_more_parts_than_the_limit_is_not_held_back_for_ever() -> N
 
 def test_answers_are_heard_by_who_called_alone() -> None:
     observing.note("GET", "/before", {})
-    with observing.observed_answers() as outer:
+    with observing.ObservedAnswers() as outer:
         observing.note("GET", "/a", {"x": "1"})
-        with observing.observed_answers() as inner:
+        with observing.ObservedAnswers() as inner:
             observing.note("GET", "/b", {})
         observing.note("GET", "/c", {})
     observing.note("GET", "/after", {})

@@ -31,7 +31,7 @@ def eoc(console: Console, view: EocView, now: datetime) -> None:
         ("city", f"{view.city} (realm {view.realm})"),
         ("control revision", str(view.control_seq)),
         ("posts in flight", str(view.in_flight)),
-        ("ledger", f"{view.last_seq} events"),
+        ("ledger", "1 entry" if view.last_seq == 1 else f"{view.last_seq} entries"),
     ):
         facts.add_row(Text(name, style="dim"), Text(value))
     console.print(facts, width=table_width(console))

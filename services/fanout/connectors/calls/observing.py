@@ -5,8 +5,7 @@ A connector knows nothing of it: ``http`` notes each answer with whoever observe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 
 from services.fanout.domain.reported_quota import PlatformAnswer
@@ -17,15 +16,18 @@ MOST = 64
 _observer: ContextVar[list[PlatformAnswer] | None] = ContextVar("observed answers", default=None)
 
 
-@contextmanager
-def observed_answers() -> Iterator[list[PlatformAnswer]]:
-    """Observe all answers that come to calls made within the block."""
-    found: list[PlatformAnswer] = []
-    token = _observer.set(found)
-    try:
-        yield found
-    finally:
-        _observer.reset(token)
+class ObservedAnswers:
+    """Observes all answers that come to calls made within the block."""
+
+    def __enter__(self) -> list[PlatformAnswer]:
+        """Return the list that they are noted in."""
+        found: list[PlatformAnswer] = []
+        self._outer = _observer.set(found)
+        return found
+
+    def __exit__(self, *_: object) -> None:
+        """Let whoever observed before go on."""
+        _observer.reset(self._outer)
 
 
 def note(method: str, path: str, headers: Mapping[str, str]) -> None:

@@ -64,10 +64,7 @@ def content_of(rendering: Rendering) -> PlatformContent:
 
 def rendering_for(request: Request, platform: str) -> Rendering | None:
     """Return the request's rendering of a platform, if it has one."""
-    return _by_platform(request).get(platform)
-
-
-@by_identity(256)
-def _by_platform(request: Request) -> dict[str, Rendering]:
-    """Return the renderings by platform; of two for one, which are refused elsewhere, the first."""
-    return {rendering.platform: rendering for rendering in reversed(request.renderings)}
+    for rendering in request.renderings:  # a handful; of two for one platform, which are refused elsewhere, the first
+        if rendering.platform == platform:
+            return rendering
+    return None
