@@ -14,8 +14,6 @@ from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Hold, ProfileSuspend, Revoke, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, PostWait, ServiceHealth
-from services.board import finding
-from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, ServiceHealth
 from services.kernel.ledger import reader
 from tests.support.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, flushed, now
 
