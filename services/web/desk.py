@@ -64,6 +64,10 @@ class WebDesk:
     enrolments: dict[str, Any] = field(default_factory=dict)
     """Passkeys that browsers were asked to make."""
 
+    def texts(self, request: web.Request) -> Texts:
+        """Return the catalogue in the language of a request's page."""
+        return self.catalogues[language_of(request)].texts
+
     async def page(self, request: web.Request, template: str, /, status: int = 200, **values: Any) -> web.Response:
         """Fill in a page: its own values, and the top that all have. Raises OneVoiceError."""
         eoc = await self.connection.eoc()
@@ -139,7 +143,7 @@ def language_of(request: web.Request) -> str:
 
 def say(request: web.Request, key: str, **values: object) -> Sentence:
     """Return a sentence of the catalogue, in the language of a request's page."""
-    return desk_of(request).catalogues[language_of(request)].texts(key, **values)
+    return desk_of(request).texts(request)(key, **values)
 
 
 def session_of(request: web.Request) -> WebSession:

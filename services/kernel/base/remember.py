@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
+from inspect import signature
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -18,11 +19,12 @@ def by_identity(kept: int) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        answers: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}
+        answers: dict[Any, tuple[tuple[Any, ...], Any]] = {}
+        of_one = len(signature(function).parameters) == 1
 
         @wraps(function)
         def remembered(*values: Any) -> Any:
-            key = tuple(map(id, values))
+            key = id(values[0]) if of_one else tuple(map(id, values))
             known = answers.get(key)
             if known is not None:
                 return known[1]

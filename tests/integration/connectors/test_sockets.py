@@ -272,5 +272,5 @@ async def test_where_the_system_has_no_such_option_connections_are_closed_and_it
     health = await mastodon.check(a_profile("water", "mastodon"))
     assert health.ok
     assert "no TCP_USER_TIMEOUT" in health.detail
-    assert there.connections == len(there.requests) == 2
+    assert there.connections == len(there.requests) == 3
     await mastodon.close()

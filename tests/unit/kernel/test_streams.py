@@ -7,7 +7,7 @@ import pytest
 from schemas import streams, subjects
 from schemas.streams import CONSUMERS, STREAMS, Consumer
 from services.kernel.ledger.append_batch import MOST
-from services.kernel.ledger.asking import ACK_TIMEOUT, TRIES
+from services.kernel.ledger.asking import USUAL
 from services.kernel.ledger.drift import (
     consumer_config,
     consumer_differences,
@@ -31,7 +31,7 @@ def test_the_ledger_alone_is_fed_read_in_batches_and_written_in_batches() -> Non
 
 
 def test_the_ledger_knows_a_repeat_again_for_longer_than_anybody_repeats_and_no_longer() -> None:
-    longest = ACK_TIMEOUT + TRIES * (ACK_TIMEOUT + 1.0)  # a batch, then its entries one by one
+    longest = USUAL.seconds + USUAL.tries * (USUAL.seconds + 1.0)  # a batch, then its entries one by one
     assert 5 * longest < LEDGER.duplicate_window <= 600
 
 

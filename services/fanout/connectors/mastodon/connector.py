@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.languages import base
@@ -52,7 +51,7 @@ from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
-from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
+from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send, status_of
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.domain.addresses import own_address
@@ -142,16 +141,10 @@ class MastodonConnector(Connector):
             media_ids, note = uploaded
         stands = addressed(existing, account.endpoint.base)
         for number in range(len(stands), len(intent.content.parts)):
-            body: dict[str, Any] = {
-                "status": intent.content.parts[number],
-                "visibility": "public",
-                "content_type": "text/plain",
-                "language": base(intent.content.language_of(number) or self._language),
-            }
-            if before := stands[-1][0] if stands else _answers(intent):
-                body["in_reply_to_id"] = before
-            if media_ids and not stands:
-                body["media_ids"] = media_ids
+            language = base(intent.content.language_of(number) or self._language)
+            before = stands[-1][0] if stands else _answers(intent)
+            pictures = () if stands else tuple(media_ids)
+            body = status_of(intent.content.parts[number], language, before, pictures)
             self._remember(intent.idempotency_key, content)
             key = f"{intent.idempotency_key}-{number + 1}-{content[:32]}"
             done = await send(self._http, self._clock, account.endpoint, body, key)

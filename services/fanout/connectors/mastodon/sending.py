@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from schemas import canonical
@@ -45,6 +47,29 @@ def hash_of(content: PlatformContent) -> str:
     return canonical.sha256(content.to_bytes())
 
 
+@lru_cache(maxsize=64)
+def status_of(text: str, language: str, before: str | None, pictures: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return what is sent of one status, the same object for all accounts of a message: it is written out once.
+
+    Args:
+        text: its words.
+        language: their language (ISO 639).
+        before: the status that it answers; None or empty: none.
+        pictures: the ids of what was uploaded for it.
+    """
+    body: dict[str, Any] = {"status": text, "visibility": "public", "content_type": "text/plain", "language": language}
+    if before:
+        body["in_reply_to_id"] = before
+    if pictures:
+        body["media_ids"] = list(pictures)
+    return MappingProxyType(body)
+
+
+@by_identity(64)
+def _written(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(body)).encode()
+
+
 async def send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
     """Send a status (POST /api/v1/statuses). One with pictures that is refused goes out without them in the end.
 
@@ -67,7 +92,8 @@ async def send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, 
 
 
 async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
-    outcome = await http.call(endpoint, "POST", "/api/v1/statuses", value=body, headers={"Idempotency-Key": key})
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    outcome = await http.call(endpoint, "POST", "/api/v1/statuses", data=_written(body), headers=headers)
     if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
         return refusal(outcome, clock)
     made = outcome.body if isinstance(outcome.body, dict) else {}
