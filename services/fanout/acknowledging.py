@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from schemas import subjects
-from schemas.events.outside import Acknowledgement, AcknowledgementReply, AcknowledgementStatement
+from schemas.events.outside import Acknowledgement, AcknowledgementReply, AcknowledgementStatement, OutsidePost
 from services.fanout.domain.acknowledgement import check_acknowledgement, read_acknowledgement
 from services.kernel.base.errors import Refused
 from services.kernel.fold.genuine import genuine_acknowledgement
 from services.kernel.fold.reading import parse
-from services.kernel.ledger.client import Conflict
+from services.kernel.ledger.client import Conflict, Entry
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
 
@@ -30,9 +32,9 @@ class Acknowledging:
         statement = read_acknowledgement(event, sender)
         await runtime.catch_up()
         post_subject = subjects.outside(statement.profile, statement.outside)
-        post = await runtime.ledger.last(post_subject)
+        entries = await runtime.ledger.history(post_subject)
         now = runtime.clock.now()
-        check_acknowledgement(event, statement, post.seq if post is not None else 0, runtime.control, now)
+        check_acknowledgement(event, statement, _post_seq(entries, statement), runtime.control, now)
         stands = await self._standing(statement)
         if stands:
             return _reply(statement, stands)
@@ -42,7 +44,7 @@ class Acknowledging:
                 subject,
                 event.model_copy(update={"at": now}),
                 msg_id=f"acknowledgement:{statement.profile}:{statement.outside}",
-                fence=(post_subject, statement.seq),
+                fence=(post_subject, entries[-1].seq),
             )
         except Conflict as error:
             said = f"{statement.outside} changed while it was acknowledged"
@@ -73,6 +75,21 @@ class Acknowledging:
             said_by = f"{said.officer} has acknowledged it already"
             raise Refused("acknowledgement.done", said_by, "onevoice outside list --all")
         return 0
+
+
+def _post_seq(entries: Sequence[Entry], statement: AcknowledgementStatement) -> int:
+    """Return where the outside post stands; 0: nowhere. The first entry that tells it is it, whatever is behind that.
+
+    Whoever holds a service's key can write a copy there, and must not keep an officer from answering.
+    """
+    for entry in entries:
+        try:
+            post = parse(OutsidePost, entry.data)
+        except ValueError:
+            continue
+        if (post.profile, post.outside) == (statement.profile, statement.outside):
+            return entry.seq
+    return 0
 
 
 def _reply(statement: AcknowledgementStatement, seq: int) -> AcknowledgementReply:

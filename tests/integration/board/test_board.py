@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 import nats.errors
@@ -13,7 +13,7 @@ from schemas import canonical, subjects
 from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Hold, ProfileSuspend, Revoke, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
-from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, ServiceHealth
+from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, PostWait, ServiceHealth
 from services.kernel.ledger import reader
 from tests.support.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, flushed, now
 
@@ -117,6 +117,18 @@ async def test_the_status_of_a_request_follows_the_ledger(mission: Mission, cler
         return await outcomes() == list(wanted)
 
     await eventually(lambda: shows("queued", "queued"))
+    until = now() + timedelta(minutes=4)
+    wait = PostWait(request_id=request.request_id, profile=FIRE, reason="too many posts", until=until)
+    said = ServiceHealth(service="fanout", instance="one", at=now(), control_seq=1, version="1", waits=(wait,))
+
+    async def waits() -> bool:
+        await fanout.client.publish(subjects.health("fanout"), said.to_bytes())
+        await flushed(fanout.client)
+        first, other = (await status(clerk, request.request_id))["deliveries"]
+        shown = first["reason"], datetime.fromisoformat(first["retry_at"] or "0001-01-01T00:00:00Z")
+        return (*shown, other["reason"]) == ("too many posts", until, "")
+
+    await eventually(waits)
     attempt = await fanout.attempt(request, FIRE)
     await eventually(lambda: shows("posting", "queued"))
     await fanout.receipt(request, attempt, FIRE)
@@ -325,6 +337,9 @@ async def test_people_watch_the_ledger_grow_and_systems_do_not(mission: Mission,
     assert events[attempt].subject == subjects.attempt(FIRE, "rwatch")
     assert events[attempt].body["request_id"] == "rwatch"
     assert events[control].body["type"] == "ordered"
+    for since in (0, attempt - 1, attempt, control):  # whoever missed some goes on behind the last one that it has
+        reply = BoardReply.from_value(await clerk.board("changes", since=since))
+        assert [one.seq for one in reply.changes or ()] == list(range(since + 1, (reply.as_of or 0) + 1))
     with pytest.raises(nats.errors.TimeoutError):
         await nothing.next_msg(timeout=0.5)
     assert not await asks(system)

@@ -209,6 +209,8 @@ async def test_one_officer_acknowledges_it_once(town: FanoutCity, square: Townsq
         thief, said = await town.ledger("fanout"), subjects.acknowledgement(FIRE, post.outside)
         await thief.append(said, signed(town, "mcpe", post, entry.seq, realm="exercise"), msg_id="of another realm")
         await thief.js.publish(said, b"junk")
+        for copied in (entry.data, b"junk"):  # it would have the post at another place than the board shows
+            await thief.js.publish(subjects.outside(FIRE, post.outside), copied)
         first = await send(town, "pio", signed(town, "pio", post, entry.seq))
         assert first["accepted"] is True
         assert await send(town, "pio", signed(town, "pio", post, entry.seq)) == first
