@@ -42,6 +42,10 @@ AT_ONCE = 128
 """Decisions of one pass whose appends wait at the same time: they share a batch."""
 
 
+class Overtaken(Exception):
+    """Control changed between the decision and its place in the ledger: it counts for nobody."""
+
+
 class GateHandlers:
     """Decides requests when something new is known of them, and when time alone may change a decision."""
 
@@ -85,12 +89,15 @@ class GateHandlers:
             facts = facts_of(state, runtime.control, runtime.clock.now(), runtime.fold.chain)
             decision = decide(facts)
             verdict = verdict_of(decision, facts, runtime.fold.seq)
-            # What would say the same again is not appended; what was overtaken by another verdict or a control change
-            # is decided anew.
-            if not is_news(state, verdict) or await self._append(state, verdict):
-                if (again := decide_again_at(state, decision)) is not None:
-                    self.schedule.add(request_id, again)
-                return
+            try:
+                if is_news(state, verdict):  # what would say the same again is not appended
+                    await self._append(state, verdict)
+            except (Conflict, Overtaken):
+                await runtime.catch_up()
+                continue
+            if (again := decide_again_at(state, decision)) is not None:
+                self.schedule.add(request_id, again)
+            return
         raise Unreachable("verdict.busy", f"{request_id} changes faster than it can be decided")
 
     async def sweep(self) -> None:
@@ -102,15 +109,16 @@ class GateHandlers:
                 self.schedule.add(request_id, now + RETRY)
             await asyncio.sleep(SWEEP_SECONDS)
 
-    async def _append(self, state: RequestState, verdict: Verdict) -> bool:
-        """Append a verdict behind the newest one of the facts; return True when it stands and counts."""
+    async def _append(self, state: RequestState, verdict: Verdict) -> None:
+        """Append a verdict behind the newest one of the facts.
+
+        Raises:
+            Conflict: another verdict came first; nothing was stored.
+            Overtaken: a control change came first; the verdict is void.
+        """
         runtime, subject = self.runtime, subjects.verdict(verdict.request_id)
         crash_point("gatekeeper.verdict.decided")
-        try:
-            appended = await runtime.ledger.append(subject, verdict, expect_last=state.verdict_last)
-        except Conflict:
-            await runtime.catch_up()
-            return False
+        appended = await runtime.ledger.append(subject, verdict, expect_last=state.verdict_last)
         self.second_look.wrote(appended.seq)
         crash_point("gatekeeper.verdict.stored")
         await runtime.projection.at_least(appended.seq)
@@ -121,8 +129,8 @@ class GateHandlers:
             control_seq=verdict.control_seq,
             because="; ".join(f"{f.clause} {f.outcome}" for f in verdict.findings if f.outcome != "noted"),
         )
-        # Where control changed in between it is void, and the request is decided at the revision in force.
-        return not needs_decision(state, runtime.fold.control.seq) or verdict.outcome is Outcome.REFUSED
+        if needs_decision(state, runtime.fold.control.seq) and verdict.outcome is not Outcome.REFUSED:
+            raise Overtaken(f"control changed before the verdict {appended.seq}")
 
     async def _judge_all(self, waiting: list[str]) -> list[str]:
         """Decide requests in their order; return those that could not be decided."""
