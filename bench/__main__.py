@@ -113,12 +113,30 @@ def _write(rows: list[Row], groups: list[str], full: bool, seconds: float, name:
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Return a result in which the groups that were played anew replace those of an older one; ``runs`` tells them."""
-    kept = [row for row in old["rows"] if row["key"].split(".")[0] not in new["groups"]]
+    """Return a result in which the groups that were played anew replace those of an older one; ``runs`` tells them.
+
+    A longer ledger than was measured anew stays, with the day of its run.
+    """
+    others = [row for row in old["rows"] if row["key"].split(".")[0] not in new["groups"]]
+    day = old.get("runs", {}).get("growth", old).get("at", "")[:10]
+    longer = [{**row, "note": row.get("note") or f"of {day}"} for row in old["rows"] if _longer(row, new)]
     groups = [group for group in GROUPS if group in {*old["groups"], *new["groups"]}]
-    rows = sorted(kept + new["rows"], key=lambda row: GROUPS.index(row["key"].split(".")[0]))
+    rows = sorted(others + longer + new["rows"], key=_place)
     both = {"runs": {**old.get("runs", {}), **new.get("runs", {})}, "seconds": old["seconds"] + new["seconds"]}
     return {**new, **both, "groups": groups, "rows": rows}
+
+
+def _longer(row: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Return whether a row is of a ledger of a length that was not measured anew."""
+    lengths = {_place(one)[1] for one in new["rows"] if one["key"].startswith("growth.")}
+    return row["key"].startswith("growth.") and bool(lengths) and _place(row)[1] > max(lengths)
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int]:
+    """Return where a row stands: by its group, a long ledger by its length."""
+    group, _, rest = row["key"].partition(".")
+    length = rest.split(".")[0]
+    return GROUPS.index(group), int(length) if group == "growth" and length.isdigit() else 0
 
 
 if __name__ == "__main__":

@@ -73,8 +73,8 @@ class City:
         """The process that was started first: of ``onevoice up``, or the broker's."""
         return self._processes[0].pid
 
-    async def up(self) -> float:
-        """Start ``onevoice up``; return the seconds until it says that it is ready.
+    async def up(self, seconds: float = START_SECONDS) -> float:
+        """Start ``onevoice up``; return the seconds until it says that it is ready, ``seconds`` at most.
 
         Raises:
             NotStarted: with the error that it printed.
@@ -85,16 +85,16 @@ class City:
         self._processes.append(process)
         assert process.stdout is not None
         try:
-            line = await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), START_SECONDS)
+            line = await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), seconds)
         except TimeoutError:
             await self.down()
-            raise NotStarted(f"not ready within {START_SECONDS:.0f} s") from None
-        seconds = time.perf_counter() - began
+            raise NotStarted(f"not ready within {seconds:.0f} s") from None
+        taken = time.perf_counter() - began
         if not (said := _json_of(line)).get("ready"):
             said = said or _json_of(line + await asyncio.to_thread(process.stdout.read))
             await self.down()
             raise NotStarted(str(said.get("error", {}).get("message") or line or "it said nothing"))
-        return seconds
+        return taken
 
     def start_broker(self) -> None:
         """Start the broker alone, as an operator would."""

@@ -11,14 +11,21 @@ import base64
 import bisect
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import product
 from bench.ledger import Entry, LedgerReader
 
+_FIRST = 7_000_000_000_000_000
+"""Stands for the sequence of a copy's first entry in what is prepared; no genuine number is near it."""
+
+_REQUEST, _EVENT, _DIGEST = "@request@", "@event@", "@digest@"
+_SLOT = re.compile(rf"({_REQUEST}|{_EVENT}|{_DIGEST}|7\d{{15}})")
 _MSG_ID = "Nats-Msg-Id"
 _EXPECT = "Nats-Expected-Last-Subject-Sequence"
 Put = tuple[str, dict[str, str], bytes]
@@ -33,35 +40,51 @@ async def template_of(ledger: LedgerReader, request_id: str, after: int) -> list
 
 
 class Cloner:
-    """Makes copies of a request's entries, each under an id of its own."""
+    """Makes copies of a request's entries, each under an id of its own.
+
+    What is not signed is prepared once as text with slots for ids, digest and sequences: a copy then only fills them.
+    """
 
     def __init__(self, folder: Path, template: Sequence[Entry], officer: str = "pio") -> None:
         self._pen = product.Pen(folder, officer)
-        self._template = template
-        self._values = [entry.value() for entry in template]
-        self._request = next(value for value in self._values if value["type"] == "request")
+        values = [entry.value() for entry in template]
+        self._request = next(value for value in values if value["type"] == "request")
+        self._words = (self._request["request_id"], self._request["event_id"], self._request["digest"])
         self._seqs = [entry.seq for entry in template]
+        self._forms = [self._form(entry, value) for entry, value in zip(template, values, strict=True)]
 
     def copy(self, next_seq: int) -> list[Put]:
         """Return one copy whose first entry will stand at ``next_seq``, with nothing of others between."""
         event_id = secrets.token_hex(16)
         new_id = _request_id(self._request, event_id)
-        request = {**self._request, "request_id": new_id, "event_id": event_id}
-        words = {
-            self._request["request_id"]: new_id,
-            self._request["event_id"]: event_id,
-            self._request["digest"]: product.digest(request),
-        }
-        return [
-            self._entry(entry, value, words, next_seq)
-            for entry, value in zip(self._template, self._values, strict=True)
-        ]
+        digest = product.digest({**self._request, "request_id": new_id, "event_id": event_id})
+        slots = {_REQUEST: new_id, _EVENT: event_id, _DIGEST: digest}
+        slots |= {str(_FIRST + place): str(next_seq + place) for place in range(len(self._seqs))}
+        words = dict(zip(self._words, (new_id, event_id, digest), strict=True))
+        return [self._put(form, slots, words, next_seq) for form in self._forms]
 
-    def _entry(self, entry: Entry, value: Any, words: dict[str, str], next_seq: int) -> Put:
-        subject = _worded(entry.subject, words)
-        body = product.dumps(self._walk(value, "", words, next_seq))
-        headers = {name: self._header(name, text, words, next_seq) for name, text in entry.headers.items()}
-        if _MSG_ID in headers and headers[_MSG_ID] == entry.headers[_MSG_ID]:  # a hash, and not made of ids
+    def _form(self, entry: Entry, value: Any) -> _Form:
+        """Prepare an entry of the template."""
+        words = dict(zip(self._words, (_REQUEST, _EVENT, _DIGEST), strict=True))
+        signed = b"payloadType" in entry.data
+        body = "" if signed else product.dumps(self._walk(value, "", words, _FIRST)).decode()
+        headers = {name: self._header(name, text, words, _FIRST) for name, text in entry.headers.items()}
+        hashed = headers.get(_MSG_ID) == entry.headers.get(_MSG_ID)  # a hash, and not made of ids
+        return _Form(
+            _SLOT.split(_worded(entry.subject, words)),
+            {name: _SLOT.split(text) for name, text in headers.items()},
+            _SLOT.split(body),
+            value if signed else None,
+            hashed,
+        )
+
+    def _put(self, form: _Form, slots: dict[str, str], words: dict[str, str], next_seq: int) -> Put:
+        subject, headers = _filled(form.subject, slots), {n: _filled(parts, slots) for n, parts in form.headers.items()}
+        if form.signed is None:
+            body = _filled(form.body, slots).encode()
+        else:
+            body = product.dumps(self._walk(form.signed, "", words, next_seq))
+        if form.hashed:
             headers[_MSG_ID] = hashlib.sha256(subject.encode() + b"\n" + body).hexdigest()
         return subject, headers, body
 
@@ -98,6 +121,23 @@ class Cloner:
         """Return where an entry of the template is in the copy; what is older than it stays where it is."""
         place = bisect.bisect_right(self._seqs, seq) - 1
         return seq if place < 0 else next_seq + place
+
+
+@dataclass(frozen=True)
+class _Form:
+    """An entry of the template: texts whose odd parts are slots; ``signed`` is a body that is to be signed anew."""
+
+    subject: list[str]
+    headers: dict[str, list[str]]
+    body: list[str]
+    signed: Any
+    hashed: bool
+
+
+def _filled(parts: list[str], slots: dict[str, str]) -> str:
+    filled = parts.copy()
+    filled[1::2] = [slots[name] for name in parts[1::2]]
+    return "".join(filled)
 
 
 def _worded(text: str, words: dict[str, str]) -> str:

@@ -29,10 +29,14 @@ LEFT_BEHIND = ("audit-copy",)
 """The audit service's durable stays: the second copy has to be written by the audit service itself."""
 
 
-async def fill(children: Children, city: City, cloner: Cloner, entries: int) -> int:
-    """Lay copies of a request until the ledger has so many entries; the city must be down. Return the newest one."""
+async def fill(children: Children, city: City, cloner: Cloner, entries: int, *, more: bool = False) -> int:
+    """Lay copies of a request until the ledger has so many entries, or so many ``more``; return the newest one.
+
+    The city must be down.
+    """
     async with _server(children, city) as client:
         last = await LedgerReader(client).last_seq()
+        entries += last if more else 0
         window: list[Put] = []
         while last + len(window) < entries:
             window += cloner.copy(last + len(window) + 1)

@@ -20,11 +20,15 @@ from schemas.events.authority import Profile
 from schemas.events.desk import PreviewReply
 from schemas.events.envelope import pae
 from schemas.events.requests import Request, digest_of
+from schemas.streams import REPEAT_SECONDS
 from services.desk import statements
 from services.kernel.authority.signing import load_key
 from services.kernel.authority.statements import signed
 from services.provision import demo_plan, find_nats_server, make_city
 from services.provision.plan.city_plan import Department, profile
+
+ID_SECONDS = REPEAT_SECONDS
+"""How long the broker keeps the message ids of the ledger in memory."""
 
 PER_INSTANCE = 5
 """Profiles on one instance: the product sends one server at most 100 posts at once, so that it takes 20 messages."""

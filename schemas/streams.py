@@ -34,6 +34,10 @@ which said so. Raise it when an older version would misread what a new one appen
 FORMAT = "onevoice.format"
 """Where the stream of the ledger says its format (metadata)."""
 
+REPEAT_SECONDS = 120.0
+"""How long a message id is known again. Who gets no ack repeats for some 20 s; what comes later is refused by its
+compare-and-set, or void in the fold. Each id costs the server some 400 bytes of memory."""
+
 LEASE_SECONDS = 15.0
 """A platform call never lasts longer; after it, an attempt without a receipt is surely not being sent."""
 
@@ -63,7 +67,7 @@ class Stream:
     oldest_go: bool = False
     deny_delete: bool = True
     deny_purge: bool = True
-    duplicate_window: float = 120.0
+    duplicate_window: float = REPEAT_SECONDS
     max_age: float = 0.0
     max_msgs: int = -1
     max_msgs_per_subject: int = -1
@@ -93,7 +97,6 @@ STREAMS = (
         LEDGER,
         (subjects.LEDGER_ALL,),
         share=0.6,
-        duplicate_window=6 * HOUR,
         republish=subjects.FEED,
         direct=True,
         atomic=True,

@@ -13,9 +13,6 @@ from services.kernel.runtime.service import Runtime
 SHOWN = 5
 """Ids that are named when a beginning fits several."""
 
-MOST_COUNTED = 100_000
-"""Subjects that the server names at most: with as many, what it names may not be all."""
-
 
 class RequestFinder:
     """Finds requests in memory, and those that are over in the ledger."""
@@ -53,15 +50,15 @@ class RequestFinder:
         """
         if len(beginning) >= subjects.REQUEST_ID_LENGTH:
             return None
-        counts = await self._runtime.ledger.counts(subjects.REQUESTS)
-        if len(counts) >= MOST_COUNTED:
+        start = subjects.request(beginning)
+        names, whole = await self._runtime.ledger.subjects_like(subjects.REQUESTS, start)
+        if not whole:
             raise BadInput(
                 "request.many",
                 f"no open request begins with {beginning}, and those that are over are too many to look through",
                 f"give the whole id, of {subjects.REQUEST_ID_LENGTH} characters; onevoice history lists the last days",
             )
-        start = subjects.request(beginning)
-        return _only(beginning, [name.rsplit(".", 1)[-1] for name in counts if name.startswith(start)])
+        return _only(beginning, [name.rsplit(".", 1)[-1] for name in names])
 
     async def _over(self, request_id: str) -> RequestState | None:
         """Read a request that is over from its subjects; return None when there is none."""

@@ -22,13 +22,15 @@ from services.board.changes import Changes, as_event
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
 from services.board.domain.notices import Waiting, profile_waits
-from services.board.domain.views import is_pending, page_key, request_view
+from services.board.domain.pending_list import PendingList
+from services.board.domain.views import request_view
 from services.board.finding import RequestFinder
 from services.board.outside import OutsidePosts
 from services.board.promises import PromiseWatch
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
+from services.kernel.projection.past import past
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
@@ -46,13 +48,23 @@ PAGE = 200
 class BoardHandlers:
     """Answers the desk's queries from the fold."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        finder: RequestFinder,
+        *,
+        dead: DeadLetters,
+        changes: Changes,
+        outside: OutsidePosts,
+        promises: PromiseWatch,
+    ) -> None:
         self.runtime = runtime
-        self.dead = DeadLetters(runtime)
-        self.changes = Changes(runtime)
-        self.outside = OutsidePosts(runtime)
-        self.promises = PromiseWatch(runtime)
-        self._finder = RequestFinder(runtime)
+        self._finder = finder
+        self._dead = dead
+        self._entries = changes
+        self._outside = outside
+        self._promises = promises
+        self._waiting = PendingList()
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -62,11 +74,11 @@ class BoardHandlers:
             "officers": self._officers,
             "authority": self._authority,
             "services": self._services,
-            "dead": self.dead.answer,
+            "dead": dead.answer,
             "changes": self._changes,
             "history": self._history,
-            "outside": self.outside.answer,
-            "promised": self.promises.answer,
+            "outside": outside.answer,
+            "promised": promises.answer,
             "posted": self._posted,
             "picture": self._picture,
         }
@@ -83,8 +95,8 @@ class BoardHandlers:
 
     def no_requests(self) -> Iterator[Waiting]:
         """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
-        yield from self.outside.book.waiting()
-        yield from self.promises.waiting()
+        yield from self._outside.book.waiting()
+        yield from self._promises.waiting()
         troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
         yield from map(profile_waits, troubles.values())
 
@@ -152,19 +164,20 @@ class BoardHandlers:
         return BoardReply(requests=(self._view(await self._finder.find(query.request_id or ""), query.most),))
 
     async def _pending(self, query: BoardQuery) -> BoardReply:
-        waiting = sorted((page_key(one), one) for one in self.runtime.fold.requests.values() if is_pending(one))
-        left = [(key, one) for key, one in waiting if query.after is None or key > query.after]
-        page = left[:PAGE]
+        self._waiting.follow(self.runtime.fold)
+        as_of = self.runtime.fold.seq
+        total, (page, following) = len(self._waiting), self._waiting.page(query.after, PAGE)
         return BoardReply(
-            requests=tuple(_without_renderings(self._view(one, query.most)) for _, one in page),
-            dead_letters=(await self.dead.book()).open() if query.after is None else (),
-            outside=self.outside.open() if query.after is None else (),
-            total=len(waiting),
-            next=page[-1][0] if len(left) > PAGE else None,
+            requests=tuple(_without_renderings(self._view(one, query.most)) for one in page),
+            dead_letters=(await self._dead.book()).open() if query.after is None else (),
+            outside=self._outside.open() if query.after is None else (),
+            total=total,
+            next=following,
+            as_of=as_of,
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
-        return BoardReply(changes=await self.changes.since(query.since or 0), as_of=self.runtime.fold.seq)
+        return BoardReply(changes=await self._entries.since(query.since or 0), as_of=self.runtime.fold.seq)
 
     async def _history(self, query: BoardQuery) -> BoardReply:
         state = await self._finder.find(query.request_id or "")
@@ -181,11 +194,10 @@ class BoardHandlers:
         profile = query.name or ""
         if not subjects.is_token(profile):
             raise BadInput("profile.id", f"{profile!r} is not a profile's id", "onevoice profiles list shows them")
-        ledger = self.runtime.ledger
-        after = await ledger.first_since(self.runtime.clock.now() - POSTED) - 1
+        after = await self.runtime.ledger.first_since(self.runtime.clock.now() - POSTED) - 1
         _, receipts = subjects.posted_to(profile)
         found: dict[str, PostedView] = {}
-        for entry in await ledger.history(receipts, after):
+        async for entry in past(self.runtime.source, receipts, after):
             receipt = parse(Receipt, entry.data)
             if receipt.remote_id:
                 ids = tuple(receipt.remote_id.split(","))
@@ -204,7 +216,7 @@ class BoardHandlers:
         return BoardReply(picture=base64.b64encode(raw).decode())
 
     def _view(self, state: RequestState, most: int | None) -> RequestView:
-        runtime, book = self.runtime, self.dead.known
+        runtime, book = self.runtime, self._dead.known
         waits = [wait for health in self._alive() for wait in health.waits if wait.request_id == state.request_id]
         return request_view(
             state,

@@ -18,6 +18,7 @@ from services.board.domain.notices import Notice, Step, address_shown
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.line_files import GrowingFile
 from services.kernel.fold.reading import parse
+from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
 KEPT = timedelta(days=45)
@@ -38,7 +39,7 @@ class NoticeRecord:
         """Read what went out before the start, in the ledger and in the file."""
         runtime = self._runtime
         after = await runtime.ledger.first_since(runtime.clock.now() - KEPT) - 1
-        for entry in await runtime.ledger.history(subjects.NOTICES, after):
+        async for entry in past(runtime.source, subjects.NOTICES, after):
             try:
                 event = parse(NoticeSent, entry.data)
             except ValueError:  # junk is void for everybody

@@ -14,6 +14,7 @@ from services.kernel.base.errors import BadInput
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
 from services.kernel.measures.catalogue import Measure
+from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
 MAX_SHOWN = 500
@@ -67,8 +68,7 @@ class OutsidePosts:
         return BoardReply(outside=(await self._read(*_ALL))[-MAX_SHOWN:] if query.closed else self.open())
 
     async def _entries(self, *filters: str) -> list[Entry]:
-        found = await asyncio.gather(*(self._runtime.ledger.history(one) for one in filters))
-        return [entry for entries in found for entry in entries]
+        return [entry for one in filters async for entry in past(self._runtime.source, one)]
 
     async def _read(self, *filters: str) -> tuple[OutsideView, ...]:
         book = OutsideBook(whole=True)

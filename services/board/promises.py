@@ -14,6 +14,7 @@ from services.board.domain.promises import KEPT, Promises
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import is_kind, parse
 from services.kernel.ledger.entry import Entry
+from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
 FACTOR = 7
@@ -34,11 +35,11 @@ class PromiseWatch:
         runtime = self._runtime
         longest = timedelta(seconds=runtime.control.settings.request_seconds * FACTOR) + KEPT
         after = await runtime.ledger.first_since(runtime.clock.now() - longest) - 1
-        requests = [one for one in await runtime.ledger.history(subjects.REQUESTS, after) if _speaks_of_it(one)]
+        requests = [one async for one in past(runtime.source, subjects.REQUESTS, after) if _speaks_of_it(one)]
         for entry in requests:
             self._note(entry)
         if self.book.made:
-            for entry in await runtime.ledger.history(subjects.VERDICTS, requests[0].seq):
+            async for entry in past(runtime.source, subjects.VERDICTS, requests[0].seq):
                 self._note(entry)
 
     def waiting(self) -> tuple[Waiting, ...]:

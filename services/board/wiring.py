@@ -5,26 +5,38 @@ from __future__ import annotations
 from schemas import subjects
 from schemas.events.dead import DeadLetterOrder
 from schemas.events.desk import BoardQuery, ServiceHealth
+from services.board.changes import Changes
+from services.board.dead import DeadLetters
+from services.board.finding import RequestFinder
 from services.board.handlers import BoardHandlers
 from services.board.notify import Notifier
+from services.board.outside import OutsidePosts
+from services.board.promises import PromiseWatch
 from services.board.tracing import Tracing
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = BoardHandlers(runtime)
+    dead, changes, outside, promises = (
+        DeadLetters(runtime),
+        Changes(runtime),
+        OutsidePosts(runtime),
+        PromiseWatch(runtime),
+    )
+    finder = RequestFinder(runtime)
+    handlers = BoardHandlers(runtime, finder, dead=dead, changes=changes, outside=outside, promises=promises)
     bus, supervise = runtime.bus, runtime.supervisor.supervise
     bus.serve(subjects.DESK_BOARD_QUERY, BoardQuery.from_bytes, handlers.on_query, title="what is where")
     title = "dead letters, again or dropped"
-    bus.serve(subjects.DESK_DEAD_ORDER, DeadLetterOrder.from_bytes, handlers.dead.on_order, title=title)
+    bus.serve(subjects.DESK_DEAD_ORDER, DeadLetterOrder.from_bytes, dead.on_order, title=title)
     bus.subscribe(subjects.HEALTH_ALL, ServiceHealth.from_bytes, handlers.on_health, title="heartbeats")
-    supervise(handlers.changes.broadcast)
-    supervise(handlers.changes.beat)
-    supervise(handlers.dead.follow)
-    supervise(handlers.outside.take_up)
-    supervise(handlers.promises.take_up)
-    runtime.health.measures = handlers.outside.measures
+    supervise(changes.broadcast)
+    supervise(changes.beat)
+    supervise(dead.follow)
+    supervise(outside.take_up)
+    supervise(promises.take_up)
+    runtime.health.measures = outside.measures
     if runtime.city.settings.tracing is not None:
         runtime.supervisor.at_end(Tracing(runtime, runtime.city.settings.tracing).close)
     if runtime.city.settings.notify is not None:

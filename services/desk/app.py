@@ -120,7 +120,9 @@ def command(
     """
 
     def register(function: Command) -> Command:
-        app.command(name, epilog=_epilog(example))(_with_common(function, without))
+        # The whole first sentence: Typer would cut it where it is longer than a line of the list.
+        summary = " ".join((function.__doc__ or "").partition(".\n")[0].split()).removesuffix(".") + "."
+        app.command(name, short_help=summary, epilog=_epilog(example))(_with_common(function, without))
         return function
 
     return register

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import nats.errors
 from pydantic import ValidationError
@@ -17,11 +18,11 @@ from pydantic import ValidationError
 from schemas import streams
 from schemas.canonical import StrictJsonError
 from schemas.events.dead import DeadLetter
-from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.delivery.work import Work
+from services.fanout.domain.delivery_state import DeliveryState, state_of
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.tasks import cancel_all
-from services.kernel.fold.state import RequestState
+from services.kernel.fold.state import RequestState, TargetState
 from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.service import Runtime
 
@@ -38,11 +39,11 @@ FINISH_SECONDS = 8.0
 """How long what was taken up may take to end as the service stops; the handlers' own time comes after that."""
 
 
-class DeadVerdicts:
-    """The sequences of verdicts that have a dead letter, however that ended: the work on them is for a person."""
+class DeadEntries:
+    """The sequences of a durable's entries that have a dead letter, however that ended: they are for a person."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, runtime: Runtime, durable: str) -> None:
+        self._runtime, self._durable = runtime, durable
         self._last = 0
         self._seqs: set[int] = set()
 
@@ -59,19 +60,18 @@ class DeadVerdicts:
             letter = DeadLetter.from_bytes(entry.data)
         except (StrictJsonError, ValidationError):
             return  # the board shows it as one that cannot be read
-        if letter.durable == DURABLE.durable:
+        if letter.durable == self._durable:
             self._seqs.add(letter.seq)
 
 
 class TakenUp:
-    """A verdict that is taken up without the durable (services.kernel.runtime.messages.bus.Delivery)."""
+    """An entry that is taken up without its durable (services.kernel.runtime.messages.bus.Delivery)."""
 
-    durable = DURABLE.durable
     count = 2
     """It was in somebody's hands before: a death of the process while it is handled is counted."""
 
-    def __init__(self, entry: Entry, again: Callable[[float], None]) -> None:
-        self.entry = entry
+    def __init__(self, durable: str, entry: Entry, again: Callable[[float], None]) -> None:
+        self.durable, self.entry = durable, entry
         self._again = again
 
     async def ack(self) -> bool:
@@ -90,9 +90,8 @@ class TakenUp:
 class OverlookedVerdicts:
     """Looks at what is unfinished. ``_due``: when each verdict is taken up, by the monotonic clock."""
 
-    def __init__(self, runtime: Runtime, work: Work) -> None:
-        self._runtime, self._work = runtime, work
-        self._dead = DeadVerdicts(runtime)
+    def __init__(self, runtime: Runtime, work: Work, dead: DeadEntries) -> None:
+        self._runtime, self._work, self._dead = runtime, work, dead
         self._due: dict[int, float] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
@@ -141,8 +140,9 @@ class OverlookedVerdicts:
         self._due[seq] = self._runtime.clock.monotonic() + delay
 
     def _unfinished(self) -> Iterator[RequestState]:
+        now = self._runtime.clock.now()
         for state in self._runtime.fold.requests.values():
-            if state.is_cleared and any(not _rests(state, profile) for profile in state.left):
+            if state.is_cleared and any(not rests(state.target(profile), now) for profile in state.left):
                 yield state
 
     async def _held(self) -> int:
@@ -157,7 +157,7 @@ class OverlookedVerdicts:
             around = self._runtime.around
             route = around.routes.get(DURABLE.durable)
             if entry is not None and route is not None:
-                delivery = TakenUp(entry, lambda delay: self._again(seq, delay))
+                delivery = TakenUp(DURABLE.durable, entry, lambda delay: self._again(seq, delay))
                 await around.consuming.handle(delivery, lambda: route.handle(entry))
         except OneVoiceError as error:
             self._runtime.log.warning("not brought, will try again", seq=seq, code=error.code, error=error.message)
@@ -165,7 +165,8 @@ class OverlookedVerdicts:
             self._tasks.pop(seq, None)
 
 
-def _rests(state: RequestState, profile: str) -> bool:
-    """Return whether nothing is done about a profile until the next verdict."""
-    receipt = state.target(profile).receipt
-    return receipt is not None and receipt.outcome is ReceiptOutcome.WITHHELD
+def rests(target: TargetState, now: datetime) -> bool:
+    """Return whether nothing is to be done about a profile: not before the next verdict, or not yet."""
+    receipt = target.receipt
+    waits = receipt is not None and receipt.retry_at is not None and receipt.retry_at > now
+    return state_of(target) is DeliveryState.HELD_BACK or (waits and not target.is_open)

@@ -37,7 +37,8 @@ from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
-from services.fanout.overlooked import OverlookedVerdicts
+from services.fanout.overlooked import DeadEntries, OverlookedVerdicts
+from services.fanout.overlooked_decisions import OverlookedDecisions
 from services.fanout.resolving import Resolving
 from services.fanout.watching.budgets import budgets_of
 from services.fanout.watching.checks import ProfileChecks
@@ -66,10 +67,12 @@ def wire(runtime: Runtime) -> None:
 
 
 def look_for_overlooked(runtime: Runtime, work: Work) -> None:
-    """Take up what was taken out of the durable; a service that stops finishes that too."""
-    overlooked = OverlookedVerdicts(runtime, work)
-    runtime.supervisor.supervise(overlooked.run)
-    runtime.supervisor.at_stop(overlooked.finish)
+    """Take up what was taken out of the durables; a service that stops finishes that too."""
+    verdicts = OverlookedVerdicts(runtime, work, DeadEntries(runtime, streams.FANOUT_VERDICTS.durable))
+    decisions = OverlookedDecisions(runtime, DeadEntries(runtime, streams.FANOUT_RESOLUTIONS.durable))
+    for overlooked in (verdicts, decisions):
+        runtime.supervisor.supervise(overlooked.run)
+        runtime.supervisor.at_stop(overlooked.finish)
 
 
 def compose(

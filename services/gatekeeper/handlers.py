@@ -45,11 +45,13 @@ AT_ONCE = 128
 class GateHandlers:
     """Decides requests when something new is known of them, and when time alone may change a decision."""
 
-    def __init__(self, runtime: Runtime, schedule: Schedule, second_look: SecondLook) -> None:
+    def __init__(
+        self, runtime: Runtime, schedule: Schedule, second_look: SecondLook, overlooked: OverlookedRequests
+    ) -> None:
         self.runtime = runtime
         self.second_look = second_look
         self.schedule = schedule
-        self.overlooked = OverlookedRequests(runtime)
+        self.overlooked = overlooked
         runtime.projection.listen(self._on_folded, "receipt", "verdict")
 
     async def on_request(self, event: Request, entry: EntryOf) -> None:

@@ -8,6 +8,7 @@ from schemas.events.base import read_object
 from schemas.events.requests import Request
 from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.handlers import GateHandlers
+from services.gatekeeper.overlooked import OverlookedRequests
 from services.gatekeeper.second_look import SecondLook
 from services.kernel.runtime.service import Runtime
 
@@ -18,7 +19,7 @@ WORKERS = 64
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
     second_look = SecondLook(runtime)
-    handlers = GateHandlers(runtime, Schedule(), second_look)
+    handlers = GateHandlers(runtime, Schedule(), second_look, OverlookedRequests(runtime))
     bus = runtime.bus
     bus.consume(streams.GATEKEEPER_REQUESTS, Request.from_bytes, handlers.on_request, workers=WORKERS)
     bus.consume(streams.GATEKEEPER_APPROVALS, Approval.from_bytes, handlers.on_approval, workers=WORKERS)

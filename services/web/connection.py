@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from schemas import flow, subjects
 from schemas.events.base import Contract
@@ -33,6 +34,15 @@ READ_BACK = 20_000
 """How many of the newest entries are read at the start, for the lists of what was said."""
 
 
+@dataclass(frozen=True)
+class WhatWaits:
+    """What waits, the most urgent first, how many posts from outside do, and up to where the ledger was known."""
+
+    requests: list[RequestView]
+    outside_posts: int
+    as_of: int
+
+
 class CityConnection:
     """Asks the city, and follows it."""
 
@@ -43,6 +53,8 @@ class CityConnection:
         self._link: Link | None = None
         self._eoc: EocView | None = None
         self._eoc_at = float("-inf")
+        self._asking: tuple[asyncio.Task[EocView] | None, int] = None, 0
+        self._questions = self._answered = 0
 
     async def run(self) -> None:
         """Keep the connection open and the hub fed; without end."""
@@ -133,16 +145,36 @@ class CityConnection:
     async def eoc(self, at_least: int | None = None) -> EocView:
         """Return the posture as the ledger has it, at ``at_least`` or later.
 
-        For a second it is what was answered before, unless control has changed since.
+        For a second it is what was answered before, unless control has changed since; in the second half of it the next
+        answer is asked for already, once for all pages.
         """
-        known, now = self._eoc, monotonic()
-        is_new = known is not None and known.control_seq >= self.hub.control_seq and now - self._eoc_at < EOC_SECONDS
-        if known is not None and is_new and at_least is None and self.hub.alive():
+        known, age = self._eoc, monotonic() - self._eoc_at
+        is_new = known is not None and known.control_seq >= self.hub.control_seq and age < EOC_SECONDS
+        if at_least is not None:
+            return await self._asked_eoc(at_least)
+        if known is not None and is_new and self.hub.alive():
+            if age > EOC_SECONDS / 2:
+                self._ask_eoc()
             return known
+        return await asyncio.shield(self._ask_eoc())
+
+    def _ask_eoc(self) -> asyncio.Task[EocView]:
+        """Ask for the posture, unless the question is under way since control changed last."""
+        asking, control = self._asking
+        if asking is None or asking.done() or control < self.hub.control_seq:
+            asking = asyncio.create_task(self._asked_eoc(self.hub.control_seq or None))
+            asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._asking = asking, self.hub.control_seq
+        return asking
+
+    async def _asked_eoc(self, at_least: int | None) -> EocView:
+        self._questions += 1
+        number, asked_at = self._questions, monotonic()
         view = (await self.board(BoardQuery(query="eoc", at_least=at_least))).eoc
         if view is None:
             raise Unreachable("service.unreadable", "the board did not say the posture", "onevoice doctor")
-        self._eoc, self._eoc_at = view, now
+        if number > self._answered:  # else a later question was answered before
+            self._answered, self._eoc, self._eoc_at = number, view, asked_at
         return view
 
     async def request(self, request_id: str, at_least: int | None = None, most: int | None = None) -> RequestView:
@@ -163,17 +195,13 @@ class CityConnection:
 
     async def pending(self) -> list[RequestView]:
         """Return all that waits, the most urgent first, without renderings and with unconfirmed posts alone."""
-        return (await self.waiting())[0]
+        return (await self.waiting()).requests
 
-    async def waiting(self) -> tuple[list[RequestView], int]:
+    async def waiting(self) -> WhatWaits:
         """Return all that waits, as ``pending``, and how many posts from outside wait for a look."""
-        views: list[RequestView] = []
-        strange = 0
-        after: str | None = None
-        while True:
-            reply = await self.board(BoardQuery(query="pending", after=after, most=0))
-            views += reply.requests or ()
-            strange += len(reply.outside or ())
-            after = reply.next
-            if after is None:
-                return views, strange
+        first = reply = await self.board(BoardQuery(query="pending", most=0))
+        found, strange = list(reply.requests or ()), len(reply.outside or ())
+        while reply.next is not None:
+            reply = await self.board(BoardQuery(query="pending", after=reply.next, most=0))
+            found += reply.requests or ()
+        return WhatWaits(found, strange, first.as_of or 0)

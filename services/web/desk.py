@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
@@ -21,7 +21,6 @@ from services.web.domain.language import asked_language
 from services.web.domain.sentences import Sentence
 from services.web.drafts import DraftFolder
 from services.web.hub import Hub
-from services.web.joined import JoinedAnswers
 from services.web.limits import RateLimiter
 from services.web.news_stream import NewsStream
 from services.web.push.devices import WokenDevices
@@ -29,6 +28,7 @@ from services.web.render import Catalogue, Texts
 from services.web.roster import Roster
 from services.web.security import Origin, policy
 from services.web.sessions import WebSession, WebSessions
+from services.web.sharing.shared import Holes, SharedPages
 from services.web.signing import KEPT_SECONDS, Finish, Prepared, asked_of_browser, keep
 
 
@@ -41,19 +41,6 @@ class Head:
     alarm: bool
 
 
-@dataclass(frozen=True)
-class SharedPage:
-    """A page that was made for one session, and holds its token; ``policy`` is the header that names its nonce."""
-
-    text: str
-    csrf: str
-    policy: str
-
-
-REFRESH_SECONDS = 0.5
-"""Between two makings of a page that browsers load again by themselves."""
-
-
 @dataclass
 class WebDesk:
     """The pages of one realm of a city."""
@@ -62,6 +49,7 @@ class WebDesk:
     connection: CityConnection
     hub: Hub
     news: NewsStream
+    shared: SharedPages
     origin: Origin
     clock: Clock
     catalogues: Mapping[str, Catalogue]
@@ -75,8 +63,10 @@ class WebDesk:
     """What waits for a signature of somebody who is not signed in: to sign in, or to enrol."""
     enrolments: dict[str, Any] = field(default_factory=dict)
     """Passkeys that browsers were asked to make."""
-    refreshes: JoinedAnswers[SharedPage] = field(default_factory=lambda: JoinedAnswers(REFRESH_SECONDS))
-    """Pages that many browsers load again when the same news came."""
+
+    def texts(self, request: web.Request) -> Texts:
+        """Return the catalogue in the language of a request's page."""
+        return self.catalogues[language_of(request)].texts
 
     async def page(self, request: web.Request, template: str, /, status: int = 200, **values: Any) -> web.Response:
         """Fill in a page: its own values, and the top that all have. Raises OneVoiceError."""
@@ -96,19 +86,23 @@ class WebDesk:
     ) -> web.Response:
         """Fill in a page with what the city was a moment ago."""
         read_in(self.city.zone)
-        now, catalogue, nonce = self.clock.now(), self.catalogues[language_of(request)], secrets.token_urlsafe(16)
+        session: WebSession | None = request.get(SESSION)
+        holes: Holes | None = request.get(HOLES)
+        now, catalogue = self.clock.now(), self.catalogues[language_of(request)]
+        nonce = holes.nonce if holes else secrets.token_urlsafe(16)
+        place = request.get(PLACE, self.hub.seq)
         shown = {
             "city": self.city.settings.city.name,
             "realm": self.city.realm,
             "head": _head(eoc, catalogue.texts),
             "path": request.path_qs,
             "now": now,
-            "seq": min(eoc.last_seq, self.hub.seq) if eoc else self.hub.seq,
+            "seq": min(eoc.last_seq, place) if eoc else place,
             "language": catalogue.texts.language,
             "refresh": True,
             "about": (),
             "here": "",
-            "session": request.get(SESSION),
+            "session": replace(session, csrf=holes.csrf, officer=holes.officer) if session and holes else session,
             "nonce": nonce,
         }
         body = catalogue.templates.get_template(template).render(shown | values)
@@ -136,6 +130,9 @@ def desk_of(request: web.Request) -> WebDesk:
 
 
 SESSION: web.RequestKey[WebSession] = web.RequestKey("session", WebSession)
+HOLES: web.RequestKey[Holes] = web.RequestKey("holes", Holes)
+PLACE: web.RequestKey[int] = web.RequestKey("place", int)
+"""The newest entry when the work on a page began: what it shows is at least as new."""
 
 
 def language_of(request: web.Request) -> str:
@@ -146,7 +143,7 @@ def language_of(request: web.Request) -> str:
 
 def say(request: web.Request, key: str, **values: object) -> Sentence:
     """Return a sentence of the catalogue, in the language of a request's page."""
-    return desk_of(request).catalogues[language_of(request)].texts(key, **values)
+    return desk_of(request).texts(request)(key, **values)
 
 
 def session_of(request: web.Request) -> WebSession:

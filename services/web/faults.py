@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.kernel.base.errors import OneVoiceError
 from services.web.domain.language import LANGUAGES
-from services.web.domain.sentences import Sentence, as_sentence
+from services.web.domain.sentences import Sentence, as_sentence, typeset
 
 FOLDER = Path(__file__).parent / "texts" / "faults"
 
@@ -75,4 +75,4 @@ def _for(table: Mapping[str, str], code: str) -> str | None:
 
 def _read(language: str) -> Mapping[str, Mapping[str, str]]:
     path = FOLDER / f"{language}.toml"
-    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+    return tomllib.loads(typeset(path.read_text("utf-8"), language)) if path.exists() else {}

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from services.desk.views.timetext import in_city_time, read_in
 from services.kernel.base import logs
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
-from services.web.desk import DESK, SESSION, SharedPage, WebDesk, desk_of, language_of, say, session_of
+from services.web.desk import DESK, HOLES, PLACE, SESSION, WebDesk, desk_of, language_of, say, session_of
 from services.web.domain.language import LANGUAGES
 from services.web.domain.sentences import Sentence
 from services.web.domain.sign_in import passkey_of
@@ -20,6 +20,7 @@ from services.web.drafts import DRAFT_PATH
 from services.web.limits import FORMS, SIGN_IN
 from services.web.security import add_headers
 from services.web.sessions import WebSession
+from services.web.sharing.shared import Holes, SharedPage
 
 COOKIE = "onevoice"
 PUBLIC = ("/sign-in", "/enroll", "/static/", "/consult/", "/worker.js")
@@ -94,13 +95,18 @@ async def own_forms(request: web.Request, handler: Handler) -> web.StreamRespons
         given = (await request.post()).get("csrf")
         if not isinstance(given, str) or not secrets.compare_digest(given.encode(), session.csrf.encode()):
             raise Refused("web.form", say(request, "refused.form"), say(request, "refused.reload"))
-    return await handler(request)
+    try:
+        return await handler(request)
+    finally:
+        if session is not None:
+            session.acted = desk.clock.monotonic()
 
 
 @web.middleware
 async def signed_in(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find who is signed in; who is not goes to sign in, and comes back to where they were."""
     desk = desk_of(request)
+    request[PLACE] = desk.hub.seq
     session = await found_session(request)
     if session is not None:
         request[SESSION] = session
@@ -121,21 +127,26 @@ ORDERS = "/state"
 
 @web.middleware
 async def one_for_all(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Make a page once for all browsers that load it again because the same news came; each gets its own token."""
+    """Make a page once for all who open it, or load it again because the same news came; each gets its own token."""
     session, desk = request.get(SESSION), desk_of(request)
-    if session is None or request.headers.get("HX-Request") is None or not SHARED.fullmatch(request.path):
+    if session is None or request.method != "GET" or not SHARED.fullmatch(request.path):
         return await handler(request)
 
     async def make() -> SharedPage:
-        made = await handler(request)
+        request[PLACE], request[HOLES] = desk.hub.seq, (holes := Holes())
+        try:
+            made = await handler(request)
+        finally:
+            request.pop(HOLES)  # an error is shown to each for itself
         if not isinstance(made, web.Response) or made.status != 200 or made.text is None:
             raise Unreachable("service.unreadable", "this page cannot be made now", "onevoice doctor")
-        return SharedPage(made.text, session.csrf, made.headers["Content-Security-Policy"])
+        return SharedPage(made.text, holes)
 
     roles = await _roles(desk, session) if request.path == ORDERS else frozenset()
-    shared = await desk.refreshes.get((request.path_qs, session.language, roles), make)
-    headers = {"Content-Security-Policy": shared.policy}
-    return web.Response(text=shared.text.replace(shared.csrf, session.csrf), content_type="text/html", headers=headers)
+    name = (request.path_qs, session.language, roles)
+    if request.headers.get("HX-Request") is None:
+        return (await desk.shared.opened(name, make, session.acted)).filled(session)
+    return (await desk.shared.renewed(name, make)).filled(session)
 
 
 async def _roles(desk: WebDesk, session: WebSession) -> frozenset[str]:

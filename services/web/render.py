@@ -15,11 +15,12 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from schemas.events.control import Posture
 from services.desk.views.timetext import in_city_time, local
 from services.kernel.base.clock import Clock
 from services.web.components import component
 from services.web.domain.language import LANGUAGES
-from services.web.domain.sentences import Sentence
+from services.web.domain.sentences import Sentence, typeset
 from services.web.faults import Faults
 from services.web.forms import FormParts
 
@@ -56,10 +57,18 @@ class Texts:
             return self("reach.all", count=count)
         return self("reach.one") if count == 1 else self("reach.several", count=count)
 
+    def needs(self, posture: Posture, scope: str, crisis: bool) -> Sentence:
+        """Return whose approval counts, as ``services.desk.views.message.advice`` says it in English."""
+        routine = posture is Posture.ROUTINE
+        if scope == "all-departments":
+            return self("needs.all_routine" if routine else "needs.all")
+        said = self(f"needs.{'routine' if routine else 'crisis' if posture is Posture.CRISIS else 'eoc'}")
+        return Sentence(f"{said} {self('needs.designated')}") if routine and crisis else said
+
 
 def sentences_of(language: str) -> dict[str, str]:
     """Return what is in the catalogue of a language itself."""
-    return dict(_flat(tomllib.loads((HERE / "texts" / f"{language}.toml").read_text("utf-8"))))
+    return dict(_flat(tomllib.loads(typeset((HERE / "texts" / f"{language}.toml").read_text("utf-8"), language))))
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:

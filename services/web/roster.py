@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from schemas.events.desk import BoardQuery, OfficerView
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import OneVoiceError
@@ -18,6 +20,7 @@ class Roster:
         self._known: dict[str, OfficerView] = {}
         self._asked = float("-inf")
         self._forgotten = 0
+        self._asking: tuple[asyncio.Task[dict[str, OfficerView]] | None, int] = None, 0
 
     async def officers(self) -> dict[str, OfficerView]:
         """Return the officers; as they were last known while the city does not answer, if they were ever known.
@@ -27,17 +30,24 @@ class Roster:
         """
         if monotonic() - self._asked < KEPT_SECONDS:
             return self._known
-        forgotten = self._forgotten
+        asking, began = self._asking
+        if asking is None or asking.done() or began != self._forgotten:  # else one question is enough for all
+            asking = asyncio.create_task(self._ask(self._forgotten))
+            asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._asking = asking, self._forgotten
+        return await asyncio.shield(asking)
+
+    async def _ask(self, forgotten: int) -> dict[str, OfficerView]:
         try:
             found = (await self._connection.board(BoardQuery(query="officers"))).officers or ()
         except OneVoiceError:
             if not self._known:
                 raise
             return self._known
-        self._known = {view.officer.id: view for view in found}
+        known = {view.officer.id: view for view in found}
         if forgotten == self._forgotten:  # else they changed while they were asked for
-            self._asked = monotonic()
-        return self._known
+            self._known, self._asked = known, monotonic()
+        return known
 
     def forget(self) -> None:
         """Have them asked for again at once."""

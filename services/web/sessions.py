@@ -18,7 +18,10 @@ MOST = 2_000
 
 @dataclass
 class WebSession:
-    """One officer in one browser. ``number`` names it in the list; ``csrf`` is in each of its forms."""
+    """One officer in one browser. ``number`` names it in the list; ``csrf`` is in each of its forms.
+
+    ``acted`` is when its last form was answered (boot-time seconds): no page that was begun before is shown to it.
+    """
 
     officer: str
     credential: str
@@ -28,6 +31,7 @@ class WebSession:
     language: str = LANGUAGES[0]
     number: str = field(default_factory=lambda: secrets.token_hex(6))
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    acted: float = float("-inf")
     prepared: dict[str, Prepared] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
     """By message, the secret of the consultation copy that was made here."""

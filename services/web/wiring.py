@@ -39,6 +39,7 @@ from services.web.push.waker import wake
 from services.web.render import catalogues, static_file
 from services.web.roster import Roster
 from services.web.security import Origin
+from services.web.sharing.shared import SharedPages
 
 LARGEST_BODY = 8 * 1_048_576
 """A picture and a little more."""
@@ -140,6 +141,7 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
         connection=connection,
         hub=hub,
         news=NewsStream(hub, clock),
+        shared=SharedPages(hub, clock),
         origin=Origin(city.web.place),
         clock=clock,
         catalogues=catalogues(clock),

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, async_playwright
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.support.ports import free_port
 from tests.support.shell import Shell, lower_city, make_demo, raise_city
@@ -92,6 +93,7 @@ class Town:
     outer: int
     inner: int
     broker: str
+    square: str
     exercise: str | None = None
 
 
@@ -104,7 +106,8 @@ def raise_town(folder: Path, *words: str) -> tuple[Town, object]:
     path.write_text(path.read_text().replace(f'origin = "http://localhost:{port + 3}"', own))
     process, addresses = raise_city(shell, port, *words)
     assert addresses["web_url"] == origin
-    return Town(shell, origin, outer, port + 3, addresses["nats_url"], addresses["exercise_web_url"]), process
+    square, exercise = addresses["townsquare_url"], addresses["exercise_web_url"]
+    return Town(shell, origin, outer, port + 3, addresses["nats_url"], square, exercise), process
 
 
 @pytest.fixture(scope="module")
@@ -186,8 +189,11 @@ class OfficerPhone:
         if by_name:
             await self.page.get_by_text("The passkey is not found").click()
             await self.page.fill("#officer", self.officer)
-        await self.press("Sign in with your passkey")
-        await self.page.wait_for_url(f"{self.town.origin}/", timeout=20_000)
+        for seconds in (5, 5, 10):  # the pages may not know yet what was confirmed a moment ago
+            await self.press("Sign in with your passkey")
+            with suppress(PlaywrightTimeout):
+                return await self.page.wait_for_url(f"{self.town.origin}/", timeout=seconds * 1_000)
+        raise AssertionError(await self.page.inner_text("main"))
 
 
 @asynccontextmanager

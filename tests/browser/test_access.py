@@ -62,6 +62,30 @@ async def test_a_message_is_approved_by_keyboard_alone(town: Town, cable: Cable,
         await phone.sees("Out on 1 of 1 profiles.")
 
 
+async def test_the_eoc_is_activated_by_keyboard_alone(town: Town, cable: Cable, browser: Browser) -> None:
+    """Arrows choose the level; the page behind it says what holds now, and says it to who does not see it."""
+    async with officer_phone(browser, town, "eoc-director", viewport={"width": 1280, "height": 900}) as phone:
+        await phone.enroll()
+        keys = phone.page.keyboard
+        await phone.go("/state")
+        await tab_to(phone, "Activate the EOC")
+        await keys.press("Enter")
+        await phone.at("/state/activate")
+        await tab_to(phone, "level-1")
+        await keys.press("ArrowDown")
+        assert await phone.page.is_checked("#level-2")
+        await tab_to(phone, "incident")
+        await keys.type("Fraser River flood")
+        await tab_to(phone, "sure")
+        await keys.press("Space")
+        await tab_to(phone, "Activate the EOC")
+        await keys.press("Enter")
+        await phone.at("/state?at=")
+        await phone.page.locator("[role=status]", has_text="EOC ACTIVE, level 2: Fraser River flood").wait_for()
+        assert (await asyncio.to_thread(town.shell, "eoc", "stand-down", "--as", "eoc-director", "--yes")).status == 0
+        await phone.page.locator("[role=status]", has_text="routine").wait_for()
+
+
 async def tab_to(phone: OfficerPhone, name: str) -> None:
     """Press Tab until the focus is on what is called so; each stop on the way has to be seen."""
     for _ in range(60):

@@ -51,9 +51,10 @@ SCREENS = {
 }
 MANNERS: dict[str, dict[str, Any]] = {
     # What a desktop's 1,280 px are at a zoom of 200 %.
-    "zoomed": {"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2},
+    "zoomed": {"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2, "forced_colors": "active"},
     "phone": {"viewport": {"width": 390, "height": 844}},
-    "narrow": {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark", "reduced_motion": "reduce"},
+    # The same at 400 %.
+    "narrow": {"viewport": {"width": 320, "height": 256}, "color_scheme": "dark", "reduced_motion": "reduce"},
     "desk": {"viewport": {"width": 1280, "height": 900}},
 }
 TARGET = 44

@@ -74,6 +74,7 @@ class Replay:
         await self._look(gap, sent)
         await self._look_at_the_page(gap, sent)
         await self._undo(gap, sent)
+        await self._until_over(sent)
         self.done.append((gap, sent))
 
     async def _approver(self, gap: Gap) -> str:
@@ -149,6 +150,19 @@ class Replay:
             await self.city.order("eoc-director", EocStandDown())
         elif gap.action == "hold":
             await self.city.order("pio", Hold(on=False))
+
+    async def _until_over(self, sent: Sent) -> None:
+        """Wait for the end of the website's page: what is left of this message must not reach the next one's gap."""
+        ledger = await self.city.ledger()
+
+        async def over() -> bool:
+            verdicts = await ledger.history(subjects.verdict(sent.request_id))
+            page = await ledger.last(subjects.receipt(MIRROR, sent.request_id))
+            mirrored = any(Verdict.from_bytes(entry.data).mirror for entry in verdicts)
+            return not mirrored or (page is not None and Receipt.from_bytes(page.data).final)
+
+        with contextlib.suppress(AssertionError):
+            await eventually(over, END_SECONDS, 0.2)
 
 
 def _name(gap: Gap) -> str:

@@ -190,7 +190,7 @@ def _judge(city: City, done: RestoreResult, before: Before) -> list[str]:
 
 
 async def _age(city: FaultCity) -> None:
-    """Let the broker forget all message ids, as it does hours after: what comes again is not held back by them."""
+    """Let the broker forget all message ids, as it does minutes after: what comes again is not held back by them."""
     provisioner = await city.mission.provisioner()
     js = provisioner.client.jetstream()
     info = await js.stream_info(streams.LEDGER)

@@ -16,7 +16,6 @@ from services.eoc_state import handlers as eoc
 from services.gatekeeper import handlers as gate
 from services.kernel.authority import signing
 from services.kernel.ledger.integrity.high_water import HighWaterMark
-from services.kernel.projection import snapshots
 from services.kernel.projection.snapshot import Snapshot
 
 MOST = 20_000
@@ -52,8 +51,6 @@ def shared() -> Iterator[None]:
     with (
         mock.patch.object(gate, "SWEEP_SECONDS", 2.5),  # nothing waits for the idle looks: they may be rarer
         mock.patch.object(eoc, "IDLE_LOOK_SECONDS", 3.0),
-        mock.patch.object(snapshots, "NEWS", 6),  # a run has some fifty entries
-        mock.patch.object(snapshots, "KEEP_SECONDS", 4.0),
         mock.patch.object(Snapshot, "write", lambda self, path: setattr(path, "raw", self.to_bytes())),
         mock.patch.object(HighWaterMark, "write", lambda self, path: setattr(path, "raw", self.to_bytes())),
         mock.patch.object(Contract, "from_bytes", classmethod(_from_bytes)),

@@ -15,7 +15,8 @@ from schemas import flow, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.base.city import City
 from services.kernel.base.errors import OneVoiceError
-from services.kernel.runtime.compose import Ports, assemble
+from services.kernel.projection.snapshots import SnapshotPace
+from services.kernel.runtime.compose import Ports, Timings, assemble
 from services.kernel.runtime.health import HealthReporter
 from services.kernel.runtime.messages.around import Around
 from services.kernel.runtime.messages.bus import (
@@ -204,6 +205,7 @@ class SimService:
             source=SimSource(network, process, ledger),
             snapshot_path=disk,  # type: ignore[arg-type]
             spawn=process.spawn,
+            timings=Timings(snapshots=SnapshotPace(4.0, 6)),  # a run has some fifty entries
         )
         runtime, _ = assemble(row, city, ports, lambda around, *_: SimBus(network, process, around), SimHealth)
         self.runtime = runtime

@@ -371,9 +371,11 @@ class Mission:
         await self._start([built])
         return built[0]
 
-    async def run(self, *names: str, tune: Callable[[Runtime], None] | None = None) -> list[Runtime]:
+    async def run(
+        self, *names: str, tune: Callable[[Runtime], None] | None = None, timings: Timings | None = None
+    ) -> list[Runtime]:
         """Start services in this process; they stop when the test ends, or by ``stop``."""
-        built = [build(name, self.city, self.url) for name in names]
+        built = [build(name, self.city, self.url, timings=timings) for name in names]
         for runtime, _ in built:
             if tune is not None:
                 tune(runtime)

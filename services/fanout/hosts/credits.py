@@ -16,6 +16,7 @@ from services.kernel.authority.post_authorization import content_of, rendering_f
 from services.kernel.base.settings.city_platforms import XSection
 from services.kernel.fold.reading import parse
 from services.kernel.measures.catalogue import Measure
+from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
 PREPAID = "x"
@@ -50,7 +51,7 @@ class PrepaidCredit:
         spent: list[tuple[float, datetime]] = []
         for profile in [one for one in runtime.control.profiles.values() if one.platform == PREPAID]:
             attempts, _ = subjects.posted_to(profile.id)
-            for entry in await runtime.ledger.history(attempts, after):
+            async for entry in past(runtime.source, attempts, after):
                 request = await runtime.ledger.last(subjects.request(subjects.place_of(entry.subject).request_id))
                 if request is not None and entry.seq <= until:
                     spent.append((self._cost(parse(Request, request.data), profile), entry.at))

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from schemas import subjects
+from schemas import canonical, subjects
 from schemas.events.authority import Profile
 from schemas.events.deliveries import Receipt
 from schemas.events.outside import OutsidePost
@@ -24,11 +24,13 @@ from services.fanout.hosts.starts import Starts
 from services.fanout.watching.evidence import card_of, record_of, shortened
 from services.fanout.watching.marks import WatchMarks
 from services.kernel.authority.post_authorization import content_of, rendering_for
+from services.kernel.base.errors import Unproven
 from services.kernel.base.files import ExclusiveLock
 from services.kernel.base.settings.city_file import OutsideSection
 from services.kernel.base.zones import in_words
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Conflict
+from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
 AT_ONCE = 4
@@ -168,13 +170,12 @@ class OutsideWatch:
 
     async def _ours_on(self, profile: Profile, since: datetime) -> Ours:
         """Return what is on a profile by us since a time, by the ledger."""
-        ledger = self._runtime.ledger
-        after = await ledger.first_since(since) - 1
+        after = await self._runtime.ledger.first_since(since) - 1
         attempts, receipts = subjects.posted_to(profile.id)
         found = Gathered()
-        for entry in await ledger.history(attempts, after):
+        async for entry in past(self._runtime.source, attempts, after):
             found.note_attempt(place_of(entry.subject).request_id)
-        for entry in await ledger.history(receipts, after):
+        async for entry in past(self._runtime.source, receipts, after):
             found.note_receipt(parse(Receipt, entry.data))
         texts = [text for name in sorted(found.unnamed) for text in await self._texts(name, profile.platform)]
         return Ours(frozenset(found.ids), frozenset(found.urls), tuple(texts))
@@ -202,8 +203,8 @@ class OutsideWatch:
             url=post.url or None,
             published_at=post.at,
             text=shortened(post.text),
-            record_sha256=await runtime.ledger.put_media(record_of(profile, post)),
-            card_sha256=await runtime.ledger.put_media(card) if card is not None else None,
+            record_sha256=await self._keep(record_of(profile, post)),
+            card_sha256=await self._keep(card) if card is not None else None,
             worker=runtime.instance,
         )
         try:
@@ -211,6 +212,14 @@ class OutsideWatch:
         except Conflict:  # another copy has reported it meanwhile
             return
         runtime.log.warning("a post did not come through the gate", profile=profile.id, outside=name, url=post.url)
+
+    async def _keep(self, raw: bytes) -> str:
+        """Keep evidence, and return its hash; a post is reported also where something else is kept under it."""
+        try:
+            return await self._runtime.ledger.put_media(raw)
+        except Unproven as error:
+            self._runtime.log.error("evidence of a post from outside cannot be kept", alarm=True, error=str(error))
+            return canonical.sha256(raw)
 
     def _report(self) -> None:
         lost = {name: why for name, (count, why) in sorted(self._in_vain.items()) if count >= IN_VAIN}

@@ -48,6 +48,7 @@ class OrderKind(StrEnum):
     WITHDRAWAL = "withdrawals"
     EOC = "EOC orders"
     REGISTRY = "orders to the registry"
+    ANSWER = "answers to proposals"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ WITHDRAWALS_A_MINUTE = 10
 """Whoever has to stop more than that presses the stop button (``onevoice hold on``), which is never counted."""
 
 ORDERS_A_MINUTE = 60
-"""One officer's EOC orders, and as many to the registry: a script that adds profiles must not keep a hold on.
+"""One officer's EOC orders, as many to the registry, and as many answers to others' proposals: a script that adds
+profiles must not keep a hold on, nor keep its officer from confirming or declining what somebody proposed.
 
 What protects (``order_rules.PROTECTING``) is not counted, nor are withdrawals here.
 """
@@ -59,6 +60,8 @@ def kind_of(order: c.Order) -> OrderKind | None:
         return OrderKind.WITHDRAWAL
     if protects(order):
         return None
+    if isinstance(order.action, c.Confirm | c.Decline):
+        return OrderKind.ANSWER
     return OrderKind.EOC if isinstance(order.action, c.EocAction) else OrderKind.REGISTRY
 
 

@@ -8,7 +8,9 @@ from services.kernel.control.order_rules import protects, read_order
 from services.kernel.fold.reading import parse_control_event
 from services.kernel.ledger.entry import Entry
 
-TOO_LATE = frozenset({"order.posture", "withdraw.twice", "passkey.unknown", "officer.gone", "profile.unknown"})
+TOO_LATE = frozenset(
+    {"order.posture", "withdraw.twice", "passkey.unknown", "officer.gone", "profile.unknown", "proposal.waits"}
+)
 """Faults of what a genuine order is about. They are looked for behind the signature, so a forged or repeated order has
 another fault before; so has one by somebody who is revoked (``officer.revoked``), since of that nobody can tell whether
 the key was stolen: it calls for an alarm."""

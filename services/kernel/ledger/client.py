@@ -19,7 +19,7 @@ from nats.js import api
 from schemas import canonical, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.base.alarms import Alarms
-from services.kernel.base.errors import Unreachable
+from services.kernel.base.errors import Unproven, Unreachable
 from services.kernel.ledger.append_batch import (
     AppendQueue,
     BatchRefused,
@@ -221,16 +221,29 @@ class Ledger(LedgerReader):
         return Appended(ack.seq)
 
     async def put_media(self, raw: bytes) -> str:
-        """Keep a picture for good; return the SHA-256 of its bytes. A repeat keeps the one that stands."""
+        """Keep a picture for good; return the SHA-256 of its bytes. A repeat keeps the one that stands.
+
+        Raises:
+            Unproven: ``media.contradicted``: something else is kept under its hash, and nobody could be shown it.
+            Unreachable: as ``append``.
+        """
         digest = canonical.sha256(raw)
         subject = subjects.media(digest)
-        if await self.last(subject) is None:
+        stored = await self.last(subject)
+        if stored is None:
             try:
                 await self._acked(streams.MEDIA, subject, raw, {"Nats-Msg-Id": digest})
             except Unreachable:
                 # The stream keeps one message for each hash: another may have put the same picture meanwhile.
-                if await self.last(subject) is None:
+                stored = await self.last(subject)
+                if stored is None:
                     raise
+        if stored is not None and stored.data != raw:
+            raise Unproven(
+                "media.contradicted",
+                f"something else than the picture {digest[:12]} is kept under its hash: a service's key did that",
+                "send the picture saved anew; have the services' keys rotated (onevoice keys rotate --service NAME)",
+            )
         return digest
 
     async def put_upload(self, raw: bytes) -> str:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import nats.errors
 import nats.js.errors
@@ -23,6 +26,8 @@ from services.kernel.ledger.entry import Entry, entry_time
 from services.kernel.ledger.integrity.checks import Shape
 
 _NO_MESSAGE = 10037
+_MOST_NAMED = 100_000
+_TOTAL = re.compile(rb'"total":(\d+)')
 
 READS_AT_ONCE = 64
 """How many reads of ``get_many`` wait for their answers at a time."""
@@ -103,6 +108,23 @@ class LedgerReader:
         what = f"the count of {subject_filter}"
         info = await self._asked(what, lambda: self.js.stream_info(streams.LEDGER, subjects_filter=subject_filter))
         return dict(info.state.subjects or {})
+
+    async def subjects_like(self, subject_filter: str, beginning: str) -> tuple[list[str], bool]:
+        """Return the subjects of a filter that begin so, in no order, and whether the leader has looked at all of them.
+
+        It names 100,000 at most. The answer is searched as bytes: to read so many names as JSON stops all else for as
+        long as fifty requests take.
+        """
+        query = json.dumps({"subjects_filter": subject_filter}).encode()
+        address = f"{self._api}.STREAM.INFO.{streams.LEDGER}"
+        ask = partial(self.client.request, address, query, timeout=self.asks.seconds)
+        raw = (await self._asked(f"the subjects of {subject_filter}", ask)).data
+        total = _TOTAL.search(raw)
+        if total is None:
+            said = f"the broker does not name the subjects of {subject_filter}"
+            raise Unreachable("ledger.read", said, "onevoice doctor")
+        found = re.findall(rb'"(' + re.escape(beginning.encode()) + rb'[^"\\]*)":\d', raw)
+        return [name.decode() for name in found], int(total[1]) <= _MOST_NAMED
 
     async def last_seq(self) -> int:
         """Return the newest sequence of the whole ledger (0: empty)."""

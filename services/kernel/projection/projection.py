@@ -16,12 +16,12 @@ from typing import Any
 from services.kernel.base.clock import Clock
 from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.fold.ledger_fold import Applied, LedgerFold
-from services.kernel.fold.reading import is_first
 from services.kernel.fold.reopening import reopen
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity.checks import check_remembered
 from services.kernel.projection.listeners import Listener, Listeners
+from services.kernel.projection.past import past, read_again
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.signals import Signals
 from services.kernel.projection.source import Source
@@ -34,9 +34,6 @@ BARRIER_SECONDS = 5.0
 
 IMPATIENT_SECONDS = 0.05
 """After so long a sequence that was not heard of is read instead."""
-
-LAGGING_SECONDS, LAGGING_TRIES = 0.05, 100
-"""A replica that is behind what the leader has is read again after so long, and so often."""
 
 BUFFERED = 50_000
 """Entries of the feed that are kept while a gap before them is filled."""
@@ -172,7 +169,7 @@ class Projection:
                 await self._fill()
                 await self._drain()
                 behind = f"the ledger could not be read up to {shape.last}"
-                tries = 0 if self.fold.seq > before else await _again(tries, behind)
+                tries = 0 if self.fold.seq > before else await read_again(tries, behind)
             self.leader_seq, self.asked_at = shape.last, began
             return shape.last
 
@@ -230,18 +227,7 @@ class Projection:
 
     async def all_of(self, pattern: str) -> list[Entry]:
         """Return all that the leader has on a filter; a replica that is behind is asked again; raises Unreachable."""
-        newest = await self.source.last(pattern)
-        if newest is None:
-            return []
-        if is_first(newest) and "*" not in pattern:
-            return [newest]
-        last, found, tries = newest.seq, list[Entry](), 0
-        while not found or found[-1].seq < last:
-            before = len(found)
-            async for batch in self.source.entries(found[-1].seq if found else 0, pattern):
-                found += batch
-            tries = 0 if len(found) > before else await _again(tries, f"{pattern} could not be read up to {last}")
-        return found
+        return [entry async for entry in past(self.source, pattern)]
 
     def _apply(self, entry: Entry) -> None:
         applied = self.fold.apply(entry, self._clock.monotonic())
@@ -288,11 +274,3 @@ class Projection:
         for ledger in self._ledgers:
             ledger.fault = ledger.fault or fault
         raise fault
-
-
-async def _again(tries: int, what: str) -> int:
-    """Wait a moment before a replica is read again that had nothing new; raises Unreachable after a while."""
-    if tries >= LAGGING_TRIES:
-        raise Unreachable("ledger.behind", f"{what} in time", "onevoice doctor")
-    await asyncio.sleep(LAGGING_SECONDS)
-    return tries + 1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from schemas import subjects
 from services.kernel.base.clock import Clock
+from services.kernel.base.tasks import cancel_all
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.fold.reopening import resume
 from services.kernel.ledger.client import Ledger
@@ -18,21 +21,33 @@ from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.snapshot import Snapshot, hash_of, read, taken
 from services.kernel.projection.source import Source
 
-KEEP_SECONDS = 10.0
-"""How often it is looked whether a new snapshot is worth its writing."""
 
-NEWS = 1_000
-"""So many new entries are worth one; a start reads fewer than that faster than anybody notices."""
+@dataclass(frozen=True)
+class SnapshotPace:
+    """How often it is asked whether a snapshot is due, in seconds, and how many new entries make one worth writing."""
+
+    seconds: float = 10.0
+    entries: int = 1_000
+
+
+USUAL = SnapshotPace()
 
 
 class Snapshots:
     """The snapshot of one process's fold."""
 
     def __init__(
-        self, path: Path, projection: Projection, source: Source, ledger: Ledger, clock: Clock, log: Any
+        self,
+        path: Path,
+        projection: Projection,
+        source: Source,
+        ledger: Ledger,
+        clock: Clock,
+        log: Any,
+        pace: SnapshotPace = USUAL,
     ) -> None:
         self._path, self._projection, self._source = path, projection, source
-        self._ledger, self._clock, self._log = ledger, clock, log
+        self._ledger, self._clock, self._log, self._pace = ledger, clock, log, pace
         self._kept = 0
         self._told = False
 
@@ -63,9 +78,17 @@ class Snapshots:
     async def keep(self) -> None:
         """Take one now and then."""
         while True:
-            await asyncio.sleep(KEEP_SECONDS)
-            if self._projection.fold.seq >= self._kept + NEWS:
+            await asyncio.sleep(self._pace.seconds)
+            if self._projection.fold.seq >= self._kept + self._pace.entries:
                 await self.take()
+
+    async def keep_during(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work, and take one now and then meanwhile: a first start that breaks off goes on from there."""
+        keeping = asyncio.create_task(self.keep())
+        try:
+            await work
+        finally:
+            await cancel_all(keeping)
 
     async def take(self) -> None:
         """Take one of this moment, if there is anything new; none of a ledger with an integrity fault."""

@@ -27,6 +27,9 @@ BATCH = 1_000
 SILENCE_SECONDS = 2.0
 """So long a batch may pause before it is asked for again."""
 
+TRIES = 5
+"""How often a batch is asked for that nothing comes of, before the broker counts as unreachable."""
+
 _OWN = ("Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Last-Sequence", "Nats-Num-Pending")
 
 OnEntry = Callable[[Entry], None]
@@ -90,9 +93,14 @@ class NatsSource:
     async def entries(
         self, after: int, pattern: str = subjects.LEDGER_ALL, size: int = BATCH
     ) -> AsyncIterator[list[Entry]]:
-        """Read by batch direct get until a batch comes back short."""
+        """Read by batch direct get until a batch comes back short.
+
+        Whatever the stream has is on the ledger's subjects: asked for by ``>``, the server does not look at each of
+        them to count what is left, which takes longer than to read a batch where there are a million.
+        """
+        wanted = ">" if pattern == subjects.LEDGER_ALL else pattern
         while True:
-            batch = await self._batch({"seq": after + 1, "batch": size, "next_by_subj": pattern})
+            batch = await self._batch({"seq": after + 1, "batch": size, "next_by_subj": wanted})
             if batch:
                 yield batch
                 after = batch[-1].seq
@@ -124,6 +132,15 @@ class NatsSource:
         return self._ledger.client
 
     async def _batch(self, query: dict[str, Any]) -> list[Entry]:
+        """Ask for a batch, and again where nothing comes: a busy server may need long to find the place."""
+        for _ in range(TRIES - 1):
+            try:
+                return await self._once(query)
+            except Unreachable:
+                continue
+        return await self._once(query)
+
+    async def _once(self, query: dict[str, Any]) -> list[Entry]:
         inbox = self._client.new_inbox()
         found: list[Entry] = []
         try:

@@ -29,7 +29,7 @@ from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.drift import drift
 from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.projection.projection import Projection
-from services.kernel.projection.snapshots import Snapshots
+from services.kernel.projection.snapshots import SnapshotPace, Snapshots
 from services.kernel.projection.source import NatsSource, Source
 from services.kernel.runtime.facts import LedgerFacts
 from services.kernel.runtime.health import HealthReporter
@@ -54,6 +54,7 @@ class Timings:
     in_progress: float = IN_PROGRESS_SECONDS
     durable_check: float = CHECK_SECONDS
     budget: retry_budget.RetryBudget = field(default_factory=lambda: retry_budget.RetryBudget())
+    snapshots: SnapshotPace = field(default_factory=SnapshotPace)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def assemble(
     else:
         projection = Projection(ports.source, LedgerFold(authority_of(city), EVERYTHING), ledger, clock, log)
         if row.folds:
-            snapshots = Snapshots(ports.snapshot_path, projection, ports.source, ledger, clock, log)
+            snapshots = Snapshots(
+                ports.snapshot_path, projection, ports.source, ledger, clock, log, ports.timings.snapshots
+            )
             supervisor.supervise_to_the_end(projection.run)
             supervisor.supervise_to_the_end(snapshots.keep)
             supervisor.at_end(snapshots.take)

@@ -25,7 +25,7 @@ from services.kernel.base.network.reach import refuse_plain
 from services.kernel.base.network.web import Running as WebPage
 from services.kernel.base.tasks import cancel_all
 from services.kernel.projection.projection import Projection
-from services.kernel.runtime.compose import on_nats
+from services.kernel.runtime.compose import Timings, on_nats
 from services.kernel.runtime.notify import ServiceManager
 from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.startup import register
@@ -40,7 +40,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def build(
-    name: str, city: City, url: str | None = None, *, shared: Projection | None = None
+    name: str, city: City, url: str | None = None, *, shared: Projection | None = None, timings: Timings | None = None
 ) -> tuple[Runtime, FastStream]:
     """Return a service's runtime and application; nothing is started.
 
@@ -49,7 +49,7 @@ def build(
     wiring = importlib.import_module(f"services.{name}.wiring")
     genesis = getattr(wiring, "genesis", None)
     row = flow.service(name)
-    return on_nats(row, city, wiring.wire, genesis=genesis, url=url, shared=shared)
+    return on_nats(row, city, wiring.wire, genesis=genesis, url=url, shared=shared, timings=timings)
 
 
 def described(name: str, city: City) -> Any:

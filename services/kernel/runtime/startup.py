@@ -34,7 +34,7 @@ async def begin(runtime: Runtime, genesis: Genesis | None) -> None:
     await runtime.watch.begin()
     if runtime.snapshots is not None:
         runtime.watch.take_up(await runtime.snapshots.resume())
-        await runtime.projection.start()
+        await runtime.snapshots.keep_during(runtime.projection.start())
     elif runtime.row.folds:
         await runtime.projection.started()
     await _await_manifest(runtime, genesis)

@@ -21,3 +21,8 @@ def as_sentence(text: str) -> str:
     begun = text[:1].upper() + text[1:] if isinstance(text, Sentence) or _BEGINNINGS.match(text) else text
     whole = begun if not begun or begun.rstrip()[-1:] in ".!?" else f"{begun}."
     return Sentence(whole) if isinstance(text, Sentence) else whole
+
+
+def typeset(text: str, language: str) -> str:
+    """Return a text with the spaces that French has beside its marks unbreakable, so that no line begins with one."""
+    return re.sub("(?<=«) | (?=[:;?!»])", "\u00a0", text) if language == "fr" else text

@@ -16,7 +16,6 @@ from schemas.fingerprint import words_of
 from services.desk import statements
 from services.desk.commands.message.resolve import decision_of, unconfirmed_on
 from services.desk.statements import Circumstances
-from services.desk.views.message.advice import needs
 from services.desk.words import check_id, reason_text
 from services.kernel.base.errors import BadInput, Refused
 from services.web.desk import WebDesk, desk_of, say, session_of, to_be_signed
@@ -42,7 +41,7 @@ async def approve_page(request: web.Request) -> web.Response:
         waits=shown.waits_for_decision(view),
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),
-        advice=needs(eoc.posture, view.request.scope, view.request.crisis),
+        advice=desk.texts(request).needs(eoc.posture, view.request.scope, view.request.crisis),
         refresh=False,
         here="inbox",
     )

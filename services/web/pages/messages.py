@@ -23,13 +23,21 @@ MOST_LINES = 60
 async def inbox(request: web.Request) -> web.Response:
     """Show what waits for an officer, the most urgent first, and what is under way."""
     desk = desk_of(request)
-    (views, strange), now = await desk.connection.waiting(), desk.clock.now()
-    waiting = for_a_person(views)
+    found, now = await desk.connection.waiting(), desk.clock.now()
+    waiting = for_a_person(found.requests)
     ids = {view.request.request_id for view in waiting}
-    others = [view for view in views if view.request.request_id not in ids]
+    others = [view for view in found.requests if view.request.request_id not in ids]
     items = [shown.inbox_item(view, now) for view in waiting]
     under_way = [(shown.inbox_item(view, now), shown.posts(view)) for view in others]
-    return await desk.page(request, "inbox.html", items=items, under_way=under_way, outside_posts=strange, here="inbox")
+    return await desk.page(
+        request,
+        "inbox.html",
+        items=items,
+        under_way=under_way,
+        outside_posts=found.outside_posts,
+        here="inbox",
+        seq=min(found.as_of, desk.hub.seq),
+    )
 
 
 async def message(request: web.Request) -> web.Response:

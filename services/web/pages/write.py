@@ -22,7 +22,6 @@ from schemas.platforms import LIMITS
 from services.desk import statements
 from services.desk.message import templates
 from services.desk.statements import ORDER_SECONDS
-from services.desk.views.message.advice import needs
 from services.desk.words import MAX_PICTURE, check_id
 from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
 from services.web.desk import SESSION, WebDesk, desk_of, language_of, say, session_of, to_be_signed
@@ -210,7 +209,7 @@ async def check_page(request: web.Request) -> web.Response:
         "next_update": found.event.data.next_update,
         "fingerprint": words_of(seen),
         "renderings": shown.renderings(seen.renderings),
-        "advice": needs(eoc.posture, seen.scope, seen.crisis),
+        "advice": desk.texts(request).needs(eoc.posture, seen.scope, seen.crisis),
         "difference": shown.difference_of(earlier, seen, draft.text) if earlier else None,
         "refresh": False,
         "here": "write",

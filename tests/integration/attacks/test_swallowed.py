@@ -11,10 +11,15 @@ from nats.aio.msg import Msg
 
 from schemas import streams, subjects
 from schemas.events.dead import DeadLetter, DeadLetterCause
+from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome
+from services.desk.statements import resolution_statement, resolved
 from services.fanout import overlooked as workers
+from services.fanout import overlooked_decisions as decisions
 from services.gatekeeper import overlooked as gate
+from services.kernel.authority.signing import load_key
+from services.kernel.authority.statements import signed
 from tests.integration.attacks.conftest import WEB, AttackedCity
 from tests.support.mission import Mission, Writer, eventually, flushed, now
 
@@ -25,6 +30,8 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "AFTER_SECONDS", 0.2)
     monkeypatch.setattr(workers, "LOOK_SECONDS", 0.2)
     monkeypatch.setattr(workers, "AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr(decisions, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(decisions, "AFTER_SECONDS", 0.2)
 
 
 @contextlib.asynccontextmanager
@@ -115,3 +122,39 @@ async def test_a_verdict_with_a_dead_letter_is_left_to_its_officer(mission: Miss
         await eventually(lambda: begun(requests[1]))
     assert taken, "the thief got them"
     assert not await begun(requests[0])
+
+
+async def test_who_takes_decisions_away_stops_none_from_being_carried_out(mission: Mission) -> None:
+    """What the officer said of an unconfirmed post is followed by its receipt, once."""
+    await mission.begin()
+    intake, fanout = await asyncio.gather(*map(mission.writer, ("intake", "fanout")))
+    await mission.run("gatekeeper")
+    request = await intake.submit(targets=(WEB,))
+    await intake.approve(request, "mcpe")
+
+    async def cleared() -> bool:
+        verdict = await intake.verdict(request.request_id)
+        return verdict is not None and verdict.outcome is Outcome.CLEARED
+
+    await eventually(cleared)
+    attempt_seq = await fanout.attempt(request, WEB)
+    seq = await fanout.receipt(request, attempt_seq, WEB, ReceiptOutcome.UNCONFIRMED)
+    statement = resolution_statement(
+        request, realm="live", officer="pio", profile=WEB, receipt_seq=seq, choice="give_up", url=None, now=now()
+    )
+    decided = resolved(statement, signed(load_key(fanout.city.key_path("pio")), statement))
+
+    async def outcomes() -> list[ReceiptOutcome]:
+        entries = await fanout.ledger.history(subjects.receipt(WEB, request.request_id))
+        return [Receipt.from_bytes(entry.data).outcome for entry in entries]
+
+    async def carried_out() -> bool:
+        return (await outcomes())[1:] == [ReceiptOutcome.FAILED]
+
+    async with swallowing(fanout, "fanout-resolutions") as taken:
+        await mission.run("fanout")
+        await fanout.ledger.append(subjects.resolution(WEB, request.request_id), decided)
+        await eventually(carried_out)
+    assert taken, "the thief got it"
+    await asyncio.sleep(0.5)
+    assert await carried_out()

@@ -8,14 +8,16 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from nats.js.errors import APIError
 
 from schemas import canonical, subjects
 from schemas.events.control import EocActive, Hold
 from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
 from services.kernel.base.city import City
-from services.kernel.base.errors import Unreachable
+from services.kernel.base.errors import Unproven, Unreachable
 from services.kernel.control.control_state import ControlState
+from services.kernel.ledger import reader
 from services.kernel.ledger.asking import AskLimits
 from services.kernel.ledger.client import Conflict, Ledger
 from services.kernel.ledger.entry import parse_time
@@ -114,6 +116,35 @@ async def test_the_same_picture_days_later_is_no_error(intake: Ledger) -> None:
     subject = subjects.media(canonical.sha256(raw))
     await intake.js.publish(subject, raw, stream="MEDIA", headers={"Nats-Msg-Id": secrets.token_hex(8)})
     assert await intake.put_media(raw) == canonical.sha256(raw)
+
+
+async def test_subjects_are_found_by_how_they_begin_without_reading_all_names(
+    intake: Ledger, state: ControlState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("rlikea", "rlikeab", "rlikeb"):
+        await intake.append(subjects.request(name), a_request(state, name))
+    found, whole = await intake.subjects_like(subjects.REQUESTS, subjects.request("rlikea"))
+    assert (sorted(found), whole) == ([subjects.request("rlikea"), subjects.request("rlikeab")], True)
+    assert await intake.subjects_like(subjects.REQUESTS, subjects.request("rnone")) == ([], True)
+    monkeypatch.setattr(reader, "_MOST_NAMED", 2)
+    assert (await intake.subjects_like(subjects.REQUESTS, subjects.request("rlikeb")))[1] is False
+
+
+async def test_a_picture_is_never_taken_for_what_a_thief_kept_under_its_hash(intake: Ledger) -> None:
+    """Else it would be signed, and could be shown to nobody. What is kept cannot be put over either."""
+    raw, first = secrets.token_bytes(100), secrets.token_bytes(100)
+    for junk, there in ((raw, b"junk"), (first, first)):
+        subject = subjects.media(canonical.sha256(junk))
+        await intake.js.publish(subject, there, stream="MEDIA")
+        with pytest.raises(APIError):
+            await intake.js.publish(subject, b"more junk", stream="MEDIA")
+    with pytest.raises(Unproven) as caught:
+        await intake.put_media(raw)
+    assert caught.value.code == "media.contradicted"
+    with pytest.raises(LookupError):
+        await intake.get_media(canonical.sha256(raw))
+    assert await intake.put_media(first) == canonical.sha256(first)
+    assert await intake.get_media(canonical.sha256(first)) == first
 
 
 async def test_an_append_without_the_right_is_not_told_as_done(shared: Mission) -> None:

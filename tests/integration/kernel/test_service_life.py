@@ -249,7 +249,7 @@ async def test_a_service_refuses_to_run_on_a_changed_stream(mission: Mission) ->
     info.config.max_msgs = 1_000_000
     await provisioner.js.update_stream(info.config)
     message = await refusal(mission, "board")
-    assert "stream LEDGER: duplicate_window is 60.0, not 21600.0" in message
+    assert "stream LEDGER: duplicate_window is 60.0, not 120.0" in message
     assert "max_msgs is 1000000, not -1" in message
 
 

@@ -7,9 +7,12 @@ import dataclasses
 import pytest
 
 from schemas import subjects
+from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_view import authority_of
-from services.kernel.projection import snapshots
 from services.kernel.projection.snapshot import Snapshot, read
+from services.kernel.projection.snapshots import SnapshotPace, Snapshots
+from services.kernel.projection.source import NatsSource
+from services.kernel.runtime.compose import Timings
 from services.kernel.runtime.service import Runtime
 from tests.support.mission import ACTIVATE, Mission, eventually
 from tests.unit.projection.story import picture
@@ -22,10 +25,10 @@ def kept(mission: Mission) -> Snapshot:
     return found
 
 
-async def a_day(mission: Mission) -> Runtime:
+async def a_day(mission: Mission, timings: Timings | None = None) -> Runtime:
     """A gatekeeper that has seen a refused, a cleared and an undecided request, and an activation."""
     await mission.begin()
-    [runtime] = await mission.run("gatekeeper")
+    [runtime] = await mission.run("gatekeeper", timings=timings)
     intake = await mission.writer("intake")
     refused, cleared, _ = [await intake.submit() for _ in range(3)]
     await intake.approve(refused, "mcpe", decision="reject")
@@ -103,12 +106,8 @@ async def test_a_ledger_that_lacks_its_entry_is_not_worked_on(mission: Mission, 
     assert path.read_bytes() == stands, "what was seen is not forgotten by a restart"
 
 
-async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(
-    mission: Mission, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(snapshots, "KEEP_SECONDS", 0.1)
-    monkeypatch.setattr(snapshots, "NEWS", 5)
-    runtime = await a_day(mission)
+async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(mission: Mission) -> None:
+    runtime = await a_day(mission, Timings(snapshots=SnapshotPace(0.1, 5)))
     path = mission.city.snapshot_path("gatekeeper")
 
     async def written() -> bool:
@@ -123,3 +122,28 @@ async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(
     assert kept_of(again) == 0
     await mission.stop(again)
     assert await (await mission.writer("intake")).ledger.last(subjects.CONTROL) is not None
+
+
+async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(mission: Mission) -> None:
+    runtime = await a_day(mission)
+    assert not mission.city.snapshot_path("gatekeeper").exists()
+    often = Snapshots(
+        mission.city.snapshot_path("gatekeeper"),
+        runtime.projection,
+        NatsSource(runtime.ledger),
+        runtime.ledger,
+        runtime.clock,
+        runtime.log,
+        SnapshotPace(0.05, 1),
+    )
+
+    async def breaks_off() -> None:
+        await eventually(is_kept)
+        raise Unreachable("broker.unreachable", "the broker did not answer")
+
+    async def is_kept() -> bool:
+        return mission.city.snapshot_path("gatekeeper").exists()
+
+    with pytest.raises(Unreachable):
+        await often.keep_during(breaks_off())
+    assert kept(mission).seq == runtime.fold.seq

@@ -80,7 +80,7 @@ async def test_drift_names_each_difference_and_provisioning_mends_what_loses_not
         await js.delete_consumer(streams.LEDGER, "fanout-verdicts")
         assert await drift(js, flow.AUDIT) == [
             "stream LEDGER: max_msgs is 1000, not -1",
-            "stream LEDGER: duplicate_window is 60.0, not 21600.0",
+            "stream LEDGER: duplicate_window is 60.0, not 120.0",
             "durable audit-copy of LEDGER: ack_wait is 5.0, not 10.0",
         ]
         assert "durable fanout-verdicts of LEDGER is missing" in await drift(js, flow.FANOUT)

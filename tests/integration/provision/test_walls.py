@@ -32,6 +32,10 @@ LEDGER_SUBJECTS = {
 }
 
 
+_STOPS = ("PAUSE", "UNPIN", "RESET", "DELETE", "LEADER.STEPDOWN")
+"""What would keep a durable's messages from whoever fetches them; not even its own service may."""
+
+
 async def stored(running: BothRealms, realm: Realm = "live") -> int:
     async with running.provisioner(realm) as user:
         return (await jetstream(user.nc).stream_info(streams.LEDGER)).state.last_seq
@@ -250,6 +254,17 @@ async def test_no_service_alters_streams_or_reads_anothers_durable(running: Both
             "CONSUMER.DURABLE.CREATE.LEDGER.mine",
             "CONSUMER.DELETE.LEDGER.audit-copy",
             f"CONSUMER.MSG.NEXT.LEDGER.{foreign.durable}",
+            f"CONSUMER.PAUSE.LEDGER.{foreign.durable}",
+            f"CONSUMER.UNPIN.LEDGER.{foreign.durable}",
+            f"CONSUMER.RESET.LEDGER.{foreign.durable}",
+            f"CONSUMER.LEADER.STEPDOWN.LEDGER.{foreign.durable}",
+            "STREAM.LEADER.STEPDOWN.LEDGER",
+            "STREAM.PEER.REMOVE.LEDGER",
+            "STREAM.RESTORE.MEDIA",
+            "STREAM.MSG.DELETE.MEDIA",
+            "META.LEADER.STEPDOWN",
+            "ACCOUNT.PURGE.CORE",
+            *(f"CONSUMER.{verb}.{own.stream}.{own.durable}" for own in row.consumes for verb in _STOPS),
         ):
             assert await user.denied(f"{streams.OWN_API}.{api}", b"{}"), api
             assert await user.denied(f"{streams.SERVICE_API}.{api}", b"{}"), api

@@ -80,3 +80,18 @@ def test_groups_that_were_played_anew_replace_the_old_ones() -> None:
     both = merged(old, new)
     assert [row["key"] for row in both["rows"]] == ["fanout.26", "gate.closed"]
     assert both["groups"] == ["fanout", "gate"]
+
+
+def test_a_longer_ledger_than_was_measured_anew_stays_with_the_day_of_its_run() -> None:
+    names = ("growth.10000.memory", "growth.1000000.memory", "idle.demo.memory")
+    old: Any = {
+        "groups": ["growth", "idle"],
+        "seconds": 9,
+        "runs": {"growth": {"at": "2026-11-26T09:00:00+00:00"}},
+        "rows": [{"key": name, "note": ""} for name in names],
+    }
+    new: Any = {"groups": ["growth"], "seconds": 1, "rows": [{"key": "growth.10000.memory", "note": ""}]}
+    rows = [(row["key"], row["note"]) for row in merged(old, new)["rows"]]
+    assert rows == [(names[0], ""), (names[1], "of 2026-11-26"), (names[2], "")]
+    older = merged(merged(old, new), {**new, "runs": {"growth": {"at": "2026-12-01T09:00:00+00:00"}}})
+    assert [row["note"] for row in older["rows"]] == ["", "of 2026-11-26", ""], "the day stays its own"

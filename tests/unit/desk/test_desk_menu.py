@@ -101,6 +101,16 @@ def test_the_first_page_imports_nothing_heavy() -> None:
     assert not loaded & {"typer", "rich", "pydantic", "nats", "asyncio", "services.kernel", "schemas"}
 
 
+@pytest.mark.parametrize("name", sorted(name for name in COMMANDS if " " in name))
+def test_the_list_of_a_groups_commands_says_whole_sentences(name: str) -> None:
+    """What is cut off with three dots tells a tired reader nothing."""
+    command = COMMANDS[name]
+    said = command.get_short_help_str()
+    assert said.endswith(".")
+    assert not said.endswith("...")
+    assert " ".join(command.help.split()).startswith(said)
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_each_command_has_an_example_and_the_common_options(name: str) -> None:
     command = COMMANDS[name]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
+from schemas.events.broadcasts import EocBroadcast
 from schemas.events.control import Posture, UnknownPost
 from schemas.events.desk import EocView
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
+from services.desk.app import Invocation
+from services.desk.commands.posture import eoc
 from services.desk.views.message import outcome
 from services.desk.views.message import pending as pending_view
 from services.desk.views.message import request as show
@@ -133,6 +139,17 @@ def test_posts_that_nobody_can_account_for_are_named() -> None:
     city.eoc(console, said, NOW)
     assert "UNKNOWN: r1 on fire-social may be out" in out.getvalue()
     assert outcome.eoc_json(said)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]
+
+
+def test_who_watches_the_eoc_is_told_of_posts_that_nobody_can_account_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """The director who activated it may have left that window."""
+    post = UnknownPost(profile="fire-social", request_id="r1", attempt_seq=8)
+    said = EocBroadcast(at=NOW, posture=Posture.EOC_ACTIVE, control_seq=9, hold=False, unknown=(post,))
+    state = eoc._of_broadcast(said.to_bytes())
+    eoc._report(Invocation(Path(), "live"), state, None)
+    assert "UNKNOWN: r1 on fire-social may be out" in " ".join(capsys.readouterr().out.split())
+    eoc._report(Invocation(Path(), "live", as_json=True), state, None)
+    assert json.loads(capsys.readouterr().out)["unknown"] == [post.model_dump(mode="json")]
 
 
 def test_the_list_shows_the_four_words_that_its_json_has() -> None:

@@ -1,74 +1,72 @@
-"""Places on the way to a call: no more than there are, first come first served, and none lost to who gives up."""
+"""No more posts are between their attempt and their call than can be called in time: else overload feeds itself."""
 
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
 
-from services.fanout.hosts.starts import Starts
+from schemas.streams import LEASE_SECONDS
+from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
+from services.fanout.delivery.earlier import Follow
+from services.fanout.domain.limits import HostLimit, Rate
+from services.fanout.domain.retry import CALL_STARTS_WITHIN
+from services.fanout.domain.step import LookAgain
+from services.fanout.hosts.host import Host
+from services.fanout.hosts.starts import AT_ONCE, Starts
+from tests.unit.fanout.test_posting_receipts import Rig
+from tests.unit.fanout.world import profile
 
-
-class Comer:
-    """Somebody who wants a place, and holds it until told to go."""
-
-    def __init__(self, starts: Starts) -> None:
-        self.is_in, self.go = False, asyncio.Event()
-        self.task = asyncio.ensure_future(self._run(starts))
-
-    async def _run(self, starts: Starts) -> None:
-        async with starts.one():
-            self.is_in = True
-            await self.go.wait()
-
-
-async def settle() -> None:
-    for _ in range(4):
-        await asyncio.sleep(0)
+A_CALL_BEGINS_WITHIN = 0.02
+"""Seconds that one post takes from its attempt to its call on a busy machine, one after the other."""
 
 
-async def test_no_more_are_in_than_there_are_places_and_who_came_first_is_next() -> None:
-    starts = Starts(at_once=2)
-    comers = [Comer(starts) for _ in range(4)]
-    await settle()
-    assert [one.is_in for one in comers] == [True, True, False, False]
-    comers[1].go.set()
-    await settle()
-    assert [one.is_in for one in comers] == [True, True, True, False]
-    for one in comers:
-        one.go.set()
-    await asyncio.gather(*(one.task for one in comers))
+async def enter(starts: Starts, begun: list[int], number: int, may_end: asyncio.Event) -> None:
+    async with starts.one() as start:
+        begun.append(number)
+        await may_end.wait()
+        start.over()
+        start.over()  # said twice, it gives no second place
+        await asyncio.sleep(3_600)
+
+
+async def test_who_finds_no_place_waits_until_a_call_begins() -> None:
+    """Not until it ends: a call may last as long as its lease."""
+    starts, begun, ends = Starts(2), list[int](), [asyncio.Event() for _ in range(4)]
+    tasks = [asyncio.create_task(enter(starts, begun, number, ends[number])) for number in range(4)]
+    await asyncio.sleep(0.01)
+    assert begun == [0, 1]
+    ends[0].set()
+    await asyncio.sleep(0.01)
+    assert begun == [0, 1, 2]
+    assert starts.under_way == 3
+    tasks[1].cancel()
+    await asyncio.sleep(0.01)
+    assert begun == [0, 1, 2, 3], "who is cancelled before its call gives its place back"
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     assert starts.under_way == 0
 
 
-async def test_a_place_is_given_back_once_when_the_call_began_before_the_end() -> None:
-    starts = Starts(at_once=1)
-    async with starts.one() as start:
-        start.over()
-        start.over()
-        async with starts.one():
-            third = Comer(starts)
-            await settle()
-            assert not third.is_in
-    await settle()
-    assert third.is_in
-    third.go.set()
-    await third.task
+def test_all_that_find_a_place_are_called_in_time() -> None:
+    assert AT_ONCE * A_CALL_BEGINS_WITHIN < LEASE_SECONDS * CALL_STARTS_WITHIN
 
 
-async def test_who_gives_up_while_waiting_or_as_its_turn_comes_takes_no_place_along() -> None:
-    starts = Starts(at_once=1)
-    first, second, third, last = (Comer(starts) for _ in range(4))
-    await settle()
-    second.task.cancel()
-    await settle()
-    first.go.set()
-    await asyncio.sleep(0)
-    third.task.cancel()  # its turn has come, and it has not run since
-    await settle()
-    assert (second.is_in, third.is_in, last.is_in) == (False, False, True)
-    last.go.set()
-    await last.task
-    again = Comer(starts)
-    await settle()
-    assert again.is_in, "the place came back"
-    again.go.set()
-    await again.task
+async def test_no_attempt_is_made_before_there_is_a_place_for_its_call() -> None:
+    rig, connector = Rig(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
+    host = Host("host", HostLimit(at_once=1, host=Rate(3.0, 1 / 3_600.0, reserve=0.0)), rig.posting._runtime)
+
+    async def follow(*_: object) -> Any:
+        return Follow(cast("Any", connector))
+
+    parts: Any = rig.posting
+    starts = parts._starts = Starts(1)
+    parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=follow)
+    parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: connector, host=lambda _: host)
+    async with starts.one() as other:
+        post = asyncio.create_task(rig.posting.post(rig.place, 2, cast("Any", None)))
+        await asyncio.sleep(0.01)
+        assert not post.done()
+        other.over()
+        assert await asyncio.wait_for(post, 5.0) == LookAgain()

@@ -14,6 +14,7 @@ from schemas.events.verdicts import Outcome
 from services.gatekeeper import second_look
 from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.handlers import GateHandlers
+from services.gatekeeper.overlooked import OverlookedRequests
 from services.gatekeeper.second_look import SecondLook
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.ledger_fold import Applied
@@ -35,7 +36,7 @@ def looked_at(held: RequestState, *, void: str = "") -> set[str]:
     runtime: Any = SimpleNamespace(
         fold=fold, projection=SimpleNamespace(listen=lambda one, *kinds: listeners.add(one, kinds))
     )
-    gate = GateHandlers(runtime, Schedule(), SecondLook(runtime))
+    gate = GateHandlers(runtime, Schedule(), SecondLook(runtime), OverlookedRequests(runtime))
     entry = Entry(SEQ, subjects.receipt("fire-social", held.request_id), NOW, b"{}", {})
     for listen in listeners.of("receipt"):
         listen(entry, Applied(SEQ, "receipt", (), void))
@@ -81,7 +82,7 @@ class TwoCorrections:
             alarm=lambda said, **_: self.alarms.append(said),
         )
         self.second_look = SecondLook(runtime)
-        self.gate = GateHandlers(runtime, Schedule(), self.second_look)
+        self.gate = GateHandlers(runtime, Schedule(), self.second_look, OverlookedRequests(runtime))
 
     def clear(self, made: Any, seq: int, as_of: int) -> None:
         """Fold a verdict at ``seq`` that was decided at ``as_of``."""

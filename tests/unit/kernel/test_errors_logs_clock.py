@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -163,3 +164,10 @@ def test_a_manual_clock_stands_until_it_is_set() -> None:
 
 def test_the_machines_clock_has_its_offset() -> None:
     assert SystemClock().now().utcoffset() == timedelta(0)
+
+
+def test_leases_are_measured_on_the_boot_time_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on while the machine is suspended; CLOCK_MONOTONIC does not, and a lease would outlive its call."""
+    seconds = {time.CLOCK_BOOTTIME: 500.0, time.CLOCK_MONOTONIC: 100.0}
+    monkeypatch.setattr(time, "clock_gettime", seconds.__getitem__)
+    assert SystemClock().monotonic() == 500.0

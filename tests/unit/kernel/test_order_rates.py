@@ -22,6 +22,7 @@ def order(action: Any, officer: str = "pio") -> c.Order:
 
 WITHDRAW = order(c.Withdraw(request_id="r1"))
 RELEASE = order(c.Hold(on=False, hold=3))
+CONFIRM = order(c.Confirm(proposal=41, order="ab" * 32))
 REMOVE = order(c.SystemRemove(system="sensors"))
 
 
@@ -35,7 +36,13 @@ def ordered(times: int, one: c.Order = WITHDRAW, every: timedelta = SECOND) -> t
 
 
 @pytest.mark.parametrize(
-    ("one", "most"), [(WITHDRAW, WITHDRAWALS_A_MINUTE), (RELEASE, ORDERS_A_MINUTE), (REMOVE, ORDERS_A_MINUTE)]
+    ("one", "most"),
+    [
+        (WITHDRAW, WITHDRAWALS_A_MINUTE),
+        (RELEASE, ORDERS_A_MINUTE),
+        (REMOVE, ORDERS_A_MINUTE),
+        (CONFIRM, ORDERS_A_MINUTE),
+    ],
 )
 def test_one_more_than_the_most_is_refused_until_the_minute_is_over(one: c.Order, most: int) -> None:
     state, _ = ordered(most, one, every=timedelta(milliseconds=100))
@@ -51,7 +58,16 @@ def test_one_officer_is_slowed_down_alone_and_in_that_alone() -> None:
     check_rate(state, RELEASE, now)
 
 
-@pytest.mark.parametrize("action", [c.Hold(on=False, hold=3), c.CrisisDeclare(incident="flood"), c.EocStandDown()])
+@pytest.mark.parametrize(
+    "action",
+    [
+        c.Hold(on=False, hold=3),
+        c.CrisisDeclare(incident="flood"),
+        c.EocStandDown(),
+        c.Confirm(proposal=41, order="ab" * 32),
+        c.Decline(proposal=41, order="ab" * 32),
+    ],
+)
 def test_a_script_that_changes_the_registry_keeps_its_officer_from_nothing_else(action: Any) -> None:
     state, now = ordered(ORDERS_A_MINUTE, REMOVE, every=timedelta(0))
     check_rate(state, order(action), now)

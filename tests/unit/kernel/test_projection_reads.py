@@ -20,7 +20,7 @@ from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import Shape
-from services.kernel.projection import projection
+from services.kernel.projection import past
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.source import BATCH, OnEntry
@@ -115,7 +115,7 @@ async def test_catching_up_reaches_what_the_leader_has_though_a_replica_is_behin
 
 
 async def test_a_replica_that_stays_behind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "LAGGING_SECONDS", 0.0)
+    monkeypatch.setattr(past, "LAGGING_SECONDS", 0.0)
     leader = Leader("ledger.seal", "ledger.seal")
     leader.cuts = [{2}] * 1_000
     follower, _ = follow(leader)

@@ -7,6 +7,7 @@ import pytest
 from schemas import streams, subjects
 from schemas.streams import CONSUMERS, STREAMS, Consumer
 from services.kernel.ledger.append_batch import MOST
+from services.kernel.ledger.asking import USUAL
 from services.kernel.ledger.drift import (
     consumer_config,
     consumer_differences,
@@ -29,8 +30,9 @@ def test_the_ledger_alone_is_fed_read_in_batches_and_written_in_batches() -> Non
     assert subjects.matches(subjects.FEED_ALL, subjects.FEED + subjects.CONTROL)
 
 
-def test_the_ledger_remembers_a_repeat_for_hours() -> None:
-    assert LEDGER.duplicate_window >= 6 * streams.HOUR
+def test_the_ledger_knows_a_repeat_again_for_longer_than_anybody_repeats_and_no_longer() -> None:
+    longest = USUAL.seconds + USUAL.tries * (USUAL.seconds + 1.0)  # a batch, then its entries one by one
+    assert 5 * longest < LEDGER.duplicate_window <= 600
 
 
 def test_a_batch_stays_under_what_the_server_takes() -> None:

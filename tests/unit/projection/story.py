@@ -71,8 +71,8 @@ class Story:
                 fold.apply(entry, 0.0)
         return fold.control
 
-    def genesis(self, rule: Any = 3) -> int:
-        """The manifest, with the officers and profiles of the world."""
+    def genesis(self, rule: Any = 3, threshold: int | None = None) -> int:
+        """The manifest, with the officers and profiles of the world; ``threshold`` people ask for a change of power."""
         manifest = Manifest(
             realm="live",
             city="Mission",
@@ -80,6 +80,7 @@ class Story:
             issued_at=self.now,
             officers=tuple(world.officer(name) for name in ROLES),
             profiles=tuple(world.profile(name) for name in PROFILES),
+            threshold=threshold,
         )
         return self.put(
             subjects.CONTROL, c.Genesis(at=self.now, manifest=seal(MANIFEST_TYPE, manifest, ROOTS), rule=rule)

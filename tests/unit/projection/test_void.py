@@ -458,6 +458,17 @@ def test_what_protects_and_finds_it_done_is_void_without_an_alarm(first: c.Actio
     assert applied.applied[seq].lost_race
 
 
+def test_a_second_order_for_what_waits_for_another_officer_is_void_without_an_alarm() -> None:
+    """Two officers at the same moment: seed 700751 of the simulation."""
+    story = Story()
+    story.genesis(threshold=2)
+    first, late = (story.order(name, c.Revoke(officer="mcpe")) for name in ("cao", "cao"))
+    applied = Reader().read(story.entries).applied
+    assert not applied[first].void
+    assert "the same waits already" in applied[late].void
+    assert applied[late].lost_race
+
+
 @pytest.mark.parametrize("action", [c.Hold(on=True), c.Withdraw(request_id="r1"), c.Revoke(officer="office")])
 @pytest.mark.parametrize("key", [None, STRANGER], ids=["signed", "forged"])
 def test_an_order_by_somebody_revoked_calls_for_an_alarm(action: c.Action, key: Signer | None) -> None:

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from services.kernel.base.errors import Unreachable
-from services.web import joined as module
-from services.web.joined import JoinedAnswers
+from services.web.sharing import joined as module
+from services.web.sharing.joined import JoinedAnswers
 
 
 async def test_nobody_gets_an_answer_that_was_begun_before_they_asked() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 
@@ -11,6 +12,7 @@ from services.desk.views.message import advice
 from services.kernel.base.clock import SystemClock
 from services.web.domain.language import LANGUAGES, PREPARED, asked_language
 from services.web.domain.sentences import Sentence
+from services.web.faults import Faults
 from services.web.render import HERE, Texts, catalogue, sentences_of
 
 _ASKED = re.compile(r"""\bt(?:\.raw)?\(\s*['"]([a-z_.]+)['"]\s*[,)]""")
@@ -37,7 +39,7 @@ def test_each_text_that_is_asked_for_is_in_the_catalogue_and_no_other() -> None:
     assert nav is not None
     asked |= {f"nav.{name}" for name in re.findall(r'"(\w+)"', nav[0])}
     asked |= {f"{verb}{rest}" for verb in ("reject", "withdraw", "return") for _, rest in _JOINED.findall(text)}
-    asked |= {"refused.host", "refused.plain"}
+    asked |= {"refused.host", "refused.plain"} | {f"needs.{one}" for one in ("all", "eoc", "crisis", "routine")}
     known = set(Texts()._sentences)
     groups = {*_GROUPS.findall(text), "http"}
     assert asked - known == set()
@@ -97,6 +99,22 @@ def test_the_english_catalogue_says_posture_and_reach_as_the_command_does() -> N
     assert {one: texts.one_of("posture", one.value) for one in Posture} == advice.POSTURE_NAMES
     for count, scope in ((1, "profiles"), (2, "profiles"), (26, "all-departments")):
         assert texts.reach(count, scope) == advice.reach(count, scope)
+    for posture, scope, crisis in product(Posture, ("profiles", "all-departments"), (False, True)):
+        assert texts.needs(posture, scope, crisis) == advice.needs(posture, scope, crisis)
+
+
+def test_french_is_set_as_french_is() -> None:
+    """No line begins with a mark; apostrophes and quotation marks are those of print."""
+    own = {**sentences_of("fr"), **{code: str(text) for code, text in _faults("fr").items()}}
+    assert own["people.asked"].count("\u00a0;") == 1
+    for key, text in own.items():
+        assert not re.search(r" [:;?!»]|« |'|\"", text), (key, text)
+        assert not re.search(r"(?<!https)(?<!\d)(?<![\u00a0])[;?!](?!\S)", text), (key, text)
+
+
+def _faults(language: str) -> dict[str, str]:
+    found = Faults(language)._own
+    return {f"{group}.{code}": text for group in found for code, text in found[group].items()}
 
 
 @pytest.mark.parametrize(

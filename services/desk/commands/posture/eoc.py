@@ -128,7 +128,7 @@ def _in_flight(count: int) -> str:
     return f"activating, {posts} in flight"
 
 
-_KEYS = ("posture", "level", "incident", "control_seq", "hold", "in_flight")
+_KEYS = ("posture", "level", "incident", "control_seq", "hold", "in_flight", "unknown")
 
 
 def _of_view(view: EocView) -> dict[str, Any]:
@@ -160,4 +160,8 @@ def _report(desk: Invocation, state: dict[str, Any], seen: dict[str, Any] | None
     line = f"{local(now, now)}  {advice.posture_line(Posture(state['posture']), state['level'], state['incident'])}"
     line += f"  ({state['in_flight']} in flight, control revision {state['control_seq']})"
     console().print(Text(line + ("  HOLD" if state["hold"] else "")), soft_wrap=True)
+    for post in state["unknown"]:
+        console().print(
+            Text(advice.unknown_post(post["request_id"], post["profile"]), style="bold red"), soft_wrap=True
+        )
     return state

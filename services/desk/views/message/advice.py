@@ -27,6 +27,11 @@ def posture_line(posture: Posture, level: int | None, incident: str | None) -> s
     return f"{name}: {incident}" if incident else name
 
 
+def unknown_post(request_id: str, profile: str) -> str:
+    """Return the warning of a post that nobody can account for under the EOC."""
+    return f"UNKNOWN: {request_id} on {profile} may be out, or come out yet, without an approval: look"
+
+
 def needs(posture: Posture, scope: str, crisis: bool) -> str:
     """Return in a sentence whose approval counts for a message in a posture."""
     if scope == "all-departments" and posture is Posture.ROUTINE:

@@ -31,12 +31,12 @@ def eoc(console: Console, view: EocView, now: datetime) -> None:
         ("city", f"{view.city} (realm {view.realm})"),
         ("control revision", str(view.control_seq)),
         ("posts in flight", str(view.in_flight)),
-        ("ledger", f"{view.last_seq} events"),
+        ("ledger", "1 entry" if view.last_seq == 1 else f"{view.last_seq} entries"),
     ):
         facts.add_row(Text(name, style="dim"), Text(value))
     console.print(facts, width=table_width(console))
     for post in view.unknown:
-        said = f"UNKNOWN: {post.request_id} on {post.profile} may be out, or come out yet, without an approval: look"
+        said = advice.unknown_post(post.request_id, post.profile)
         console.print(Text(said, style="bold red"), soft_wrap=True)
     alive = sorted({health.service for health in view.services})
     console.print(Text(f"services: {', '.join(alive) or 'none answers'}", style="dim"), width=width(console))

@@ -238,8 +238,8 @@ def tokens(ends: Mapping[str, date], noted: Mapping[str, datetime], now: datetim
         else:
             said = f"ends in {ago((end - now).total_seconds())} (within {step.days} days)"
             lines.append(Line(name, Level.WARN, said, mend))
-    said = f"{len(known)} ends are known"
-    return lines or [Line("tokens", Level.OK, f"{said}, none within 30 days" if known else said)]
+    said = f"{len(known)} known to end, none within 30 days" if known else "none is known to end"
+    return lines or [Line("tokens", Level.OK, said)]
 
 
 def copy_lag(newest: int, copied: int) -> Line:
