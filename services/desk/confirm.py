@@ -98,46 +98,31 @@ async def screening(console: Console, codes: Sequence[str], manner: SigningManne
 async def publishing(
     manner: SigningManner, *, profiles: int, scope: str, incident: str | None, piped: bool = False
 ) -> None:
-    """Have a person confirm a message.
-
-    Raises:
-        BadInput: ``confirm.needed`` where nobody can be asked, ``confirm.declined``.
-    """
-    if manner.yes:
-        return
-    if not interactive(piped):
-        raise BadInput(
-            "confirm.needed", "this publishes, and there is no terminal to ask on; nothing was sent", "--yes confirms"
-        )
-    await ask(*question(profiles, scope, incident), piped=piped)
-
-
-async def releasing(what: str, prompt: str, answers: frozenset[str], yes: bool) -> None:
-    """Have a person confirm what lets words out; nothing is signed in silence.
-
-    Raises:
-        BadInput: ``confirm.needed`` where nobody can be asked, ``confirm.declined``.
-    """
-    if yes:
-        return
-    if not interactive():
-        said = f"{what}, and there is no terminal to ask on; nothing was signed"
-        raise BadInput("confirm.needed", said, "--yes confirms")
-    await ask(prompt, answers)
+    """Have a person confirm a message; raises as ``releasing``."""
+    prompt, answers = question(profiles, scope, incident)
+    await releasing("this publishes", prompt, answers, manner.yes, piped=piped)
 
 
 async def signing(what: str, yes: bool) -> None:
-    """Have a person confirm what was shown before they sign it; nobody signs it unread.
+    """Have a person confirm what was shown before they sign it, as nobody signs it unread; raises as ``releasing``."""
+    prompt = f"{what}. Compare each code with the key's owner, by telephone. Sign it? [y/N]"
+    await releasing(what, prompt, YES, yes, mend="compare the codes; --yes confirms")
+
+
+async def releasing(
+    what: str, prompt: str, answers: frozenset[str], yes: bool, *, piped: bool = False, mend: str = "--yes confirms"
+) -> None:
+    """Have a person confirm what lets words out, or gives power; nothing is sent or signed in silence.
 
     Raises:
         BadInput: ``confirm.needed`` where nobody can be asked, ``confirm.declined``.
     """
     if yes:
         return
-    if not interactive():
-        said = f"{what}, and there is no terminal to ask on; nothing was signed"
-        raise BadInput("confirm.needed", said, "compare the codes; --yes confirms")
-    await ask(f"{what}. Compare each code with the key's owner, by telephone. Sign it? [y/N]")
+    if not interactive(piped):
+        said = f"{what}, and there is no terminal to ask on; nothing was sent or signed"
+        raise BadInput("confirm.needed", said, mend)
+    await ask(prompt, answers, piped=piped)
 
 
 async def deed(what: str, yes: bool) -> None:

@@ -104,6 +104,7 @@ class WebDesk:
             "here": "",
             "session": replace(session, csrf=holes.csrf, officer=holes.officer) if session and holes else session,
             "nonce": nonce,
+            "ends": holes.ends if holes else session.ends_at_clock() if session else "",
         }
         body = catalogue.templates.get_template(template).render(shown | values)
         headers = {"Content-Security-Policy": policy(nonce)}

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.desk.views.timetext import local
 from services.web.domain.language import LANGUAGES
 from services.web.signing import Prepared
 
@@ -39,6 +40,10 @@ class WebSession:
     def ends(self) -> datetime:
         """Return when it ends, if it is not used again."""
         return min(self.used + IDLE, self.began + LONGEST)
+
+    def ends_at_clock(self) -> str:
+        """Return when it ends as a clock in the city shows it."""
+        return local(self.ends(), self.ends())
 
     def can_stay(self) -> bool:
         """True while using it puts off its end."""

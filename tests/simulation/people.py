@@ -14,13 +14,12 @@ from schemas.events.authority import Grant, Role, Severity
 from schemas.events.base import Contract
 from schemas.events.control import Posture
 from schemas.events.desk import BoardQuery
-from schemas.events.envelope import ORDER_TYPE, RESOLUTION_TYPE
+from schemas.events.envelope import ORDER_TYPE
 from schemas.events.requests import SUBMITTED_TYPE, Request, Submission, SubmissionEvent
-from schemas.events.resolutions import Resolution, ResolutionStatement
 from services.kernel.control.naming import named
 from tests.simulation.loop import Process
 from tests.simulation.simulated_city import START
-from tests.support.people import approval_of
+from tests.support.people import approval_of, order_of, resolution_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -289,14 +288,8 @@ async def _message_to(world: World, number: int, profile: str) -> None:
 
 
 async def order(world: World, officer: str, action: Any) -> bool:
-    signed = c.Order(
-        realm="live",
-        officer=officer,
-        action=named(world.follower.fold.control, action),
-        issued_at=now(world),
-        expires_at=now(world) + timedelta(minutes=2),
-        nonce=f"{world.rng.getrandbits(128):032x}",
-    )
+    asked, nonce = named(world.follower.fold.control, action), f"{world.rng.getrandbits(128):032x}"
+    signed = order_of(officer, asked, now(world), nonce=nonce)
     if officer not in world.town.signers:
         return False
     envelope = world.town.signers[officer].sign(ORDER_TYPE, signed)
@@ -361,27 +354,10 @@ async def _decide_on(world: World, profile: str, request_id: str, receipt_seq: i
     if decision == "give_up" and (profile, request_id) in ever:
         decision = "post_again"  # what was public once is not said to have failed
     officer = rng.choice(("mcpe", "pio", "cao", "comms-officer"))
-    statement = ResolutionStatement(
-        realm="live",
-        request_id=request_id,
-        revision=1,
-        profile=profile,
-        receipt_seq=receipt_seq,
-        decision=decision,
-        url=f"https://mastodon.example/{seen.number}" if seen else None,
-        officer=officer,
-        issued_at=now(world),
-        expires_at=now(world) + timedelta(minutes=4),
-        nonce=f"{rng.getrandbits(128):032x}",
-    )
-    resolution = Resolution(
-        at=now(world),
-        request_id=request_id,
-        revision=1,
-        profile=profile,
-        officer=officer,
-        envelope=world.town.signers[officer].sign(RESOLUTION_TYPE, statement),
-    )
+    url = f"https://mastodon.example/{seen.number}" if seen else None
+    nonce, until = f"{rng.getrandbits(128):032x}", now(world) + timedelta(minutes=4)
+    about, key = (request_id, profile, receipt_seq), world.town.signers[officer]
+    resolution = resolution_of(about, decision, officer, key, now(world), url=url, nonce=nonce, expires_at=until)
     answer = await ask(world, subjects.DESK_DELIVERY_RESOLVE, officer, resolution)
     if answer is not None and "error" not in answer:
         world.told.resolutions.append((world.loop.now, (profile, request_id), answer["seq"]))

@@ -6,7 +6,6 @@ returns its sequence; ``overrides`` bend an event, for records that must not ver
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,20 +16,17 @@ from schemas import canonical, subjects
 from schemas.events.approvals import Approval
 from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
-from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered, UnknownPost
+from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Ordered, UnknownPost
 from schemas.events.deliveries import DeliveryEvent, ReceiptOutcome
 from schemas.events.envelope import (
-    ACKNOWLEDGEMENT_TYPE,
     APPROVAL_TYPE,
     CHECKPOINT_TYPE,
     ORDER_TYPE,
-    RESOLUTION_TYPE,
     Envelope,
 )
 from schemas.events.notices import NoticeSent
-from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
+from schemas.events.outside import OutsidePost
 from schemas.events.requests import Request
-from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.proof.replay import judge
@@ -48,7 +44,7 @@ from services.kernel.control.naming import named
 from services.provision import demo_plan, make_city, read_envelope
 from tests.support.authenticator import Authenticator
 from tests.support.messages import attempt_on, receipt_on, renderings_of, request_of, verdict_on
-from tests.support.people import statement_on
+from tests.support.people import acknowledgement_of, order_of, resolution_of, statement_on
 
 START = datetime(2026, 1, 31, 14, 0, 0, tzinfo=UTC)
 FIRE = "fire-townsquare"
@@ -151,15 +147,8 @@ class LedgerBuilder:
         self, officer: str, action: Any, *, signer: Signer | Authenticator | None = None, **overrides: Any
     ) -> int:
         """Append an officer's signed order."""
-        fields = {
-            "realm": self.city.realm,
-            "officer": officer,
-            "action": action if self.old else named(self.state(), action),
-            "issued_at": self.now,
-            "expires_at": self.now + timedelta(minutes=2),
-            "nonce": secrets.token_hex(16),
-        }
-        statement = Order(**(fields | overrides))
+        asked = action if self.old else named(self.state(), action)
+        statement = order_of(officer, asked, self.now, **({"realm": self.city.realm} | overrides))
         envelope = (signer or self.signer(officer)).sign(ORDER_TYPE, statement)
         return self.control(Ordered(at=self.now, order=envelope, rule=None if self.old else 3))
 
@@ -311,23 +300,10 @@ class LedgerBuilder:
         **overrides: Any,
     ) -> int:
         """Append an officer's decision on an unconfirmed receipt, fenced on it."""
-        fields = {
-            "realm": self.city.realm,
-            "request_id": request.request_id,
-            "revision": request.revision,
-            "profile": profile,
-            "receipt_seq": receipt_seq,
-            "decision": decision,
-            "url": "http://127.0.0.1/seen" if decision == "posted" else None,
-            "officer": officer,
-            "issued_at": self.now,
-            "expires_at": self.now + timedelta(minutes=2),
-            "nonce": secrets.token_hex(16),
-        }
-        statement = ResolutionStatement(**(fields | overrides))
-        envelope = (signer or self.signer(officer)).sign(RESOLUTION_TYPE, statement)
-        outer = {name: getattr(statement, name) for name in ("request_id", "revision", "profile", "officer")}
-        event = Resolution(at=self.now, envelope=envelope, **(outer | (stands_as or {})))
+        url = "http://127.0.0.1/seen" if decision == "posted" else None
+        fields = {"realm": self.city.realm, "revision": request.revision, "url": url} | overrides
+        about, key = (request.request_id, profile, receipt_seq), signer or self.signer(officer)
+        event = resolution_of(about, decision, officer, key, self.now, stands_as, **fields)
         fence = fence or (subjects.receipt(profile, request.request_id), receipt_seq)
         return self.append(subjects.resolution(profile, request.request_id), event, fence=fence)
 
@@ -373,20 +349,9 @@ class LedgerBuilder:
         **overrides: Any,
     ) -> int:
         """Append an officer's word on an outside post, fenced on it; return its sequence."""
-        fields = {
-            "realm": self.city.realm,
-            "outside": name,
-            "profile": profile,
-            "seq": seq,
-            "reason": "taken down",
-            "officer": officer,
-            "issued_at": self.now,
-            "expires_at": self.now + timedelta(minutes=2),
-            "nonce": secrets.token_hex(16),
-        }
-        statement = AcknowledgementStatement(**(fields | overrides))
-        envelope = (signer or self.signer(officer)).sign(ACKNOWLEDGEMENT_TYPE, statement)
-        event = Acknowledgement(at=self.now, outside=name, profile=profile, officer=officer, envelope=envelope)
+        outer = {"outside": name, "profile": profile, "officer": officer}
+        fields, key = {"realm": self.city.realm} | overrides, signer or self.signer(officer)
+        event = acknowledgement_of((name, profile, seq), officer, key, self.now, outer, **fields)
         fence = fence or (subjects.outside(profile, name), seq)
         return self.append(subjects.acknowledgement(profile, name), event, fence=fence)
 

@@ -12,7 +12,7 @@ import secrets
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from schemas import canonical, flow, streams, subjects
 from schemas.events.approvals import Approval
 from schemas.events.authority import Realm
 from schemas.events.base import Contract
-from schemas.events.control import EocActivate, EocStandDown, Genesis, Order, Ordered
+from schemas.events.control import EocActivate, EocStandDown, Genesis, Ordered
 from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.desk import BoardQuery
 from schemas.events.envelope import ORDER_TYPE, Envelope
@@ -49,7 +49,7 @@ from tests.support.broker import PATIENCE as PATIENCE
 from tests.support.broker import connect, jetstream
 from tests.support.broker import flushed as flushed
 from tests.support.messages import receipt_on, renderings_of, request_of
-from tests.support.people import approval_of
+from tests.support.people import approval_of, order_of
 from tests.support.ports import free_port
 
 ACTIVATE = EocActivate(level=2, incident="Freshet")
@@ -141,15 +141,7 @@ class Desk:
 
 def sign_order(city: City, signer: Signer, name: str, action: Any, **changes: Any) -> Envelope:
     """An officer's signed order, changed as told."""
-    fields = {
-        "realm": city.realm,
-        "officer": name,
-        "action": action,
-        "issued_at": now(),
-        "expires_at": now() + timedelta(minutes=2),
-        "nonce": secrets.token_hex(16),
-    }
-    return signer.sign(ORDER_TYPE, Order(**(fields | changes)))
+    return signer.sign(ORDER_TYPE, order_of(name, action, now(), **({"realm": city.realm} | changes)))
 
 
 def a_request(state: ControlState, name: str | None = None, **changes: Any) -> Request:

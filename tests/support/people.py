@@ -1,18 +1,34 @@
-"""What people sign, made in one place: an officer's statement on a request, and the approval event that carries it."""
+"""What people sign, made in one place: orders, statements on a request, and the events that carry them.
+
+``changes`` replace any field of what is signed; ``outer`` those of the event around it.
+"""
 
 from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.base import Contract
+from schemas.events.control import Order
 from schemas.events.desk import PreviewReply
-from schemas.events.envelope import APPROVAL_TYPE
+from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE, APPROVAL_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.outside import Acknowledgement, AcknowledgementStatement
 from schemas.events.requests import Request
+from schemas.events.resolutions import Resolution, ResolutionStatement
 from services.kernel.authority.signing import Signer
 
 APPROVAL_LASTS = timedelta(minutes=20)
+ORDER_LASTS = timedelta(minutes=2)
+
+
+class Signs(Protocol):
+    """A key of an officer: one in a file, or a passkey."""
+
+    def sign(self, payload_type: str, payload: Contract, /) -> Envelope:
+        """Return the payload in an envelope with its signature."""
+        ...
 
 
 def statement_on(request: Request | PreviewReply, officer: str, at: datetime, /, **changes: Any) -> ApprovalStatement:
@@ -60,3 +76,42 @@ def approval_of(
     statement = statement_on(request, officer, at, **changes)
     envelope = signer.sign(APPROVAL_TYPE, statement)
     return Approval(at=at, request_id=statement.request_id, officer=statement.officer, envelope=envelope)
+
+
+def order_of(officer: str, action: Any, at: datetime, /, **changes: Any) -> Order:
+    """Return an officer's order of the live realm, issued at ``at``; it lasts two minutes."""
+    return Order(**({"realm": "live", "officer": officer, "action": action} | _dated(at) | changes))
+
+
+def resolution_of(
+    about: tuple[str, str, int],
+    decision: str,
+    officer: str,
+    key: Signs,
+    at: datetime,
+    /,
+    outer: Any = None,
+    **changes: Any,
+) -> Resolution:
+    """Return an officer's decision about an unconfirmed post: its request, profile and receipt's sequence."""
+    request_id, profile, receipt_seq = about
+    fields = {"request_id": request_id, "revision": 1, "profile": profile, "receipt_seq": receipt_seq}
+    fields |= {"realm": "live", "decision": decision, "officer": officer}
+    statement = ResolutionStatement(**(fields | _dated(at) | changes))
+    said = {name: getattr(statement, name) for name in ("request_id", "revision", "profile", "officer")}
+    return Resolution(at=at, envelope=key.sign(RESOLUTION_TYPE, statement), **(said | (outer or {})))
+
+
+def acknowledgement_of(
+    about: tuple[str, str, int], officer: str, key: Signs, at: datetime, /, outer: Any = None, **changes: Any
+) -> Acknowledgement:
+    """Return an officer's word about an outside post: its name, profile and sequence."""
+    outside, profile, seq = about
+    fields = {"outside": outside, "profile": profile, "seq": seq, "reason": "taken down", "realm": "live"}
+    statement = AcknowledgementStatement(**(fields | {"officer": officer} | _dated(at) | changes))
+    said = {name: getattr(statement, name) for name in ("outside", "profile", "officer")}
+    return Acknowledgement(at=at, envelope=key.sign(ACKNOWLEDGEMENT_TYPE, statement), **(said | (outer or {})))
+
+
+def _dated(at: datetime) -> dict[str, Any]:
+    return {"issued_at": at, "expires_at": at + ORDER_LASTS, "nonce": secrets.token_hex(16)}

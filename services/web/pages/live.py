@@ -96,7 +96,7 @@ async def _older(desk: WebDesk, after: int, lines: bool) -> tuple[int, bytes]:
 
 
 def _ending(session: WebSession) -> dict[str, object]:
-    return {"at": local(session.ends(), session.ends()), "stay": session.can_stay()}
+    return {"at": session.ends_at_clock(), "stay": session.can_stay()}
 
 
 def _clock(desk: WebDesk) -> str:

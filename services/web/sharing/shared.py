@@ -34,19 +34,25 @@ class Holes:
     csrf: str = field(default_factory=lambda: secrets.token_hex(16))
     officer: str = field(default_factory=lambda: secrets.token_hex(16))
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
+    ends: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 class SharedPage:
     """A page in pieces: the same for all between its holes."""
 
     def __init__(self, text: str, holes: Holes) -> None:
-        self._names = {holes.csrf: "csrf", holes.officer: "officer", holes.nonce: "nonce"}
+        self._names = {holes.csrf: "csrf", holes.officer: "officer", holes.nonce: "nonce", holes.ends: "ends"}
         self._pieces = re.split(f"({'|'.join(self._names)})", text)
 
     def filled(self, session: WebSession) -> web.Response:
-        """Return the page of a session: with its token, its officer, and a nonce that no other page has."""
+        """Return the page of a session: with its token, its officer, its end, and a nonce that no other page has."""
         nonce = secrets.token_urlsafe(16)
-        own = {"csrf": session.csrf, "officer": str(escape(session.officer)), "nonce": nonce}
+        own = {
+            "csrf": session.csrf,
+            "officer": str(escape(session.officer)),
+            "nonce": nonce,
+            "ends": session.ends_at_clock(),
+        }
         text = "".join(own[name] if (name := self._names.get(piece)) else piece for piece in self._pieces)
         return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy(nonce)})
 

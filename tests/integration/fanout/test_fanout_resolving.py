@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ import pytest
 from schemas import canonical, flow, subjects
 from schemas.events.control import Hold
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from schemas.events.envelope import RESOLUTION_TYPE
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.platforms import MIRROR
@@ -35,6 +32,7 @@ from tests.support.broker import connect
 from tests.support.emulators.folder import FolderPlatform
 from tests.support.messages import receipt_on
 from tests.support.mission import PATIENCE
+from tests.support.people import resolution_of
 
 FIRE, WATER, PARKS, WASTE, ROADS = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste", "roads"))
 URL = "https://mastodon.example/@fire/seen"
@@ -51,24 +49,9 @@ class Desk:
     name: str
 
     def signed(self, request: Request, profile: str, receipt_seq: int, decision: str, **changes: Any) -> Resolution:
-        now = self.town.clock.now()
-        values: dict[str, Any] = {
-            "realm": "live",
-            "request_id": request.request_id,
-            "revision": 1,
-            "profile": profile,
-            "receipt_seq": receipt_seq,
-            "decision": decision,
-            "url": URL if decision == "posted" else None,
-            "officer": self.name,
-            "issued_at": now,
-            "expires_at": now + timedelta(minutes=2),
-            "nonce": secrets.token_hex(16),
-        }
-        statement = ResolutionStatement(**(values | changes))
-        envelope = load_key(self.town.city.key_path(self.name)).sign(RESOLUTION_TYPE, statement)
-        outer = {name: getattr(statement, name) for name in ("request_id", "revision", "profile", "officer")}
-        return Resolution(at=now, envelope=envelope, **outer)
+        about, key = (request.request_id, profile, receipt_seq), load_key(self.town.city.key_path(self.name))
+        fields = {"url": URL if decision == "posted" else None} | changes
+        return resolution_of(about, decision, self.name, key, self.town.clock.now(), **fields)
 
     async def send(self, resolution: Resolution, seconds: float = PATIENCE) -> dict[str, Any]:
         client = await connect(self.town.url, self.town.city.key_path(self.name), self.name)

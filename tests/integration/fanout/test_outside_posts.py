@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -14,9 +13,9 @@ import pytest_asyncio
 
 from schemas import canonical, subjects
 from schemas.events.authority import Profile
-from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE
-from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
+from schemas.events.outside import Acknowledgement, OutsidePost
 from services.fanout.connectors.contract import CannotTell, Cause, Health
+from services.fanout.connectors.listing import ListsPosts
 from services.fanout.connectors.registry import connectors
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
@@ -25,6 +24,7 @@ from services.fanout.domain.credit import month_of
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.starts import Starts
 from services.fanout.watching.checks import ProfileChecks
+from services.fanout.watching.evidence import record_of
 from services.fanout.watching.watch import A_TURN, IN_VAIN, OutsideWatch
 from services.kernel.authority.signing import load_key
 from services.kernel.base.network import web
@@ -34,7 +34,8 @@ from services.townsquare.posts import PostDraft
 from services.townsquare.server import Townsquare
 from tests.integration.fanout.fanout_city import FanoutCity, fanout
 from tests.support.broker import connect
-from tests.support.mission import PATIENCE
+from tests.support.mission import PATIENCE, now
+from tests.support.people import acknowledgement_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FIRE, WATER = "fire-townsquare", "water-townsquare"
@@ -56,12 +57,14 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outside, "SETTLES", timedelta(0))
 
 
-def watch_of(town: FanoutCity, runtime: Runtime, a_turn: int = A_TURN) -> OutsideWatch:
+def watch_of(
+    town: FanoutCity, runtime: Runtime, a_turn: int = A_TURN, section: OutsideSection | None = None
+) -> OutsideWatch:
     platforms = connectors(town.city, runtime.control.website)
     destinations = Destinations(runtime, platforms, HostRegistry(runtime))
     for one in platforms.values():
         runtime.supervisor.at_end(one.close)
-    return OutsideWatch(runtime, destinations, Starts(), OutsideSection(), a_turn=a_turn)
+    return OutsideWatch(runtime, destinations, Starts(), section or OutsideSection(), a_turn=a_turn)
 
 
 def profile_of(runtime: Runtime, name: str) -> Profile:
@@ -120,7 +123,27 @@ async def test_two_copies_that_look_at_once_tell_it_once(town: FanoutCity, squar
         await by_hand(square, FIRE, "Once.")
         for watch in watches:
             assert await watch.look(profile_of(runtime, FIRE)) is None
+        other_machine = watch_of(town, runtime, section=OutsideSection(minutes=0, x_minutes=0))
+        await other_machine.turn()
+        assert other_machine._due == {}, "a machine that is set to look for nothing asks nobody"
     assert [one.text for one in await told(town)] == ["Once."]
+
+
+async def test_junk_under_the_hash_of_the_evidence_keeps_nothing_silent(town: FanoutCity, square: Townsquare) -> None:
+    """Whoever wrote the post knows its record beforehand, and with a stolen service's key could put junk there."""
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        watch, fire = watch_of(town, runtime), profile_of(runtime, FIRE)
+        assert await watch.look(fire) is None
+        name = await by_hand(square, FIRE, "Drink the water, it is fine.")
+        connector = watch._destinations.of_platform(fire.platform)
+        assert isinstance(connector, ListsPosts)
+        posts = await connector.posts_of(fire, now() - timedelta(minutes=5))
+        assert isinstance(posts, list)
+        record = next(record_of(fire, post) for post in posts if post.id == name)
+        thief = await town.ledger("fanout")
+        await thief.js.publish(subjects.media(canonical.sha256(record)), b"junk", stream="MEDIA")
+        assert await watch.look(fire) is None
+        assert [one.remote_id for one in await told(town)] == [name]
 
 
 async def test_a_profile_that_cannot_be_looked_at_is_named_until_it_can(town: FanoutCity, square: Townsquare) -> None:
@@ -149,22 +172,8 @@ async def test_a_profile_that_cannot_be_looked_at_is_named_until_it_can(town: Fa
 
 
 def signed(town: FanoutCity, officer: str, post: OutsidePost, seq: int, **changes: Any) -> Acknowledgement:
-    now = town.clock.now()
-    values: dict[str, Any] = {
-        "realm": "live",
-        "outside": post.outside,
-        "profile": post.profile,
-        "seq": seq,
-        "reason": "taken down",
-        "officer": officer,
-        "issued_at": now,
-        "expires_at": now + timedelta(minutes=2),
-        "nonce": secrets.token_hex(16),
-    }
-    statement = AcknowledgementStatement(**(values | changes))
-    envelope = load_key(town.city.key_path(officer)).sign(ACKNOWLEDGEMENT_TYPE, statement)
-    outer = {name: getattr(statement, name) for name in ("outside", "profile", "officer")}
-    return Acknowledgement(at=now, envelope=envelope, **outer)
+    key = load_key(town.city.key_path(officer))
+    return acknowledgement_of((post.outside, post.profile, seq), officer, key, town.clock.now(), **changes)
 
 
 async def send(town: FanoutCity, officer: str, event: Acknowledgement) -> dict[str, Any]:

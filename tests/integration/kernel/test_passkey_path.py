@@ -24,7 +24,6 @@ from schemas.events.control import (
     CrisisDeclare,
     Hold,
     OfficerAdd,
-    Order,
     PasskeyInvite,
     PasskeyRemove,
 )
@@ -40,7 +39,7 @@ from services.kernel.authority.signing import load_key
 from tests.support.authenticator import Authenticator, enrolment_of, sealed
 from tests.support.broker import connect
 from tests.support.mission import Mission, Writer, an_attempt, eventually, now
-from tests.support.people import statement_on
+from tests.support.people import order_of, statement_on
 
 WEBSITE = "fire-website"
 ORIGIN = "http://localhost:4225"
@@ -62,15 +61,7 @@ class Browser:
         return said
 
     def order(self, action: Any, **lies: Any) -> Envelope:
-        order = Order(
-            realm="live",
-            officer=self.officer,
-            action=action,
-            issued_at=now(),
-            expires_at=now() + timedelta(minutes=2),
-            nonce=secrets.token_hex(16),
-        )
-        return self.device.sign(ORDER_TYPE, order, **lies)
+        return self.device.sign(ORDER_TYPE, order_of(self.officer, action, now()), **lies)
 
     async def enroll(self, token: str, **lies: Any) -> dict[str, Any]:
         made = enrolment_of(self.device, self.officer, token, now(), **lies)

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import nats
 import pytest
@@ -24,6 +23,7 @@ from services.kernel.ledger.drift import drift
 from services.provision import EmbeddedBroker, provision, read_envelope, read_manifest
 from tests.integration.provision.conftest import Started
 from tests.support.broker import connect, jetstream
+from tests.support.people import order_of
 from tests.support.ports import free_port
 
 
@@ -138,15 +138,8 @@ async def test_an_officer_revoked_loses_the_user_and_a_new_profile_needs_nothing
         ledger.bind(client)
         now = SystemClock().now()
         await ledger.append(subjects.CONTROL, c.Genesis(at=now, manifest=read_envelope(demo_city)))
-        for number, action in enumerate((c.ProfileAdd(profile=added), c.Revoke(officer="clerk"))):
-            order = c.Order(
-                realm="live",
-                officer="mcpe",
-                action=action,
-                issued_at=now,
-                expires_at=now + timedelta(minutes=4),
-                nonce=f"{number:032x}",
-            )
+        for action in (c.ProfileAdd(profile=added), c.Revoke(officer="clerk")):
+            order = order_of("mcpe", action, now)
             signed = load_key(demo_city.key_path("mcpe")).sign(ORDER_TYPE, order)
             await ledger.append(subjects.CONTROL, c.Ordered(at=now, order=signed))
         await client.close()

@@ -80,7 +80,7 @@ async def test_before_a_session_ends_its_pages_are_told_and_staying_puts_it_off(
 
 async def _event_named(answer: aiohttp.ClientResponse, name: str) -> dict[str, Any]:
     """Return what the next event of a name says."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (await answer.content.readline()).decode().strip() != f"event: {name}":
             pass
         said: dict[str, Any] = json.loads((await answer.content.readline()).decode().removeprefix("data: "))

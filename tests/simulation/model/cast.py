@@ -25,7 +25,7 @@ from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlState
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
 from tests.support.messages import attempt_on, renderings_of, request_of, verdict_on
-from tests.support.people import approval_of
+from tests.support.people import approval_of, order_of
 from tests.unit.gatekeeper.policy_city import OFFICERS, ROOT_KEYS, ROOTS, START, profile, signer
 
 PROFILE = "fire-town"
@@ -120,9 +120,7 @@ def _event(state: ControlState, entry: tuple[Any, ...], seq: int) -> ControlEven
         )
         return c.EocActive(at=START, activating_seq=state.activating_seq, unknown=named or None)
     officer, action = ORDERS[name]
-    order = c.Order(
-        realm="live", officer=officer, action=action, issued_at=START, expires_at=at(240), nonce=f"{seq:032x}"
-    )
+    order = order_of(officer, action, START, expires_at=at(240), nonce=f"{seq:032x}")
     return c.Ordered(at=START, order=signer(officer).sign(ORDER_TYPE, order))
 
 

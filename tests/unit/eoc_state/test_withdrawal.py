@@ -7,14 +7,13 @@ import pytest
 from schemas.events.control import Hold, Order, Withdraw
 from services.eoc_state.domain.withdrawal import check_withdrawal
 from services.kernel.control.control_state import ControlFault
-from tests.unit.gatekeeper.policy_city import MINUTE, START, PolicyCity
+from tests.support.people import order_of
+from tests.unit.gatekeeper.policy_city import START, PolicyCity
 
 
 def order(officer: str, action: Withdraw | Hold) -> Order:
     """An officer's order, not signed: the signature is checked elsewhere."""
-    return Order(
-        realm="live", officer=officer, action=action, issued_at=START, expires_at=START + MINUTE, nonce="ab" * 16
-    )
+    return order_of(officer, action, START)
 
 
 @pytest.mark.parametrize("officer", ["clerk", "cao", "mcpe", "pio", "eoc-director", "office"])

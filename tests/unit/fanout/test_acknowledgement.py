@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE
-from schemas.events.outside import Acknowledgement, AcknowledgementStatement
+from schemas.events.outside import Acknowledgement
 from services.fanout.domain.acknowledgement import check_acknowledgement, read_acknowledgement
 from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.control.control_state import ControlState
+from tests.support.people import acknowledgement_of
 from tests.unit.fanout import world
 from tests.unit.fanout.world import NOW, SIGNERS, STRANGER
 
@@ -21,21 +20,9 @@ POST_SEQ = 60
 
 def signed(by: str = "pio", *, key: Signer | None = None, wrapper: Any = None, **changes: Any) -> Acknowledgement:
     """An acknowledgement signed by the officer's key, as the desk sends it."""
-    values: dict[str, Any] = {
-        "realm": "live",
-        "outside": "abcdefgh12345678",
-        "profile": "fire-social",
-        "seq": POST_SEQ,
-        "reason": "The account's password was changed.",
-        "officer": by,
-        "issued_at": NOW,
-        "expires_at": NOW + timedelta(minutes=2),
-        "nonce": "cd" * 16,
-    }
-    statement = AcknowledgementStatement(**(values | changes))
-    envelope = (key or SIGNERS[by]).sign(ACKNOWLEDGEMENT_TYPE, statement)
-    outer = {name: getattr(statement, name) for name in ("outside", "profile", "officer")}
-    return Acknowledgement(at=NOW, envelope=envelope, **(outer | (wrapper or {})))
+    fields = {"reason": "The account's password was changed.", "nonce": "cd" * 16} | changes
+    about = ("abcdefgh12345678", "fire-social", POST_SEQ)
+    return acknowledgement_of(about, by, key or SIGNERS[by], NOW, wrapper, **fields)
 
 
 def judge(one: Acknowledgement, *, at: int = POST_SEQ, sender: str = "", control: ControlState | None = None) -> None:

@@ -23,6 +23,7 @@ from services.kernel.base.errors import BadInput, OneVoiceError, Refused
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.genuine import genuine_resolution
 from tests.support.messages import receipt_on
+from tests.support.people import resolution_of
 from tests.unit.fanout import world
 from tests.unit.fanout.world import NOW, SIGNERS, STRANGER
 
@@ -42,22 +43,8 @@ def receipt(outcome: str = "unconfirmed", *, final: bool = True, **changes: Any)
 
 def signed(by: str = "pio", *, key: Signer | None = None, wrapper: Any = None, **changes: Any) -> Resolution:
     """A decision signed by the officer's key, as the desk sends it."""
-    values: dict[str, Any] = {
-        "realm": "live",
-        "request_id": "rabcdefghijkl",
-        "revision": 1,
-        "profile": "fire-social",
-        "receipt_seq": RECEIPT_SEQ,
-        "decision": "post_again",
-        "officer": by,
-        "issued_at": NOW,
-        "expires_at": NOW + timedelta(minutes=2),
-        "nonce": "cd" * 16,
-    }
-    statement = ResolutionStatement(**(values | changes))
-    envelope = (key or SIGNERS[by]).sign(RESOLUTION_TYPE, statement)
-    outer = {name: getattr(statement, name) for name in ("request_id", "revision", "profile", "officer")}
-    return Resolution(at=NOW, envelope=envelope, **(outer | (wrapper or {})))
+    fields, about = {"nonce": "cd" * 16} | changes, ("rabcdefghijkl", "fire-social", RECEIPT_SEQ)
+    return resolution_of(about, "post_again", by, key or SIGNERS[by], NOW, wrapper, **fields)
 
 
 def situation(**changes: Any) -> Situation:

@@ -24,7 +24,7 @@ from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.naming import named
 from tests.support.messages import renderings_of, request_of
-from tests.support.people import statement_on
+from tests.support.people import order_of, statement_on
 
 START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -140,14 +140,8 @@ class PolicyCity:
 
     def order(self, officer: str, action: Any) -> None:
         """Append an order, signed by the officer's key; raises ControlFault where it may not be."""
-        order = c.Order(
-            realm="live",
-            officer=officer,
-            action=named(self.control, action) if self.rule == 3 else action,
-            issued_at=self.now,
-            expires_at=self.now + MINUTE,
-            nonce=self.nonce(),
-        )
+        asked = named(self.control, action) if self.rule == 3 else action
+        order = order_of(officer, asked, self.now, expires_at=self.now + MINUTE, nonce=self.nonce())
         self.fold(c.Ordered(at=self.now, rule=self.rule, order=self.key(officer).sign(ORDER_TYPE, order)))
 
     def activate(self, barrier: bool = True) -> None:

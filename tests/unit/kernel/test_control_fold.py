@@ -19,6 +19,7 @@ from services.kernel.authority.statements import ORDER_LIFETIME
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.order_rules import ALLOWED_IN
+from tests.support.people import order_of
 from tests.unit.gatekeeper.policy_city import (
     MINUTE,
     OFFICERS,
@@ -64,15 +65,8 @@ FITTING = {
 
 def signed(town: PolicyCity, officer: str, action: Any, *, key: Signer | None = None, **changes: Any) -> c.Ordered:
     """An order as an event at the town's time."""
-    fields: dict[str, Any] = {
-        "realm": "live",
-        "officer": officer,
-        "action": action,
-        "issued_at": town.now,
-        "expires_at": town.now + MINUTE,
-        "nonce": "ab" * 16,
-    }
-    order = c.Order(**(fields | changes))
+    fields = {"expires_at": town.now + MINUTE, "nonce": "ab" * 16} | changes
+    order = order_of(officer, action, town.now, **fields)
     return c.Ordered(at=town.now, order=(key or town.key(officer)).sign(ORDER_TYPE, order))
 
 

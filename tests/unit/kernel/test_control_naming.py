@@ -12,6 +12,7 @@ from schemas.events.envelope import ORDER_TYPE
 from services.audit.proof import naming as audit
 from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.naming import field_of, named, place_of
+from tests.support.people import order_of
 from tests.unit.gatekeeper.policy_city import MINUTE, PolicyCity, signer
 
 GRANT = Grant(role=Role.DESIGNATED)
@@ -90,14 +91,7 @@ def test_an_order_that_names_nothing_is_refused(action: Any) -> None:
     town = PolicyCity()
     town.order("cao", c.Hold(on=True))
     town.activate()
-    order = c.Order(
-        realm="live",
-        officer="cao",
-        action=action,
-        issued_at=town.now,
-        expires_at=town.now + MINUTE,
-        nonce=town.nonce(),
-    )
+    order = order_of("cao", action, town.now)
     with pytest.raises(ControlFault) as fault:
         town.fold(c.Ordered(at=town.now, rule=3, order=town.key("cao").sign(ORDER_TYPE, order)))
     assert fault.value.code == "order.unnamed"
@@ -124,9 +118,7 @@ def audited(*orders: tuple[int, Any, Literal[2, 3]]) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     in_force, town = audit.InForce(), PolicyCity()
     for seq, action, rule in orders:
-        order = c.Order(
-            realm="live", officer="cao", action=action, issued_at=town.now, expires_at=town.now, nonce=f"{seq:032x}"
-        )
+        order = order_of("cao", action, town.now)
         event = c.Ordered(at=town.now, rule=rule, order=town.key("cao").sign(ORDER_TYPE, order))
         found += [(one.seq, one.code) for one in audit.judge(in_force, seq, event, ControlState())]
     return found
@@ -157,14 +149,7 @@ def test_to_the_audit_a_proposal_changes_something_when_it_is_confirmed() -> Non
 
     def order(officer: str, action: Any) -> list[str]:
         town.order(officer, action)
-        signed = c.Order(
-            realm="live",
-            officer=officer,
-            action=action,
-            issued_at=town.now,
-            expires_at=town.now,
-            nonce=town.nonce(),
-        )
+        signed = order_of(officer, action, town.now)
         event = c.Ordered(at=town.now, rule=3, order=town.key(officer).sign(ORDER_TYPE, signed))
         return [one.code for one in audit.judge(in_force, town.control.seq, event, town.control)]
 

@@ -17,6 +17,7 @@ from schemas.events.passkeys import Passkey
 from services.kernel.control.control_state import ControlFault
 from services.kernel.control.passkeys import LONGEST_INVITE
 from tests.support.authenticator import FLAG, Authenticator, enrolment_of
+from tests.support.people import order_of
 from tests.unit.gatekeeper.policy_city import MINUTE, PolicyCity, signer
 
 TOKEN = "t" * 43
@@ -71,14 +72,7 @@ def enrolled(city: PolicyCity, device: Authenticator = PHONE, officer: str = "pi
 
 def order(city: PolicyCity, action: Any, device: Authenticator = PHONE, officer: str = "pio", **lies: Any) -> c.Ordered:
     """An order signed by a passkey."""
-    said = c.Order(
-        realm="live",
-        officer=officer,
-        action=action,
-        issued_at=city.now,
-        expires_at=city.now + MINUTE,
-        nonce=city.nonce(),
-    )
+    said = order_of(officer, action, city.now, expires_at=city.now + MINUTE, nonce=city.nonce())
     return c.Ordered(at=city.now, rule=3, order=device.sign(ORDER_TYPE, said, **lies))
 
 

@@ -11,13 +11,12 @@ import pytest
 from schemas.events import control as c
 from services.kernel.control.control_state import ControlFault, ControlState, OrderKind
 from services.kernel.control.order_rates import ORDERS_A_MINUTE, WITHDRAWALS_A_MINUTE, check_rate, noted, too_many
+from tests.support.people import order_of
 from tests.unit.gatekeeper.policy_city import MINUTE, SECOND, START, PolicyCity
 
 
 def order(action: Any, officer: str = "pio") -> c.Order:
-    return c.Order(
-        realm="live", officer=officer, action=action, issued_at=START, expires_at=START + MINUTE, nonce="ab" * 16
-    )
+    return order_of(officer, action, START, nonce="ab" * 16)
 
 
 WITHDRAW = order(c.Withdraw(request_id="r1"))

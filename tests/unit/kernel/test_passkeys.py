@@ -10,7 +10,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -31,16 +31,10 @@ from services.kernel.authority.signing import Signer, new_seed, seal, verified_b
 from services.kernel.authority.statements import speaks_for
 from services.kernel.control.control_state import ControlState
 from tests.support.authenticator import FLAG, ORIGIN, Answer, Authenticator, client_data, sealed
+from tests.support.people import order_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-STATEMENT = c.Order(
-    realm="live",
-    officer="pio",
-    action=c.Hold(on=True),
-    issued_at=NOW,
-    expires_at=NOW + timedelta(minutes=2),
-    nonce="0a" * 16,
-)
+STATEMENT = order_of("pio", c.Hold(on=True), NOW, nonce="0a" * 16)
 OTHER = STATEMENT.model_copy(update={"nonce": "0b" * 16})
 PHONE, KEY = Authenticator("phone"), Authenticator("key", "EdDSA", device_bound=True)
 BOTH = pytest.mark.parametrize("device", [PHONE, KEY], ids=["ES256", "EdDSA"])

@@ -13,9 +13,8 @@ from schemas.events.approvals import Approval
 from schemas.events.authority import Manifest
 from schemas.events.base import Contract
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
-from schemas.events.envelope import APPROVAL_TYPE, MANIFEST_TYPE, ORDER_TYPE, RESOLUTION_TYPE
+from schemas.events.envelope import APPROVAL_TYPE, MANIFEST_TYPE, ORDER_TYPE
 from schemas.events.requests import Request, digest_of
-from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.authority.signing import Signer, new_seed, seal
 from services.kernel.control.control_state import ControlState
@@ -24,6 +23,7 @@ from services.kernel.fold.ledger_fold import EVERYTHING, Applied, Authority, Led
 from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
+from tests.support.people import order_of, resolution_of
 from tests.unit.fanout import world
 from tests.unit.fanout.world import NOW, PROFILES, ROLES, SIGNERS
 
@@ -88,14 +88,8 @@ class Story:
 
     def order(self, officer: str, action: Any, rule: Any = 3, *, key: Signer | None = None) -> int:
         """An officer's order; ``key``: another one that signs it."""
-        order = c.Order(
-            realm="live",
-            officer=officer,
-            action=named(self.control(), action) if rule == 3 else action,
-            issued_at=self.now,
-            expires_at=self.now + timedelta(minutes=2),
-            nonce=f"{len(self.entries):032x}",
-        )
+        asked = named(self.control(), action) if rule == 3 else action
+        order = order_of(officer, asked, self.now, nonce=f"{len(self.entries):032x}")
         signed = (key or SIGNERS[officer]).sign(ORDER_TYPE, order)
         return self.put(subjects.CONTROL, c.Ordered(at=self.now, order=signed, rule=rule))
 
@@ -174,20 +168,8 @@ class Story:
 
     def resolve(self, receipt_seq: int, name: str = "r1", profile: str = FIRE, *, key: Signer | None = None) -> int:
         """An officer has an unconfirmed post made again."""
-        statement = ResolutionStatement(
-            realm="live",
-            request_id=name,
-            revision=1,
-            profile=profile,
-            receipt_seq=receipt_seq,
-            decision="post_again",
-            officer="pio",
-            issued_at=self.now,
-            expires_at=self.now + timedelta(minutes=2),
-            nonce=f"{len(self.entries):032x}",
-        )
-        envelope = (key or SIGNERS["pio"]).sign(RESOLUTION_TYPE, statement)
-        made = Resolution(at=self.now, request_id=name, revision=1, profile=profile, officer="pio", envelope=envelope)
+        about, nonce = (name, profile, receipt_seq), f"{len(self.entries):032x}"
+        made = resolution_of(about, "post_again", "pio", key or SIGNERS["pio"], self.now, nonce=nonce)
         return self.put(subjects.resolution(profile, name), made)
 
     # --- whole stretches ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from services.kernel.base.clock import ManualClock
 from services.web import news_stream as module
 from services.web.hub import Hub
 from services.web.news_stream import NewsStream
+from tests.support.broker import PATIENCE
 from tests.unit.web.test_web_hub import AT, event, made, receipt, request
 
 
@@ -88,7 +89,7 @@ async def test_a_flood_is_gathered_and_told_at_most_so_often(monkeypatch: pytest
     try:
         await asyncio.sleep(0)
         hub.add(event(2))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while stream.seq < 2:
                 await stream.wait(0.01)
         hub.add(event(3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,6 +69,14 @@ def alive() -> Hub:
     hub = made(event(1))
     hub.beat()
     return hub
+
+
+def test_a_shared_page_says_to_each_when_their_own_session_ends() -> None:
+    holes = Holes()
+    page = SharedPage(f"<b>{holes.officer}</b> until {holes.ends}", holes)
+    later = replace(session("mcpe"), used=AT + timedelta(minutes=5))
+    said = [page.filled(one).text for one in (session(), later)]
+    assert said == ["<b>pio</b> until 11:44:07 UTC", "<b>mcpe</b> until 11:49:07 UTC"]
 
 
 @pytest.fixture

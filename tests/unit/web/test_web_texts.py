@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from itertools import product
 
 import pytest
@@ -67,6 +68,16 @@ def test_a_catalogue_that_is_prepared_says_in_english_what_it_lacks_and_is_offer
     assert not {*PREPARED} & {*LANGUAGES}
 
 
+def test_punjabi_is_in_its_own_letters() -> None:
+    """Gurmukhi and the danda, which any font for Punjabi has; what is Latin is a name, a format or a place to fill."""
+    own = sentences_of("pa")
+    for key, text in own.items():
+        letters = re.sub(r"\{\w+\}|EOC|JavaScript|JPEG|PNG|WebP", "", text)
+        assert re.fullmatch(r"[\u0a00-\u0a7f\u0964\u200d 0-9.,:;?!()/’]*", letters), (key, letters)
+        assert unicodedata.normalize("NFC", text) == text, key
+    assert len(own) > 160
+
+
 def syllables(word: str) -> int:
     """About how many syllables a word has: groups of vowels, without a silent e."""
     word = word.lower()
@@ -87,6 +98,9 @@ def test_the_english_can_be_read_at_grade_8() -> None:
         plain = re.sub(r"\{\w+\}", "it", text)
         found = [one for one in re.split(r"(?<=[.!?:;])\s", plain) if len(one.split()) >= 4]
         said.setdefault(key.partition(".")[0], []).extend(found)
+    said["faults"] = [
+        one for text in Faults("en")._english["mend"].values() for one in re.split(r"(?<=[.!?:;])\s", text)
+    ]
     every = [one for found in said.values() for one in found]
     assert grade(every) <= 6
     assert {name: grade(found) for name, found in said.items() if len(found) >= 3 and grade(found) > 8} == {}
