@@ -96,7 +96,7 @@ async def watch(session: aiohttp.ClientSession, path: str) -> None:
     seq, about = re.search(r'data-seq="([0-9]+)"', text), re.search(r'data-about="([^"]*)"', text)
     only = set(about[1].split()) if about else set()
     if seq is None:
-        raise RuntimeError(f"{path} does not say where it stands")
+        raise RuntimeError(f"{path} does not say where it is")
     if path == "/live":
         async with session.get(f"/events?after={seq[1]}&lines") as answer:
             while await answer.content.readany():

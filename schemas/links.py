@@ -160,7 +160,7 @@ def leads_to(home: str, text: str) -> bool:
 
 
 def _partners(text: str, start: int, stop: int) -> dict[int, int]:
-    """Return for each bracket that has a partner where that stands."""
+    """Return for each bracket that has a partner where that is."""
     found: dict[int, int] = {}
     opened: list[int] = []
     for index in range(start, stop):

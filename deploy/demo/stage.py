@@ -42,7 +42,7 @@ class Stage:
         self._city: subprocess.Popen[str] | None = None
 
     def make_city(self) -> bool:
-        """Make the demonstration city unless it stands; return whether it was made."""
+        """Make the demonstration city unless it is there; return whether it was made."""
         if (self.folder / "city.toml").exists():
             return False
         done = subprocess.run(  # noqa: S603 - our own command

@@ -22,7 +22,7 @@ from schemas.events.verdicts import Verdict
 
 
 class ErrorBody(Contract):
-    """One clear error: a stable code, what is wrong and where, how to mend it."""
+    """One clear error: a stable code, what is wrong and where, how to fix it."""
 
     code: str
     message: str

@@ -191,7 +191,7 @@ class Request(Contract):
     """``ledger.request.<request_id>``: an accepted request, immutable; a change is a new revision.
 
     ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after. ``replaces`` is
-    the request that this one corrects, ``follows`` the one that it comes after; absent where it stands alone. A
+    the request that this one corrects, ``follows`` the one that it comes after; absent where it is alone. A
     scheduled one has its time in ``not_before``, and its ``expires_at`` is soon after. ``next_update``: by then its
     author promised to say more; officers are reminded until an update, a correction or an end of it is cleared.
     """

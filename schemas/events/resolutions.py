@@ -39,8 +39,8 @@ def post_url(text: str) -> str:
 class ResolutionStatement(Contract):
     """The payload that is signed. It answers one unconfirmed receipt, by its ledger sequence, and no other.
 
-    ``decision``: ``posted`` (it stands, at ``url``), ``post_again`` (it does not stand, or may stand twice), or
-    ``give_up`` (it is not posted any more, whether it stands or not).
+    ``decision``: ``posted`` (it is there, at ``url``), ``post_again`` (it does not stand, or may stand twice), or
+    ``give_up`` (it is not posted any more, whether it is there or not).
     """
 
     realm: Realm

@@ -27,7 +27,7 @@ class FindingOutcome(StrEnum):
 
 
 class Finding(Contract):
-    """One clause's answer, with its reason in plain words and, where it blocks, who can mend it."""
+    """One clause's answer, with its reason in plain words and, where it blocks, who can fix it."""
 
     clause: str
     outcome: FindingOutcome

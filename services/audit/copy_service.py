@@ -106,7 +106,7 @@ class CopyService:
             self._runtime.log.info("the other audit process is gone; taking over")
 
     async def _write(self) -> None:
-        """Write the record until something fails: copy what comes, compare what stands, report."""
+        """Write the record until something fails: copy what comes, compare what is there, report."""
         runtime = self._runtime
         record = self._record = await open_record(runtime)
         archive = MediaArchive(runtime.city.audit_folder, runtime.ledger)

@@ -1,7 +1,7 @@
 """Pulls the ledger in batches as large as what is there, at once: the copy has to keep up with all services together.
 
 FastStream's batch subscriber waits out its time-out for each batch that is not full, acks one by one, and was
-measured at a quarter of this, with pauses of a whole ``ack_wait``. Here one pull request stands open at a time; acks
+measured at a quarter of this, with pauses of a whole ``ack_wait``. Here one pull request is open at a time; acks
 are not waited for: an entry whose ack was lost comes again, and is compared.
 """
 
@@ -20,7 +20,7 @@ from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Drift
 
 EXPIRES = 5.0
-"""Seconds that a pull request stands open; the server says when it ends."""
+"""Seconds that a pull request is open; the server says when it ends."""
 
 _OVERDUE = EXPIRES + 2.0
 

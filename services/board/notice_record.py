@@ -1,7 +1,7 @@
 """Keeps who was notified when: on this machine's disk at once, and on the ledger, where nobody can change it.
 
 A notice goes out first and is noted then, in a file that is flushed, so that a restart tells nobody twice; the entry on
-the ledger follows, again and again until it stands. What a board that died had noted only in the file is put on
+the ledger follows, again and again until it is there. What a board that died had noted only in the file is put on
 record by the next one. No secret is noted: of a service of Apprise its kind alone.
 """
 

@@ -106,11 +106,11 @@ async def publishing(
 async def signing(what: str, yes: bool) -> None:
     """Have a person confirm what was shown before they sign it, as nobody signs it unread; raises as ``releasing``."""
     prompt = f"{what}. Compare each code with the key's owner, by telephone. Sign it? [y/N]"
-    await releasing(what, prompt, YES, yes, mend="compare the codes; --yes confirms")
+    await releasing(what, prompt, YES, yes, hint="compare the codes; --yes confirms")
 
 
 async def releasing(
-    what: str, prompt: str, answers: frozenset[str], yes: bool, *, piped: bool = False, mend: str = "--yes confirms"
+    what: str, prompt: str, answers: frozenset[str], yes: bool, *, piped: bool = False, hint: str = "--yes confirms"
 ) -> None:
     """Have a person confirm what lets words out, or gives power; nothing is sent or signed in silence.
 
@@ -121,7 +121,7 @@ async def releasing(
         return
     if not interactive(piped):
         said = f"{what}, and there is no terminal to ask on; nothing was sent or signed"
-        raise BadInput("confirm.needed", said, mend)
+        raise BadInput("confirm.needed", said, hint)
     await ask(prompt, answers, piped=piped)
 
 

@@ -1,6 +1,6 @@
 """Finds people's decisions on unconfirmed posts that no copy of fan-out has carried out.
 
-Whoever has its key can take them out of the durable. What was decided stands in the fold all the same, until a receipt
+Whoever has its key can take them out of the durable. What was decided is in the fold all the same, until a receipt
 follows on the one that it answers; to carry it out twice does no harm.
 """
 

@@ -130,7 +130,7 @@ class Resolving:
         return 0 if appended.duplicate else appended.seq
 
     async def _receipt(self, statement: ResolutionStatement, seq: int) -> Receipt | None:
-        """Write the receipt that carries a decision out, once; None when something else stands by now.
+        """Write the receipt that carries a decision out, once; None when something else is there by now.
 
         Appended by compare-and-set on the receipt that the decision answers: a worker that was away and comes back with
         the platform's own word has the better one, and two decisions cannot both be carried out.

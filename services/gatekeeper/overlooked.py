@@ -1,6 +1,6 @@
 """Finds requests with something new that no copy of the gate has decided: whoever has its key can take messages away.
 
-A message that was acked is handed out to nobody any more. What is new stands in the fold all the same.
+A message that was acked is handed out to nobody any more. What is new is in the fold all the same.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ OWN_KEPT = 10_000
 
 @dataclass(frozen=True)
 class _Stranger:
-    """A verdict that somebody else may have written, with what was so where it stands."""
+    """A verdict that somebody else may have written, with what was so where it is."""
 
     seq: int
     verdict: Verdict

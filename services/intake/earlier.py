@@ -54,7 +54,7 @@ class EarlierRequests:
         return tuple(found)
 
     async def _known_of(self, names: list[str]) -> dict[str, RequestState | None]:
-        """Return what stands of each; those that have left memory are read side by side, few at a time."""
+        """Return what there is of each; those that have left memory are read side by side, few at a time."""
         few = asyncio.Semaphore(_AT_ONCE)
 
         async def known(name: str) -> RequestState | None:
@@ -79,11 +79,11 @@ class EarlierRequests:
 
 
 async def state_of(runtime: Runtime, request_id: str) -> RequestState | None:
-    """Return what stands of a request by now, also of one that is over; None where there is none."""
+    """Return what there is of a request by now, also of one that is over; None where there is none."""
     await runtime.catch_up()
     return await _known(runtime, request_id)
 
 
 async def _known(runtime: Runtime, request_id: str) -> RequestState | None:
-    """Return what stands of a request as far as the ledger is folded."""
+    """Return what there is of a request as far as the ledger is folded."""
     return await request_entries.state_of(request_id, runtime.fold, runtime.projection, runtime.clock.monotonic())

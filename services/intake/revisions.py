@@ -1,4 +1,4 @@
-"""Finds the request that a submission revises, and appends the new revision behind the one that stands."""
+"""Finds the request that a submission revises, and appends the new revision behind the current one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Revisions:
         """Append a revision behind the one that was looked at; return its sequence.
 
         Raises:
-            BadInput: ``revision.stale``: another one stands by now.
+            BadInput: ``revision.stale``: another one is there by now.
             Refused: ``request.already_cleared``: its posting had begun when it was stored.
         """
         runtime, name = self._runtime, request.request_id

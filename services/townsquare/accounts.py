@@ -117,7 +117,7 @@ def read_accounts(path: Path) -> tuple[Account, ...]:
 
 
 def _broken(path: Path, error: Exception) -> BadInput:
-    return BadInput("townsquare.accounts", f"{path}: {describe(error)}", "mend that field")
+    return BadInput("townsquare.accounts", f"{path}: {describe(error)}", "correct that field")
 
 
 class Directory:

@@ -152,7 +152,7 @@ class Api:
         return web.json_response({"id": post.id, "text": post.draft.text, "spoiler_text": post.draft.spoiler_text})
 
     async def edit(self, request: web.Request) -> web.Response:
-        """PUT /api/v1/statuses/:id: another text, in the place of the one that stands."""
+        """PUT /api/v1/statuses/:id: another text, in the place of the current one."""
         account, post = self.whose(request), self._post(request)
         draft = self._draft(await _body(request))
         changed = await self.posts.edit(account.username, post.id, draft.text, draft.language or post.draft.language)

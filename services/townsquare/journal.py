@@ -34,7 +34,7 @@ class Journal:
                 entries.append(canonical.loads(line))
             except canonical.StrictJsonError as error:
                 raise BadInput(
-                    "townsquare.journal", f"{self.path}, line {number}: {error}", "mend that line"
+                    "townsquare.journal", f"{self.path}, line {number}: {error}", "correct that line"
                 ) from error
         return entries
 

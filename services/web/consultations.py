@@ -28,7 +28,7 @@ class ConsultationRegister:
         try:
             return copies(ConsultationLine.from_bytes(line) for line in complete_lines(self._path))
         except (OSError, StrictJsonError, ValidationError, ValueError) as error:
-            hint = "onevoice doctor; until it is mended no copy can be read"
+            hint = "onevoice doctor; until it is fixed no copy can be read"
             raise BadInput("consult.register", f"{self._path.name} cannot be read: {error}"[:300], hint) from error
 
     def of(self, request_id: str) -> list[Copy]:

@@ -39,7 +39,7 @@ class SaidFault:
 
     code: str
     said: str
-    mend: str
+    hint: str
     detail: str
     field: str
 
@@ -62,10 +62,10 @@ class Faults:
     def _mend(self, error: OneVoiceError) -> str:
         if isinstance(error.hint, Sentence):
             return error.hint
-        if own := _for(self._own.get("mend", {}), error.code):
+        if own := _for(self._own.get("hint", {}), error.code):
             return Sentence(own)
-        mend = _for(self._english["mend"], error.code) or error.hint
-        return mend if mend.startswith("onevoice") else as_sentence(mend)
+        hint = _for(self._english["hint"], error.code) or error.hint
+        return hint if hint.startswith("onevoice") else as_sentence(hint)
 
 
 def _for(table: Mapping[str, str], code: str) -> str | None:

@@ -206,12 +206,12 @@ def _fault_for_script(request: web.Request, error: OneVoiceError) -> dict[str, o
     """Return a fault as the pages' scripts show it: each line with its language, and the field that it is about."""
     language = language_of(request)
     fault = desk_of(request).catalogues[language].faults.of(error)
-    lines = [line for line in (fault.said, fault.mend, fault.detail) if line]
+    lines = [line for line in (fault.said, fault.hint, fault.detail) if line]
     tongues = [language if isinstance(line, Sentence) else LANGUAGES[0] for line in lines]
     return {
         "code": error.code,
         "message": in_city_time(fault.said),
-        "hint": in_city_time(fault.mend),
+        "hint": in_city_time(fault.hint),
         "lines": [[in_city_time(line), tongue] for line, tongue in zip(lines, tongues, strict=True)],
         "field": fault.field,
     }

@@ -21,7 +21,7 @@ async def _waiting(town: Town) -> str:
 
 
 async def _error(phone: OfficerPhone, press: str, said: str, field: str) -> None:
-    """Press a button: the fault has the focus, stands in the title, and leads to its field."""
+    """Press a button: the fault has the focus, is in the title, and leads to its field."""
     await phone.press(press)
     alert = phone.page.locator("main [role=alert]")
     await alert.get_by_text(said).wait_for()

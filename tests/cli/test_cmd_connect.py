@@ -398,7 +398,7 @@ def test_a_credential_may_be_kept_elsewhere(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_credentials_are_sealed_with_a_key_that_lies_elsewhere(desk: Desk, tmp_path: Path) -> None:
-    """What stands there and what comes later; a reference stays one; another key seals all anew."""
+    """What is there and what comes later; a reference stays one; another key seals all anew."""
     given = ("--account", "@MissionFire")
     assert desk.connect("telegram", *given, stdin=f"{telegram.TOKEN}\n".encode()).status == 0
     path, key, other = desk.token("fire-telegram"), tmp_path / "key", tmp_path / "other"

@@ -244,7 +244,7 @@ def test_a_stranger_signs_no_manifest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("broker", ["tls://nats.example:99999", "http://nats.example", "tls://"])
 def test_an_invitation_names_a_broker_that_can_be(made_folder: Path, tmp_path: Path, broker: str) -> None:
-    """Else it is found out on the person's machine, where nobody can mend it."""
+    """Else it is found out on the person's machine, where nobody can fix it."""
     done = Shell(made_folder).json("invite", str(tmp_path / "invitation"), "--broker", broker)
     assert (done.status, done.code) == (2, "network.scheme")
     assert not (tmp_path / "invitation").exists()

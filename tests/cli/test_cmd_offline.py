@@ -213,7 +213,7 @@ def test_the_doctor_sees_what_is_wrong_here(folder: Path, shell: Shell) -> None:
     assert done.status == 6
     assert done.body["ok"] is False
     assert (checks["keys"]["level"], checks["broker"]["level"]) == ("fail", "fail")
-    assert "keys/pio.nk" in checks["keys"]["mend"]
+    assert "keys/pio.nk" in checks["keys"]["hint"]
     assert checks["disk"]["level"] == "ok"
     assert "does not answer" in checks["service web"]["detail"]
     plain = shell("doctor")

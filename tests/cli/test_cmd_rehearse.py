@@ -157,7 +157,7 @@ def test_a_rehearsal_is_posted_read_back_and_deleted(practice: Practice) -> None
 
 
 def test_every_account_is_rehearsed_as_its_connector_declares(practice: Practice) -> None:
-    """Where nothing can be deleted the post stays, says what it is, and the command says where it stands."""
+    """Where nothing can be deleted the post stays, says what it is, and the command says where it is."""
     done = practice.rehearse("--all")
     assert done.status == 0, [one for one in done.body if not one["ok"]]
     found = {one["id"]: one for one in done.body}
@@ -178,7 +178,7 @@ def test_every_account_is_rehearsed_as_its_connector_declares(practice: Practice
         assert [text[:8] for text in texts] == ([] if name == "telegram" else ["EXERCISE"]), name
     page = practice.city("profiles", "rehearse", f"fire-{STAYS}", "--as", "mcpe", "--yes", *EXERCISE)
     assert page.status == 0
-    assert f"fire-{STAYS}: the rehearsal stands, or may stand: look, and delete it: https://" in page.out
+    assert f"fire-{STAYS}: the rehearsal is there, or may be there: look, and delete it: https://" in page.out
 
 
 @pytest.mark.parametrize("name", SENT)

@@ -193,7 +193,7 @@ def test_the_doctor_shows_it_beside_what_else_it_finds(shell: Shell) -> None:
     assert done.status == 2
     line = next(line for line in done.body["checks"] if line["check"] == "broker")
     assert "ca.pem cannot be read" in line["detail"]
-    assert "[nats] tls_ca" in line["mend"]
+    assert "[nats] tls_ca" in line["hint"]
 
 
 def test_no_command_is_left_out() -> None:

@@ -123,7 +123,7 @@ def points_of(service: str) -> list[str]:
 
 
 async def unconfirmed(city: FaultCity) -> bytes:
-    """Say of a post that stands and has no receipt that nobody could find out; return an officer's word that it stands.
+    """Say of a post that stands and has no receipt that nobody could find out; return an officer's word that it is.
 
     Nothing is said, and no word returned, if there is no such post.
 

@@ -187,7 +187,7 @@ async def poison(folder: Path, scale: Scale) -> list[Row]:
         expected = [one for one in sets.wrong if _seq(one) not in run.bad_seqs]
         rows.append(
             Row(
-                "sent again after the mend",
+                "sent again after the fix",
                 len(failed) + len(killed),
                 sets.acked,
                 sets.stored,

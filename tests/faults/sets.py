@@ -21,7 +21,7 @@ from tests.faults.rows import Row
 from tests.support.mission import eventually, now
 
 SETTLE_SECONDS = 90.0
-"""How long what was broken may take until it has mended itself; leases (15 s) and re-deliveries are in it."""
+"""How long what was broken may take until it has fixed itself; leases (15 s) and re-deliveries are in it."""
 
 
 @dataclass(frozen=True)

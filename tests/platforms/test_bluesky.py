@@ -122,7 +122,7 @@ async def test_a_post_whose_picture_failed_is_found_again_as_it_stands(bluesky: 
 
 @pytest.mark.parametrize("texts", [("One.",), PARTS], ids=["post", "thread"])
 async def test_ten_at_the_same_time_are_one_post(bluesky: BlueskyRig, texts: tuple[str, ...]) -> None:
-    """Of ten processes that know nothing of each other each is told where it stands, and it stands once."""
+    """Of ten processes that know nothing of each other each is told where it is, and it is there once."""
     intent = at_fire(bluesky, *texts)
     copies = [bluesky.restart() for _ in range(10)]
     results = await asyncio.gather(*(copy.publish(intent, store) for copy in copies))
@@ -321,7 +321,7 @@ async def test_a_session_is_renewed_before_it_ends(bluesky: BlueskyRig) -> None:
 
 
 async def test_a_session_that_the_server_has_ended_is_renewed_in_mid_call(bluesky: BlueskyRig) -> None:
-    """First with the refresh token, and when that has ended too, with the password; the post stands once."""
+    """First with the refresh token, and when that has ended too, with the password; the post is there once."""
     for number, (hours, logins, renewals) in enumerate([(0, 1, 0), (3, 1, 1), (24 * 100, 2, 2)]):
         bluesky.pds.advance(hours * HOUR)
         await published(bluesky, at_fire(bluesky, f"Number {number}", request_id=f"r{number}"))
@@ -407,7 +407,7 @@ async def test_the_servers_limit_of_logins_is_waited_for(bluesky: BlueskyRig) ->
 
 
 async def test_the_servers_limit_of_posts_is_waited_for(bluesky: BlueskyRig) -> None:
-    """5,000 points an hour: the account waits, others do not, and what stands is still seen."""
+    """5,000 points an hour: the account waits, others do not, and what is there is still seen."""
     account = bluesky.accounts["fire"]
     before = at_fire(bluesky, "Before.", request_id="r1")
     posted = await published(bluesky, before)

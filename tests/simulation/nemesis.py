@@ -85,7 +85,7 @@ def _themed(world: World) -> None:
 
 
 def leave(world: World) -> None:
-    """Calm: everything runs, nobody lies, what was broken is mended."""
+    """Calm: everything runs, nobody lies, what was broken is fixed."""
     world.tell("nemesis", "CALM")
     world.calm = True
     world.crash_rate = 0.0

@@ -246,7 +246,7 @@ def _acked_beside_an_attempt() -> list[Patch]:
 
     def let_go(place: Any, *rest: Any) -> Any:
         stale = place.state.verdict_seq != place.verdict_seq
-        return step.Done("a newer verdict stands") if stale else real(place, *rest)
+        return step.Done("a newer verdict is there") if stale else real(place, *rest)
 
     return [(places, "next_step", let_go)]
 
@@ -419,7 +419,7 @@ def _chain_off() -> list[Patch]:
 
 
 def _ends_by_newest() -> list[Patch]:
-    """Who ends a delivery follows on whatever stands by then."""
+    """Who ends a delivery follows on whatever is there by then."""
     real = settler.Settler.end
 
     async def end(self: Any, place: Any, why: Any, _known: int) -> Any:

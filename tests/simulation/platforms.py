@@ -226,7 +226,7 @@ class SimConnector(Connector):
         return self._where(found) if found is not None else Absent()
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
-        """Look whether a post still stands."""
+        """Look whether a post is still there."""
         world, rng = self._platforms, self._platforms.rng
         await asyncio.sleep(rng.uniform(0.005, 0.2))
         if rng.random() < world.blind:

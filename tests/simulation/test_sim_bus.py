@@ -35,7 +35,7 @@ async def test_what_is_to_come_again_soon_does_not_wait_for_an_ack_that_is_due_l
     network.pull(puller, control.durable, first)
     delivery = await asyncio.wait_for(first, control.ack_wait / 2)
     network.pull(puller, control.durable, again)
-    await asyncio.sleep(0.05)  # it stands at the server, which knows only of the ack that is due
+    await asyncio.sleep(0.05)  # it is there at the server, which knows only of the ack that is due
     await delivery.nak(0.1)
     assert (await asyncio.wait_for(again, control.ack_wait / 2)).count == 2
 

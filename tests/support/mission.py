@@ -116,7 +116,7 @@ class Desk:
         return sign_order(self.city, signer or self.signer, self.user, action, **changes)
 
     async def order(self, action: Any, base: str = subjects.DESK_EOC_ORDER, **changes: Any) -> dict[str, Any]:
-        """Sign an order, which names what stands now if it names nothing, and send it."""
+        """Sign an order, which names what is there now if it names nothing, and send it."""
         return await self.ask(base, self.signed_order(await self.named(action), **changes))
 
     async def named(self, action: Any) -> Any:

@@ -36,7 +36,7 @@ _PROTECTS = {
 
 @dataclass(slots=True)
 class InForce:
-    """What could be ended or changed at a place in the record, by sequence: 0 where nothing stands."""
+    """What could be ended or changed at a place in the record, by sequence: 0 where nothing is there."""
 
     rule: int = 0
     began: int = 0
@@ -51,7 +51,7 @@ def begin(in_force: InForce, event: Genesis) -> None:
 
 
 def judge(in_force: InForce, seq: int, event: Ordered, after: ControlState) -> Iterator[Violation]:
-    """Judge an order that was carried out or waits now, and take in what it made of what stands."""
+    """Judge an order that was carried out or waits now, and take in what it made of what is there."""
     rule = event.rule or 0
     if rule < in_force.rule:
         yield Violation(seq, "order.rule", "An order by an earlier version's rule counted after one by a later rule.")

@@ -67,10 +67,10 @@ class Decided:
 
 @dataclass(slots=True)
 class Target:
-    """One revision of a request on one profile. ``remote_ids``: what stands, or stood, in public.
+    """One revision of a request on one profile. ``remote_ids``: what is there, or stood, in public.
 
     ``unconfirmed_seq`` is the final unconfirmed receipt that stands, ``again_seq`` the receipt by which a person had it
-    posted again; 0 where there is none. ``seen_by_person``: an officer said where it stands.
+    posted again; 0 where there is none. ``seen_by_person``: an officer said where it is.
     ``decided`` are the resolutions by their sequence.
     """
 
@@ -88,7 +88,7 @@ class Target:
 class DeliveryContext:
     """A request with everything that was decided about it, and how each of its deliveries went.
 
-    ``request`` has the posture that was in force where it stands. ``counts``: False where it is under another name
+    ``request`` has the posture that was in force where it is. ``counts``: False where it is under another name
     or realm. ``counted`` is what counts of it; the other fields are what is in the record, whether it counts or
     not: ``verdict_seq`` is that of the last verdict, 0 before one; ``changed_at`` the time of the last verdict or
     approval.
@@ -120,7 +120,7 @@ class ReplayState:
     out; ``revisions`` all control entries, with the posture after each. ``verdicts`` are the last sequences on the
     subjects of verdicts. ``attempts`` are those that count, ``open_attempts`` those of them that nobody knows the end
     of, ``void_attempts`` the others, with the reason. ``replaced_by``: the cleared correction or recall of a request,
-    ``replaced_at`` where that stands. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an
+    ``replaced_at`` where that is. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an
     older one. ``outside`` and ``acknowledged`` say where each outside post (profile, id) and the word on it stand,
     ``told`` where each notice does; ``withdrawals`` are the stamps of each officer's newest.
     """

@@ -30,7 +30,7 @@ SIGN_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class PinnedCheckpoint:
-    """A checkpoint and where it stands: ``place`` names it, ``seq`` is the ledger sequence of a seal, or 0."""
+    """A checkpoint and where it is: ``place`` names it, ``seq`` is the ledger sequence of a seal, or 0."""
 
     checkpoint: Checkpoint
     place: str

@@ -107,8 +107,8 @@ def profile_waits(trouble: ProfileTrouble) -> Waiting:
     """Return what a profile that cannot be posted to, or soon cannot, asks of a person."""
     name, said = trouble.profile, trouble.reason
     for_ever = trouble.since + timedelta(days=3_650)
-    mend = "onevoice profiles check; onevoice profiles connect --help"
-    return Waiting(name, trouble.since, name, said, False, said, mend, for_ever, about="a profile", once=True)
+    hint = "onevoice profiles check; onevoice profiles connect --help"
+    return Waiting(name, trouble.since, name, said, False, said, hint, for_ever, about="a profile", once=True)
 
 
 def _unconfirmed(state: RequestState) -> tuple[str, str]:

@@ -107,7 +107,7 @@ def _waiting(view: DeliveryView, wait: PostWait | None) -> DeliveryView:
 
 
 def delivery_view(profile: str, platform: str, state: RequestState) -> DeliveryView | None:
-    """Return how one profile stands: not yet to be posted (None), queued, posting, or its newest receipt."""
+    """Return how it is on one profile: not yet to be posted (None), queued, posting, or its newest receipt."""
     target = state.target(profile)
     if target.is_open:
         reason = "its lease is over, and it is not known yet how it ended" if target.lapsed else ""

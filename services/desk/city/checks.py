@@ -125,8 +125,8 @@ def _certificate_authority(city: City) -> list[Line]:
         end = authority_end(city.folder / (authority or ""))
     except (OSError, ValueError):
         return []  # the line of the broker says what is wrong with it
-    mend = "make a new authority and certificate (onevoice tls in an empty folder); hand its ca.pem to everybody first"
-    return [health.certificate("the authority that signs it", end, SystemClock().now(), mend)]
+    hint = "make a new authority and certificate (onevoice tls in an empty folder); hand its ca.pem to everybody first"
+    return [health.certificate("the authority that signs it", end, SystemClock().now(), hint)]
 
 
 async def _board(here: Session) -> list[Line]:
@@ -197,9 +197,9 @@ async def _streams(city: City, url: str) -> list[Line]:
 
 
 def _failed(check: str, error: OneVoiceError) -> Line:
-    mend = "; ".join(part for part in error.hint.split("; ") if not part.startswith("onevoice doctor"))
-    mend = mend or "start it (onevoice up, or its unit), or look into its log"
-    return Line(check, Level.FAIL, error.message, mend, unreachable=isinstance(error, Unreachable))
+    hint = "; ".join(part for part in error.hint.split("; ") if not part.startswith("onevoice doctor"))
+    hint = hint or "start it (onevoice up, or its unit), or look into its log"
+    return Line(check, Level.FAIL, error.message, hint, unreachable=isinstance(error, Unreachable))
 
 
 def _loose(city: City, paths: list[Path]) -> list[str]:

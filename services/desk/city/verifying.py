@@ -60,7 +60,7 @@ async def verify_once(city: City) -> int:
     if status == Exit.DONE:
         log.info("the whole record verifies")
     elif status == Exit.UNPROVEN:
-        log.error("THE RECORD DOES NOT VERIFY", first=_first(said), mend="onevoice audit verify")
+        log.error("THE RECORD DOES NOT VERIFY", first=_first(said), hint="onevoice audit verify")
     else:
         log.error("the record was not verified, or a witness got no checkpoint", status=status, said=_first(said))
     return status

@@ -44,7 +44,7 @@ def refuse_live(city: City, profiles: Iterable[Profile]) -> None:
 
 
 def shared(city: City) -> Iterator[tuple[str, str, str]]:
-    """Yield what both realms have: a sentence, how to mend it, and a code."""
+    """Yield what both realms have: a sentence, how to fix it, and a code."""
     live, exercise = (_tokens(city.folder / "secrets" / realm) for realm in _REALMS)
     for digest in sorted(live.keys() & exercise.keys()):
         yield (

@@ -45,19 +45,19 @@ class Asked:
             hint = "log out in the browser, and in again as the profile's account"
             raise Refused("connect.other_account", message, hint)
 
-    def page(self, pages: Mapping[str, str], mend: str) -> str:
+    def page(self, pages: Mapping[str, str], hint: str) -> str:
         """Return the number of the wanted page, of those that this person may post on; they say which of several.
 
         Args:
             pages: their names by their numbers.
-            mend: what to do where there is none.
+            hint: what to do where there is none.
 
         Raises:
             BadInput: ``connect.account``.
             Refused: ``connect.other_account``.
         """
         if not pages:
-            raise Refused("connect.other_account", "this person may post on no page; nothing was stored", mend)
+            raise Refused("connect.other_account", "this person may post on no page; nothing was stored", hint)
         wanted = self.account or (next(iter(pages)) if len(pages) == 1 else "")
         if not wanted:
             self.person.show("\n".join(f"  {number}  {name}".rstrip() for number, name in pages.items()))

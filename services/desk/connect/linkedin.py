@@ -56,5 +56,5 @@ async def _page(asked: Asked, token: str) -> str:
     body = await asked.calls.json("the pages", "GET", section.server, path, token=token, query=query, headers=headers)
     elements = [one for one in body.get("elements") or [] if isinstance(one, dict) and one.get("role") in MAY_POST]
     found = [match[1] for one in elements if (match := _PAGE.fullmatch(str(one.get("organization"))))]
-    mend = "the page's administrator makes this member CONTENT_ADMINISTRATOR; then begin again"
-    return asked.page(dict.fromkeys(found, ""), mend)
+    hint = "the page's administrator makes this member CONTENT_ADMINISTRATOR; then begin again"
+    return asked.page(dict.fromkeys(found, ""), hint)

@@ -58,8 +58,8 @@ async def facebook(asked: Asked) -> Access:
     query = {"fields": "id,name,access_token", "limit": "100"}
     pages = await calls.json("the Pages", "GET", base, "/me/accounts", token=person, query=query)
     found = {str(one.get("id")): one for one in pages.get("data") or [] if isinstance(one, dict)}
-    mend = "agree as a person who may create content on the Page, and choose it in the login's dialogue"
-    page = found[asked.page({number: str(one.get("name")) for number, one in found.items()}, mend)]
+    hint = "agree as a person who may create content on the Page, and choose it in the login's dialogue"
+    page = found[asked.page({number: str(one.get("name")) for number, one in found.items()}, hint)]
     token = calls.text(page, "access_token", "the Pages")
     calls.hide(token)
     owner = f"{code.client}|{code.secret}"

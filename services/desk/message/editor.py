@@ -62,8 +62,8 @@ def _edit(path: Path) -> None:
     try:
         status = subprocess.run([*command, str(path)], check=False).returncode  # noqa: S603 - the person's own editor
     except OSError as error:
-        mend = "name one: export EDITOR=nano"
-        raise BadInput("edit.editor", f"the editor {command[0]} cannot be started: {error.strerror}", mend) from error
+        hint = "name one: export EDITOR=nano"
+        raise BadInput("edit.editor", f"the editor {command[0]} cannot be started: {error.strerror}", hint) from error
     if status:
         said = f"the editor ended with status {status}: nothing was sent; the text is kept in {path}"
         raise BadInput("edit.editor", said, f"--file {path} takes it up again")

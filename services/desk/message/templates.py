@@ -103,7 +103,7 @@ def load(folder: Path, name: str) -> Template:
     except OSError as error:
         raise BadInput("template.unreadable", f"{path}: {error.strerror}", "check the file's permissions") from error
     except ValidationError as error:
-        raise BadInput("template.invalid", f"{path}: {first_fault(error)}", "mend that in the file") from error
+        raise BadInput("template.invalid", f"{path}: {first_fault(error)}", "correct that in the file") from error
     except (RecursionError, ValueError) as error:
         raise BadInput("template.invalid", f"{path}: {error}", "save it as TOML 1.0, in UTF-8") from error
 

@@ -18,7 +18,7 @@ from schemas.events.control import EocActive, UnknownPost
 
 @dataclass(frozen=True)
 class Flight:
-    """An attempt that may be under way: where it stands, where it goes, who makes it.
+    """An attempt that may be under way: where it is, where it goes, who makes it.
 
     ``folded_at`` is when it was folded here, in boot-time seconds. ``answered_by`` is who wrote its receipt; the empty
     text: nobody yet.
@@ -57,7 +57,7 @@ def eoc_active(found: Barrier, seen: Iterable[int], activating_seq: int, now: da
     Args:
         found: the barrier that is passed.
         seen: the sequences of all attempts that were waited for.
-        activating_seq: where the activation stands.
+        activating_seq: where the activation is.
         now: the present, in UTC.
     """
     return EocActive(

@@ -20,7 +20,7 @@ def not_let_in(why: Retryable | Permanent | Unknown) -> CannotTell:
 
 def not_seen(found: CannotTell) -> Retryable:
     """Say that nothing was sent, since what is there already cannot be seen; each later call looks first as well."""
-    return Retryable(f"what stands cannot be seen: {found.reason}", found.after, cause=found.cause or Cause.HOST)
+    return Retryable(f"what is there cannot be seen: {found.reason}", found.after, cause=found.cause or Cause.HOST)
 
 
 def stopped(

@@ -53,7 +53,7 @@ class Cause(StrEnum):
     """Whose trouble it is. Only ``host`` says something of the whole platform, and only it opens the breaker.
 
     ``limit``: the platform asks to wait. ``credential``: it does not let this profile in. ``own``: the credential that
-    we have cannot be used. A person can mend both, so the message is held back and not lost.
+    we have cannot be used. A person can fix both, so the message is held back and not lost.
     """
 
     HOST = "host"
@@ -119,7 +119,7 @@ class Retracted:
 
 @dataclass(frozen=True)
 class HandedOver:
-    """A person does it by hand: ``reason`` says what. Whether it stands is known when an officer confirms it."""
+    """A person does it by hand: ``reason`` says what. Whether it is there is known when an officer confirms it."""
 
     reason: str
 
@@ -190,7 +190,7 @@ class WhenUnknown(StrEnum):
 
 
 class Correction(StrEnum):
-    """How what stands is put right: by an edit, by a reply that people see under it, or by a new post."""
+    """How what is there is put right: by an edit, by a reply that people see under it, or by a new post."""
 
     EDIT = "edit"
     REPLY = "reply"
@@ -259,7 +259,7 @@ class ReadsBack(Protocol):
     """What a connector can do, too, whose platform may drop what it has accepted."""
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
-        """Look whether a delivered post still stands as it was approved, by its id.
+        """Look whether a delivered post is still there as it was approved, by its id.
 
         Absent: the platform says that there is none. Altered: its text, pictures, their descriptions, language or
         visibility are others, as far as the platform shows them.

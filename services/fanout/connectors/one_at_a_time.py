@@ -31,7 +31,7 @@ class OneAtATime(Connector):
         self._flights = SingleFlight()
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Post it, unless the platform would not take it, or this process knows that it stands."""
+        """Post it, unless the platform would not take it, or this process knows that it is there."""
         objection = self._objection(intent)
         if objection is not None:
             return Permanent(objection)

@@ -104,7 +104,7 @@ def delivered(intent: Intent, note: str = "") -> Posted:
 
 
 def credential_refused(outcome: Answer, why: str) -> Retryable:
-    """Return that a person has to mend the credential; surely nothing was posted."""
+    """Return that a person has to fix the credential; surely nothing was posted."""
     return Retryable(f"{why}: {outcome.words}", cause=Cause.CREDENTIAL)
 
 

@@ -162,7 +162,7 @@ class Caller:
         return result
 
     async def look(self, connector: Connector, intent: Intent) -> ReconcileResult:
-        """Ask the platform whether it stands, without posting anything."""
+        """Ask the platform whether it is there, without posting anything."""
         try:
             async with asyncio.timeout(intent.call_timeout):
                 return await connector.reconcile(intent)
@@ -184,7 +184,7 @@ class Caller:
             return Health(False, f"the connector failed: {type(error).__name__}")
 
     async def read_back(self, connector: ReadsBack, intent: Intent, remote_id: str) -> ReadBackResult:
-        """Look whether a delivered post still stands."""
+        """Look whether a delivered post is still there."""
         try:
             async with asyncio.timeout(intent.call_timeout):
                 return await connector.read_back(intent, remote_id)

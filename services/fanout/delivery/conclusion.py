@@ -25,7 +25,7 @@ class Conclusion:
                 is looked at before ours follows on it; the fold, which knows it by now, must not be asked.
 
         Returns:
-            Whether it stands and is final: nothing more is to be done then.
+            Whether it is there and is final: nothing more is to be done then.
         """
         written = await self._records.receipt(receipt, known)
         if written is not None:

@@ -25,7 +25,7 @@ class Credentials:
         """Note that a profile is not let in."""
         if profile not in self._lost:
             self._runtime.log.error(
-                "the platform does not let this profile in: its deliveries wait until its credential is mended",
+                "the platform does not let this profile in: its deliveries wait until its credential is fixed",
                 profile=profile,
                 reason=reason,
                 hint=f"onevoice profiles connect gets one: secrets/{self._runtime.city.realm}/{profile}.token",
@@ -46,5 +46,5 @@ class Credentials:
         shown = [f"{profile} ({self._lost[profile]})" for profile in sorted(self._lost)[:SHOWN]]
         more = f" and {len(self._lost) - SHOWN} more" if len(self._lost) > SHOWN else ""
         self._runtime.health.troubles[_KEY] = (
-            f"no way in, posts wait until the token is mended: {', '.join(shown)}{more}"
+            f"no way in, posts wait until the token is fixed: {', '.join(shown)}{more}"
         )

@@ -1,4 +1,4 @@
-"""Read-back: a while after a post was delivered it is looked whether it still stands as it was approved.
+"""Read-back: a while after a post was delivered it is looked whether it is still there as it was approved.
 
 A platform may accept a post and drop it: a filter, a moderator, a database that fell back; or somebody changes it
 there. The delivered receipt stays, for it was true; what vanished or was changed gets a later receipt, ``unconfirmed``

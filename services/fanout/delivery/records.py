@@ -65,11 +65,11 @@ class Records:
         Whether it counts is seen in the fold once that has reached it: the ledger's order decides between copies.
 
         Returns:
-            Where it stands; ``duplicate`` when another worker made the attempt of this number.
+            Where it is; ``duplicate`` when another worker made the attempt of this number.
 
         Raises:
             Conflict: control has changed since the verdict.
-            Unreachable: no ack; whether it stands is unknown, and nothing may be posted.
+            Unreachable: no ack; whether it is there is unknown, and nothing may be posted.
         """
         place = f"{attempt.profile}:{attempt.request_id}:{attempt.revision}:{attempt.number}"
         return await self._runtime.ledger.append(
@@ -85,10 +85,10 @@ class Records:
 
         Appended by compare-and-set on its subject. When another worker wrote first, the one receipt of an attempt
         stands, unless ours says that it was delivered and that one did not know. When that one is on another attempt,
-        ours is written so that it does not take back what stands.
+        ours is written so that it does not take back what is there.
 
         Returns:
-            What was written, or None when what stands makes ours superfluous.
+            What was written, or None when what is there makes ours superfluous.
         """
         receipt = receipt.model_copy(update={"worker": self._runtime.instance})
         while True:

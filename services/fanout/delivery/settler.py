@@ -94,7 +94,7 @@ class Settler:
         return LookAgain()
 
     async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:
-        """Ask the platform whether an attempt's post stands."""
+        """Ask the platform whether an attempt's post is there."""
         connector, profile = self._destinations.connector(place.profile), self._destinations.profile(place.profile)
         request = place.state.request
         if connector is None or profile is None or request.revision != attempt.revision:

@@ -1,6 +1,6 @@
 """The states of a delivery: one request on one profile, as its attempts and receipts that count make it. Pure.
 
-An end is not for ever: a worker that was away may find out later that its post stands, a post may vanish, and a person
+An end is not for ever: a worker that was away may find out later that its post is there, a post may vanish, a person
 decides what nobody could find out. But what may be public never becomes "not posted" without somebody having looked.
 """
 

@@ -1,7 +1,7 @@
 """Whether what a platform shows of a profile keeps the standards of HUM.11(A) section 1, Transparency (i). Pure.
 
 A profile has to show that the city maintains it, and the disclosure statement. A description of 160 characters holds no
-such statement, so the address of the city's website does, where it stands with the profile's purpose. Whether a logo is
+such statement, so the address of the city's website does, where it is with the profile's purpose. Whether a logo is
 the city's no program can tell.
 """
 
@@ -30,7 +30,7 @@ def shortcomings(profile: Profile, shown: str | None, city: str, website: str) -
     if not leads and _plain(city) not in text:
         lacking.append(f"its page there does not say that it is the {city}'s")
     if not leads and (not profile.disclosure.strip() or _plain(profile.disclosure) not in text):
-        lacking.append(f"its page there has neither the disclosure statement nor the address {host}, where it stands")
+        lacking.append(f"its page there has neither the disclosure statement nor the address {host}, where it is")
     return tuple(lacking)
 
 

@@ -105,7 +105,7 @@ def readable(bodies: Iterable[bytes]) -> list[Receipt]:
 
 
 def reconcile_with_latest(receipt: Receipt, last: Receipt | None) -> Receipt:
-    """Return the receipt of an attempt that surely did not post so that it does not take back what stands.
+    """Return the receipt of an attempt that surely did not post so that it does not take back what is there.
 
     Two workers may have an attempt each, one of them long asleep: what that one finds comes after a newer attempt. If
     it is public by then, or may be, nothing is to be tried again.

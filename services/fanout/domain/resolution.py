@@ -185,7 +185,7 @@ def _denied(
 
 
 def _check_receipt(statement: ResolutionStatement, situation: Situation) -> None:
-    """The named receipt must be the one that stands, unconfirmed and final, and nobody may have answered it yet."""
+    """The named receipt must be the current one, unconfirmed and final, and nobody may have answered it yet."""
     look = f"onevoice status {statement.request_id}"
     before = situation.taken(statement.receipt_seq)
     if before is not None:

@@ -17,7 +17,7 @@ from schemas.streams import LEASE_SECONDS
 class Settling:
     """Seconds, for the usual lease.
 
-    ``read_back``: when after a post it is looked whether it still stands as approved; what is gone or changed is looked
+    ``read_back``: when after a post it is looked whether it is there as approved; what is gone or changed is looked
     at as often as that, as far apart. ``later``: when it is looked again at what stood.
     """
 
@@ -37,7 +37,7 @@ LATER = (600.0, 3_600.0)
 
 SETTLING: dict[str, Settling] = {
     "website": Settling(0.0, ()),
-    # A record's key is ours, and is written only where nothing stands; a moderator may take it down later.
+    # A record's key is ours, and is written only where nothing is there; a moderator may take it down later.
     "bluesky": Settling(0.0, (20.0, 60.0), later=LATER),
     # The same words again are refused for a time, which guards a repeat; the listing may lag.
     "x": Settling(60.0, (20.0, 60.0)),

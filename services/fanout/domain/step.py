@@ -44,7 +44,7 @@ class Place:
 
     ``verdict_seq`` is the verdict that the work is on, ``control_seq`` the control revision in force. ``out_of_order``:
     why its turn in its message's chain has not come, or has passed. ``lead``: the profile whose post this one
-    shows, where the platform bars the same words from many accounts, and ``lead_target`` what stands of it.
+    shows, where the platform bars the same words from many accounts, and ``lead_target`` what there is of it.
     ``folded``: up to which sequence of the ledger these are the facts.
     """
 
@@ -161,7 +161,7 @@ def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
     if state_of(target) in OPEN and target.attempt is not None:
         return _open(target, target.attempt, boot, lease)
     if place.state.verdict_seq != place.verdict_seq:
-        return Done("a newer verdict stands")
+        return Done("a newer verdict is there")
     over = _over(place)
     if over:
         return Done(over)

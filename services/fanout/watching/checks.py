@@ -25,7 +25,7 @@ FIRST = timedelta(seconds=30)
 """The first check begins so long after the start: what waits for a platform goes first."""
 
 AGAIN = timedelta(minutes=15)
-"""A profile that could not be posted to is asked again after this, so that what was mended is seen soon."""
+"""A profile that could not be posted to is asked again after this, so that what was fixed is seen soon."""
 
 NO_BUDGET = timedelta(seconds=60)
 ENDS = timedelta(seconds=60)

@@ -45,7 +45,7 @@ def facts_at(
     Args:
         state: the request, as it is by now.
         verdict: what somebody else wrote on it.
-        control: the state of control where it stands.
+        control: the state of control where it is.
         over: the profiles where nothing was to be posted any more.
         replaced: what had replaced which request by what the verdict was decided at.
     """

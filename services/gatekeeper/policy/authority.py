@@ -151,7 +151,7 @@ def waiting_for(
     among: frozenset[Role] | None = None,
     without: frozenset[str] = frozenset(),
 ) -> str:
-    """Return ``waiting for cao, mcpe or pio``: who can mend it now, or who must designate somebody first."""
+    """Return ``waiting for cao, mcpe or pio``: who can fix it now, or who must designate somebody first."""
     officers = [_named(facts, name) for name in who_counts(facts, regime, among) if name not in without]
     if officers:
         return f"waiting for {either(officers)}"

@@ -41,7 +41,7 @@ class Decision:
 def decide(facts: Facts, rules: tuple[Rule, ...] = RULES) -> Decision:
     """Decide a request by the policy. Never raises for facts of the right types."""
     if not rules:
-        return _refuse(facts, "The gate has no rules, so it lets nothing pass. Its installation must be mended.")
+        return _refuse(facts, "The gate has no rules, so it lets nothing pass. Its installation must be fixed.")
     try:
         weighed = weigh(facts)
         findings = weighed.notes + _ask(rules, facts, weighed)
@@ -105,7 +105,7 @@ def _as_findings(answer: object) -> tuple[Finding, ...]:
 def _broken(clause: str, error: Exception) -> str:
     return (
         f"The rule for {clause} failed ({type(error).__name__}), so nothing passes it. Tell who maintains this gate; "
-        "once it is mended, submit the request again."
+        "once it is fixed, submit the request again."
     )
 
 

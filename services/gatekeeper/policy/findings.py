@@ -16,7 +16,7 @@ def satisfied(clause: str, reason: str) -> Finding:
 
 
 def blocked(clause: str, reason: str) -> Finding:
-    """Return that something is missing which can still come; the reason names who can mend it."""
+    """Return that something is missing which can still come; the reason names who can fix it."""
     return _finding(clause, FindingOutcome.BLOCKED, reason)
 
 

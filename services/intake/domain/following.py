@@ -31,7 +31,7 @@ _NOT_THERE = frozenset(
 class Earlier:
     """The request that a submission is about.
 
-    ``carried_by``: the profiles on which it stands, may stand, or is still to be posted. ``is_decided``: it was cleared
+    ``carried_by``: the profiles on which it is, may be, or is still to be posted. ``is_decided``: it was cleared
     once. ``replaced_by`` is its cleared correction or recall, the empty text where there is none. ``shown_again``: the
     reposts of it that hold, each with its profiles.
     """

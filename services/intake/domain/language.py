@@ -147,7 +147,7 @@ def _known(words: list[str], known: frozenset[str]) -> int:
 
 
 def _with_noun(word: str) -> tuple[str, ...]:
-    """Return a word, and beside ``l'acqua`` what stands behind its article."""
+    """Return a word, and beside ``l'acqua`` what is behind its article."""
     noun = _ARTICLE.sub("", word)
     return (word,) if noun == word else (word, noun)
 

@@ -23,7 +23,7 @@ def answer_repeat(identity: Identity, state: RequestState) -> SubmitReply | None
 
 
 def check(data: Submission, state: RequestState, sender: str, control: ControlState, now: datetime) -> None:
-    """Check that somebody may put this revision in place of the one that stands.
+    """Check that somebody may put this revision in place of the current one.
 
     Raises:
         Refused: ``request.withdrawn``, ``.expired``, ``.refused``, ``.already_cleared``, ``revision.right``,

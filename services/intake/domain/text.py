@@ -69,7 +69,7 @@ def clean(text: str, field: str = "text", *, required: bool = True) -> str:
     Raises:
         BadInput: ``text.empty``, ``text.too_long``, ``text.surrogate``, ``text.control``, ``text.bidi``,
             ``text.hidden``, ``text.damaged``, ``text.private_use``, ``text.marks``; each names the character and
-            where it stands.
+            where it is.
     """
     _refuse_surrogates(text, field)
     _refuse_long(text, field)

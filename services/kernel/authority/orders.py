@@ -56,7 +56,7 @@ class ControlWriter(Protocol):
 
     @property
     def orders(self) -> Mapping[str, int]:
-        """The orders that were carried out: their hash, and where each stands."""
+        """The orders that were carried out: their hash, and where each is."""
         ...
 
     def alarm(self, said: str, **about: Any) -> None:

@@ -155,7 +155,7 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
         hint = "tables and arrays in tables and arrays: a few are enough"
         raise BadInput("city.syntax", f"{path} is nested too deeply", hint) from error
     except tomllib.TOMLDecodeError as error:
-        raise BadInput("city.syntax", f"{path}: {error}", "mend that line; TOML 1.0 is the format") from error
+        raise BadInput("city.syntax", f"{path}: {error}", "correct that line; TOML 1.0 is the format") from error
     except ValueError as error:  # Python reads no number of thousands of digits
         raise BadInput("city.syntax", f"{path}: a number in it is too long", "a few digits are enough") from error
     try:
@@ -168,7 +168,7 @@ def _invalid(path: Path, text: str, error: ValidationError) -> BadInput:
     fault = first_fault(error)
     line = _line_of(text, tuple(part for part in fault.field.split(".") if not part.isdigit()))
     place = f"{path}, line {line}" if line else str(path)
-    return BadInput("city.invalid", f"{place}: {fault}", "mend that field in city.toml")
+    return BadInput("city.invalid", f"{place}: {fault}", "correct that field in city.toml")
 
 
 def _line_of(text: str, wanted: tuple[str, ...]) -> int | None:

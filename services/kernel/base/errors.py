@@ -1,7 +1,7 @@
 """Errors in families, by what the person or program that asked can do about them.
 
 Each has a stable code (dotted, lowercase), a message that says what is wrong and where, a hint that says how to
-mend it, and the exit status that the ``onevoice`` command ends with.
+fix it, and the exit status that the ``onevoice`` command ends with.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class OneVoiceError(Exception):
 
 
 class BadInput(OneVoiceError):
-    """What was given is wrong; mend it and ask again. Nothing was done."""
+    """What was given is wrong; fix it and ask again. Nothing was done."""
 
 
 class Refused(OneVoiceError):

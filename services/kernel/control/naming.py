@@ -23,7 +23,7 @@ _NAMES = {
     "profile_add": "after",
     "profile_remove": "after",
 }
-"""The field in which an action names what stands; a hold that is released names it in ``hold``."""
+"""The field in which an action names what is there; a hold that is released names it in ``hold``."""
 
 
 def place_of(action: c.ProposedAction) -> str | None:
@@ -55,7 +55,7 @@ def field_of(action: c.ProposedAction) -> str | None:
 
 
 def what_stands(state: ControlState, action: c.ProposedAction) -> int:
-    """Return the sequence that an action has to name; 0 where nothing stands, or it is as the manifest made it."""
+    """Return the sequence that an action has to name; 0 where nothing is there, or it is as the manifest made it."""
     place = place_of(action)
     if place is not None:
         return state.changes.get(place, 0)
@@ -63,7 +63,7 @@ def what_stands(state: ControlState, action: c.ProposedAction) -> int:
 
 
 def named(state: ControlState, action: c.Action) -> c.Action:
-    """Return an action that names what stands, where it named nothing and has to."""
+    """Return an action that names what is there, where it named nothing and has to."""
     field = field_of(action)
     if field is None or getattr(action, field) is not None:
         return action
@@ -71,7 +71,7 @@ def named(state: ControlState, action: c.Action) -> c.Action:
 
 
 def check_named(state: ControlState, action: c.ProposedAction, *, obliged: bool) -> None:
-    """Check that an action names what stands; raises ControlFault ``order.unnamed``, ``order.other``."""
+    """Check that an action names what is there; raises ControlFault ``order.unnamed``, ``order.other``."""
     field = field_of(action)
     if field is None:
         return

@@ -71,7 +71,7 @@ _OWN = (c.Rekey, c.PasskeyInvite, c.PasskeyAdd, c.PasskeyRemove)
 """What officers order for themselves; for another one it takes ``DESIGNATES``."""
 
 PROTECTING = frozenset({"eoc_activate", "withdraw", "revoke", "profile_suspend", "passkey_remove"})
-"""What protects is appended behind whatever stands, without a condition, so that nobody's orders can starve it: the
+"""What protects is appended behind whatever is there, without a condition, so that nobody's orders can starve it: the
 fold says whether it counts there. Pressing the stop button is one of them, releasing it is not."""
 
 

@@ -1,4 +1,4 @@
-"""Whether a person's statement on record is theirs, and about the place where it stands. Pure."""
+"""Whether a person's statement on record is theirs, and about the place where it is. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The fold of the ledger: control, and each request that is not over. A function of the entries in their order alone.
 
 Whether an entry counts is decided by its bytes and what is before it. What does not count is *void*: junk, a
-statement whose signature is not right, a verdict whose control revision is not in force where it stands, an attempt
+statement whose signature is not right, a verdict whose control revision is not in force where it is, an attempt
 that is not effective, a receipt of no attempt. It is skipped by every reader in the same way, with an alarm.
 
 What is over leaves memory; an entry on a request that is not there reopens it by reading its subjects (``missing``,
@@ -138,7 +138,7 @@ class LedgerFold:
             raise Void("the request is there already")
         if known is not None and (known.is_refused or known.is_begun):
             raise LostRace("the revision before is refused, or is being posted")
-        # What counts is the posture where it stands, not the one that intake knew of when it wrote.
+        # What counts is the posture where it is, not the one that intake knew of when it wrote.
         posture: Any = str(revision_at(self.revisions, entry.seq)[1])
         if request.submitted_posture != posture:
             request = request.model_copy(update={"submitted_posture": posture})
@@ -173,7 +173,7 @@ class LedgerFold:
         if verdict.request_id != state.request_id:
             raise Void("the verdict is under another name")
         if verdict.revision < state.request.revision:
-            raise LostRace("a newer revision stands")
+            raise LostRace("a newer revision is there")
         if verdict.control_seq != control_seq:
             why = LostRace if was_overtaken(self.revisions, verdict) else Void
             raise why(f"the verdict is not of control revision {control_seq}")

@@ -1,4 +1,4 @@
-"""Where a request stands, as a table: what changes it, and to what. Pure.
+"""Where a request is, as a table: what changes it, and to what. Pure.
 
 The phase follows from the entries on a request; no entry stores it. What changes nothing has no arrow: a cleared
 verdict at a new control revision, a late verdict on what is over. The gate decides in the phases that a verdict can
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RequestPhase(StrEnum):
-    """Where a request stands.
+    """Where a request is.
 
     ``taken back``: it was cleared, and its newest verdict is blocked. ``winding up``: it was cleared and is refused
     now; each profile gets a final receipt. ``unconfirmed``: each profile has one, and a person must say how a post
@@ -83,7 +83,7 @@ OPEN_TO_A_VERDICT = frozenset(phase for phase, events in _TRANSITIONS.items() if
 
 
 def phase_of(state: RequestState) -> RequestPhase:
-    """Return where a request stands."""
+    """Return where a request is."""
     unsettled = bool(state.unconfirmed or state.opened)
     if state.is_delivered:
         return RequestPhase.UNCONFIRMED if unsettled else RequestPhase.ENDED

@@ -99,7 +99,7 @@ class TakenOver:
 class RequestState:
     """One request with all that was said of it.
 
-    ``request`` is as it counts: its ``submitted_posture`` is the one in force where it stands. ``approvals`` holds the
+    ``request`` is as it counts: its ``submitted_posture`` is the one in force where it is. ``approvals`` holds the
     last genuine statement of each officer with its sequence, ``said`` the same without it, ``rejections`` those of them
     that say no (a rejection or a return), ``statements`` all genuine ones and ``spoken`` the last sequence on each
     officer's subject. ``previous`` is the revision before, ``returned`` who returned an earlier one. ``verdict`` is the
@@ -140,7 +140,7 @@ class RequestState:
 
     @property
     def phase(self) -> RequestPhase:
-        """Where it stands."""
+        """Where it is."""
         return phase_of(self)
 
     @property
@@ -178,7 +178,7 @@ class RequestState:
         return (SEVERITIES.index(self.request.severity), 0 if self.request.crisis else 1, self.seq)
 
     def target(self, profile: str) -> TargetState:
-        """Return what stands of it on a profile."""
+        """Return what there is of it on a profile."""
         return self.targets.get(profile) or TargetState()
 
     def target_of(self, profile: str) -> TargetState:

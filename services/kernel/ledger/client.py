@@ -91,7 +91,7 @@ class Ledger(LedgerReader):
             msg_id: for deduplication; by default the hash of subject and bytes.
             expect_last: the last sequence of ``subject`` must be this (0: none).
             fence: a literal subject whose last sequence must be the given one.
-            look: on a refusal look whether it stands from an earlier try; without it the caller's fold shows that.
+            look: on a refusal look whether it is there from an earlier try; without it the caller's fold shows that.
 
         Raises:
             Conflict: ``expect_last`` or ``fence`` did not hold; nothing was stored.
@@ -221,7 +221,7 @@ class Ledger(LedgerReader):
         return Appended(ack.seq)
 
     async def put_media(self, raw: bytes) -> str:
-        """Keep a picture for good; return the SHA-256 of its bytes. A repeat keeps the one that stands.
+        """Keep a picture for good; return the SHA-256 of its bytes. A repeat keeps the current one.
 
         Raises:
             Unproven: ``media.contradicted``: something else is kept under its hash, and nobody could be shown it.

@@ -1,4 +1,4 @@
-"""Reads what stands on a filter, batch after batch, as far as the leader has it: a long past is never all in memory."""
+"""Reads what is on a filter, batch after batch, as far as the leader has it: a long past is never all in memory."""
 
 from __future__ import annotations
 

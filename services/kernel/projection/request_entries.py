@@ -33,7 +33,7 @@ class Reads(Protocol):
 
 
 async def state_of(request_id: str, fold: LedgerFold, reads: Reads, boot: float) -> RequestState | None:
-    """Return what stands of a request, also of one that has left memory; None where the ledger has none.
+    """Return what there is of a request, also of one that has left memory; None where the ledger has none.
 
     Args:
         request_id: the request.

@@ -31,7 +31,7 @@ class Snapshot:
     """The fold after the entry ``seq``, whose subject and bytes have the hash ``entry``.
 
     ``root`` is the hash of the realm's pinned keys. ``requests`` are the open ones, each with the profiles on which
-    anything stands of it; ``counted`` are their attempts that count;
+    there is anything of it; ``counted`` are their attempts that count;
     ``ruled_from`` as in the fold, and ``taken_over`` too: sequence, profile, request, worker, who answered, and when
     the attempt was stored. ``earlier`` and ``replaced`` are the fold's chain.
     """

@@ -15,7 +15,7 @@ from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.fold.reopening import resume
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
-from services.kernel.ledger.integrity.checks import MEND, IntegrityFault, check_remembered
+from services.kernel.ledger.integrity.checks import HINT, IntegrityFault, check_remembered
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.snapshot import Snapshot, hash_of, read, taken
@@ -131,7 +131,7 @@ class Snapshots:
             f"this service has a snapshot of entry {snapshot.seq}",
             same=found is not None and hash_of(found) == snapshot.entry,
             missing=found is None,
-            mend=f"{MEND}; where what is lost is known and accepted, delete {self._path}",
+            hint=f"{HINT}; where what is lost is known and accepted, delete {self._path}",
         )
 
     def _warn(self, text: str, reason: str | None) -> None:

@@ -30,7 +30,7 @@ class LedgerFacts:
         return self.control
 
     async def at_least(self, seq: int) -> ControlState:
-        """Know at least what stands up to a sequence; return the state of control. Raises Unreachable."""
+        """Know at least what is there up to a sequence; return the state of control. Raises Unreachable."""
         if not self._folds:
             return await self._view.refresh()
         await self._projection.at_least(seq)

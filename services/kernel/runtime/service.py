@@ -60,7 +60,7 @@ class Runtime:
 
     @property
     def orders(self) -> dict[str, int]:
-        """The orders that were carried out: their hash, and where each stands."""
+        """The orders that were carried out: their hash, and where each is."""
         return self.fold.orders
 
     def alarm(self, said: str, **about: Any) -> None:

@@ -76,7 +76,7 @@ def check_beforehand(city: City) -> None:
             raise BadInput(
                 "broker.bad_conf",
                 f"the broker refuses {city.nats_conf_path}: {output[-1] if output else 'without a word'}",
-                "mend it, or take it from a backup; nothing was moved",
+                "fix it, or take it from a backup; nothing was moved",
             )
 
 

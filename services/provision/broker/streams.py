@@ -71,7 +71,7 @@ async def provision(city: City, url: str) -> Provisioned:
         BadInput, Unproven: the manifest or a key is missing or wrong; ``store.small``: the broker has less room.
         Unreachable: the broker does not answer, or did not do as asked (no space, no quorum).
         Refused: ``control.broken``, the record of control does not follow its own rules.
-        Drift: ``ledger.newer``; ``provision.would_lose``, what stands cannot be mended without loss.
+        Drift: ``ledger.newer``; ``provision.would_lose``, what is there cannot be fixed without loss.
     """
     manifest = read_manifest(city)
     control, done = await _made(city, url)
@@ -198,7 +198,7 @@ def _stream_change_is_safe(name: str, present: Any, wanted: Any, *, keeps_all: b
     if name == "subjects":
         return set(present or ()) <= set(wanted or ())
     if name == "max_bytes" and keeps_all:
-        return True  # at its limit it takes nothing more; what stands stays
+        return True  # at its limit it takes nothing more; what is there stays
     if name in _LIMITS:
         return wanted in (None, -1)
     if name == "discard":
@@ -211,7 +211,7 @@ def _refuse_loss(what: str, differences: list[Difference]) -> None:
         raise Drift(
             "provision.would_lose",
             f"{_described(what, differences)}; changing that could lose or repeat events",
-            "nothing was changed; find out who made it so, back up var/nats, and mend it by hand with the nats tool",
+            "nothing was changed; find out who made it so, back up var/nats, and fix it by hand with the nats tool",
         )
 
 

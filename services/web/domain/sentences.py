@@ -7,7 +7,7 @@ import re
 _BEGINNINGS = re.compile(
     r"(?:a|an|another|each|it|no|nothing|only|part|picture|screening|save|that|the|there|this|use|what|who|you|your)\b"
 )
-"""Words with which a service's sentence begins; what else stands there may be a name, and keeps its letters."""
+"""Words with which a service's sentence begins; what else is there may be a name, and keeps its letters."""
 
 
 class Sentence(str):

@@ -41,7 +41,7 @@ async def inbox(request: web.Request) -> web.Response:
 
 
 async def message(request: web.Request) -> web.Response:
-    """Show one message: what each platform gets, what screening found, who said what, where it stands."""
+    """Show one message: what each platform gets, what screening found, who said what, where it is."""
     desk, request_id = desk_of(request), check_id(request.match_info["id"], "request")
     whole = "all" in request.query
     view, lines = await _said_on(desk, request_id, at_least(request), None if whole else MOST_LINES)

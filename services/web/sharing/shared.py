@@ -84,7 +84,7 @@ class SharedPages:
     async def opened(self, name: Hashable, make: Make, since: float) -> SharedPage:
         """Return a page for somebody who opens it: one of the last moment, but begun at ``since`` or later.
 
-        It says where it stands, and its browser hears what came since. A change of control has it made anew, and so
+        It says where it is, and its browser hears what came since. A change of control has it made anew, and so
         does a city that is not heard.
         """
         known = self._newest.get(name)

@@ -32,7 +32,7 @@ async def cleared_verdict(city: AttackedCity, request: Request) -> Verdict:
 
 
 async def forged_verdict(city: AttackedCity, request: Request, outcome: Outcome) -> int:
-    """Append a verdict with the gatekeeper's key, behind whatever stands."""
+    """Append a verdict with the gatekeeper's key, behind whatever is there."""
     thief = await city.thief("gatekeeper")
     subject = subjects.verdict(request.request_id)
     last, state = await thief.ledger.last(subject), await city.intake.state()

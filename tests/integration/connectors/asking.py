@@ -1,4 +1,4 @@
-"""People who ask under the posts of an emulated platform: what they write, where it is, and what stands under it."""
+"""People who ask under the posts of an emulated platform: what they write, where it is, and what is under it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def address_of(rig: EmulatedRig, name: str) -> str:
 
 
 def words_under(rig: EmulatedRig, above: str) -> list[tuple[str, str]]:
-    """What stands under it: who, and in what words."""
+    """What is under it: who, and in what words."""
     if rig.platform == "linkedin":
         return [(one["actor"], one["message"]["text"]) for one in rig.emulator.discussion.under(above)]
     if rig.platform == "facebook":

@@ -25,7 +25,7 @@ PLATFORMS = ("email", "nextdoor", "slack", "teams", "telegram", "webhook")
 
 @dataclass(frozen=True)
 class Ends:
-    """How each of a platform's documented errors ends: the profile is to be mended, the message is over, or neither
+    """How each of a platform's documented errors ends: the profile is to be fixed, the message is over, or neither
     is known. ``revoked`` is what a credential that is no more is answered with.
     """
 

@@ -42,7 +42,7 @@ async def test_a_post_stands_with_its_exact_text(rig: Rig) -> None:
 
 
 async def test_a_repeat_is_the_same_post(rig: Rig) -> None:
-    """Same key, same bytes: one post, and the repeat is told where it stands."""
+    """Same key, same bytes: one post, and the repeat is told where it is."""
     intent = an_intent(rig.profile("fire"), TEXT)
     first = await rig.connector.publish(intent, store)
     again = await rig.connector.publish(intent, store)
@@ -97,7 +97,7 @@ async def test_reconcile_takes_no_other_message_for_it(rig: Rig) -> None:
 
 
 async def test_retract_takes_it_back_and_may_be_repeated(rig: Rig) -> None:
-    """After it nothing stands, as declared; a second time, and of what never stood, it is Retracted as well."""
+    """After it nothing is there, as declared; a second time, and of what never stood, it is Retracted as well."""
     intent = an_intent(rig.profile("fire"), TEXT)
     posted = await published(rig.connector, intent)
     if not rig.connector.declaration.delete and not rig.connector.declaration.marks:
@@ -216,7 +216,7 @@ async def test_what_was_dropped_before_it_was_accepted_is_absent(remote: Rig) ->
 
 
 async def test_a_crash_between_send_and_answer_is_one_post(remote: Rig) -> None:
-    """A process that knows nothing of the call repeats it: it finds what stands."""
+    """A process that knows nothing of the call repeats it: it finds what is there."""
     await remote.misbehave("drop_after")
     intent = an_intent(remote.profile("fire"), TEXT)
     assert isinstance(await remote.connector.publish(intent, store), Unknown)
@@ -229,7 +229,7 @@ async def test_a_crash_between_send_and_answer_is_one_post(remote: Rig) -> None:
 
 @pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
 async def test_each_limit_is_kept_to_the_last_one(remote: Rig, more: int, fits: bool) -> None:
-    """The longest text and the most pictures stand whole; one more is refused, and nothing of it stands."""
+    """The longest text and the most pictures stand whole; one more is refused, and nothing of it is there."""
     limits = LIMITS.get(remote.connector.platform)
     if limits is None:
         pytest.skip("a place without limits")
@@ -261,7 +261,7 @@ async def test_a_picture_that_the_platform_does_not_take_blocks_nothing(remote: 
 
 
 async def test_an_account_that_is_refused_stops_no_other(remote: Rig) -> None:
-    """One is not let in: it is held back or refused, nothing of it stands, and the others go on at the same time."""
+    """One is not let in: it is held back or refused, nothing of it is there, and the others go on at the same time."""
     if remote.connector.platform in ("folder", "bluesky"):
         pytest.skip("a place without accounts, or a real server, whose own suite closes an account")
     fire, water = remote.profile("fire"), remote.profile("water")

@@ -49,7 +49,7 @@ async def test_an_answer_stands_under_the_post_once(mastodon: MastodonRig) -> No
 
 
 async def test_a_post_of_another_server_is_answered_by_its_address_there(mastodon: MastodonRig) -> None:
-    """The server is asked to fetch it, and its own id for the copy is answered; a repeat finds what stands."""
+    """The server is asked to fetch it, and its own id for the copy is answered; a repeat finds what is there."""
     question = (await asked(mastodon)).rpartition("/")[2]
     address = "https://elsewhere.example/@jo/1234"
     await mastodon.from_elsewhere(question, address)

@@ -152,7 +152,7 @@ async def test_a_host_that_does_not_resolve_is_retryable(mastodon: MastodonRig) 
 
 
 async def test_a_wrong_token_is_told_in_the_platforms_words(mastodon: MastodonRig) -> None:
-    """401: surely nothing was posted, and a person can mend it; the token is in no word of it."""
+    """401: surely nothing was posted, and a person can fix it; the token is in no word of it."""
     path = mastodon.city.token_path("fire-mastodon")
     kept = path.read_text()
     path.write_text("wrong-token-value")

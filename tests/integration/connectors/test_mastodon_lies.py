@@ -295,7 +295,7 @@ async def test_a_server_that_hangs_over_its_own_limits_delays_a_post_by_less_tha
 
 
 async def test_a_thread_goes_on_behind_31_posts_of_others_on_the_profile(mastodon: MastodonRig) -> None:
-    """Staff posted since its beginning: what stands is found all the same, and the rest follows, each part once."""
+    """Staff posted since its beginning: what is there is found all the same, and the rest follows, each part once."""
     parts = ("Leave Silverdale now. (1/3)", "Take medication. (2/3)", "Reception: Leisure Centre. (3/3)")
     intent = an_intent(mastodon.profile("fire"), *parts)
     await mastodon.misbehave("slow")

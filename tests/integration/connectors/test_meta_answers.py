@@ -23,7 +23,7 @@ async def test_the_accounts_own_answers_are_no_inquiries(meta: EmulatedRig) -> N
     assert isinstance(
         await meta.connector.publish(replace(answer_to(meta, more.url), idempotency_key="d"), store), Posted
     )
-    # Instagram has two levels: an answer to an answer stands beside it.
+    # Instagram has two levels: an answer to an answer is beside it.
     above = more.id if meta.platform == "threads" else question.id
     assert ("city1001", ANSWER) in words_under(meta, above)
 
@@ -36,7 +36,7 @@ async def test_a_post_of_the_account_is_answered_by_its_address(meta: EmulatedRi
 
 
 async def test_an_answer_may_outlive_its_question(threads: EmulatedRig) -> None:
-    """Whether it stands cannot be told by its words alone, so a person looks; without such words it does not stand."""
+    """Whether it is there cannot be told by its words alone, so a person looks; without such words it is not."""
     question = await asked(threads)
     intent = answer_to(threads, question.url)
     threads.emulator.asked.clear()

@@ -198,7 +198,7 @@ class FanoutCity:
         return found
 
     async def unheard(self) -> None:
-        """Wait until no fetch of fanout stands open: a stopped process would be handed what comes next, and keep it."""
+        """Wait until no fetch of fanout is open: a stopped process would be handed what comes next, and keep it."""
         js = (await self.mission.provisioner()).js
 
         async def look() -> bool:

@@ -49,7 +49,7 @@ class Queue:
         await self._tasks[name]
 
     async def give_up(self, name: str) -> None:
-        """Cancel a post, wherever it stands."""
+        """Cancel a post, wherever it is there."""
         self._tasks[name].cancel()
         await asyncio.wait({self._tasks[name]})
 

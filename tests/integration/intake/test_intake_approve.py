@@ -181,7 +181,7 @@ async def test_malformed_and_unknown(town: IntakeCity) -> None:
 
 
 async def test_a_rejection_does_not_slip_in_behind_a_clearing(town: IntakeCity) -> None:
-    """After a cleared verdict it is told to withdraw; after a blocked one it stands."""
+    """After a cleared verdict it is told to withdraw; after a blocked one it is there."""
     request = await submitted(town)
     await append_verdict(town, request, Outcome.BLOCKED)
     no = approval_now(request, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=(), reason="wrong bridge")

@@ -43,7 +43,7 @@ async def test_many_writers_at_once_each_find_their_own_bytes_at_their_own_seque
 
 
 async def test_a_fence_that_moves_in_the_middle_refuses_the_stale_ones_and_no_others(mission: Mission) -> None:
-    """Writers that are behind and such as are not, in the same batches; nothing stands past the fence or twice."""
+    """Writers that are behind and such as are not, in the same batches; nothing is there past the fence or twice."""
     newest = await mission.begin()
     known = [newest]
     writers = [await mission.writer("fanout") for _ in range(WRITERS)]
@@ -188,7 +188,7 @@ async def test_after_a_lost_commit_ack_the_repeat_finds_its_own_bytes(mission: M
 
 
 async def test_a_lost_ack_of_conditions_on_own_subjects_is_no_conflict(mission: Mission) -> None:
-    """The repeat is refused by its own condition (10071), and finds that it stands."""
+    """The repeat is refused by its own condition (10071), and finds that it is there."""
     await mission.begin()
     async with BadLine(mission.port, cut=False) as line:
         intake = await mission.writer("intake", line.url)

@@ -1,4 +1,4 @@
-"""What always fails is put aside, shown, and handled after the mend: on a real server, with real durables."""
+"""What always fails is put aside, shown, and handled after the fix: on a real server, with real durables."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Newer(Request):
 
 
 class Buggy:
-    """A gatekeeper that cannot handle requests which say BUG, until it is mended."""
+    """A gatekeeper that cannot handle requests which say BUG, until it is fixed."""
 
     def __init__(self, work: Callable[[Request, int], Awaitable[None]] | None = None) -> None:
         self.calls: list[int] = []

@@ -33,7 +33,7 @@ COUNT = 3
 
 
 def seal(number: int) -> EocActive:
-    """Something to store: that it is void where it stands does no harm."""
+    """Something to store: that it is void where it is does no harm."""
     return EocActive(at=now(), activating_seq=number)
 
 

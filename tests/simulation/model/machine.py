@@ -180,7 +180,7 @@ class View:
 
     @property
     def activating(self) -> int:
-        """Where the activation stands that has not ended yet, 0 for none."""
+        """Where the activation is that has not ended yet, 0 for none."""
         return self.fold.control.activating_seq or 0
 
 
@@ -370,7 +370,7 @@ class Machine:
         lease = -LEASE_SLACK if "no_lease_wait" in self.plants else LEASE
         step = next_step(place, cast.at(state.clock), state.clock, lease)
         if "acked_beside_an_attempt" in self.plants and place.state.verdict_seq != head:
-            step = Done("a newer verdict stands")
+            step = Done("a newer verdict is there")
         name, last = state.ledger[head - 1][1], place.target.receipt_last
         if isinstance(step, Done):
             yield Move(f"{who} is done with {name}: {step.reason}", _acked(state, number, head))
@@ -579,7 +579,7 @@ class Machine:
     def _record(
         self, state: State, number: int, head: int, began: float, entry: Entry, expect: int, after: str
     ) -> Iterator[Move]:
-        """Append a receipt by compare-and-set; what stands may make it superfluous."""
+        """Append a receipt by compare-and-set; what is there may make it superfluous."""
         now, who = self.view(state.ledger), f"worker {number}"
         known = now.state(entry[1])
         assert known is not None
@@ -593,7 +593,7 @@ class Machine:
         mine = cast.receipt(*entry[1:])
         others = [cast.receipt(*one[1:]) for one in state.ledger if one[0] == "receipt" and one[1] == entry[1]]
         if entry[2] == 0 or any(says_enough(old, mine) for old in others):
-            yield Move(f"{who}: another receipt stands", _with(state, number, then))
+            yield Move(f"{who}: another receipt is there", _with(state, number, then))
         else:
             ours = reconcile_with_latest(mine, others[-1] if others else None)
             at = entry[5] if ours is mine else None

@@ -64,7 +64,7 @@ class FacebookEmulator(Emulator):
         self.permalinks: dict[str, str] = {}
         """The addresses of posts, where they are not made of their numbers."""
         self.hidden = 0
-        """So many listings leave out what stands: they lag."""
+        """So many listings leave out what is there: they lag."""
         self._people: dict[str, tuple[str, ...]] = {}
 
     def routes(self, app: web.Application) -> None:

@@ -177,7 +177,7 @@ class FolderPlatform(Connector):
         return replace(self._where(profile, len(self.posts(profile)) - 1), note="; ".join(missing))
 
     def _known(self, intent: Intent) -> int | None:
-        """The number of the post that stands under a call's key."""
+        """The number of the post that is under a call's key."""
         profile = intent.profile.id
         gone = self.retracted(profile)
         keys = (at for at, one in enumerate(self.posts(profile)) if one["key"] == intent.idempotency_key)

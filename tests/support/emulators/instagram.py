@@ -48,7 +48,7 @@ class InstagramEmulator(MetaEmulator):
         return "post" if comments else super().kind_of(request)
 
     def under(self, above: str) -> list[dict[str, str]]:
-        """Return what stands right under a post or a comment."""
+        """Return what is there right under a post or a comment."""
         return [one for one in self.asked if one["under"] == above]
 
     async def comments(self, request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ _COMMENT = re.compile(r"urn:li:comment:\((urn:li:[a-zA-Z]+:[0-9]+),([0-9]+)\)")
 
 
 class Discussion:
-    """What stands under posts, of the emulator's pages or of anybody (``others``)."""
+    """What is under posts, of the emulator's pages or of anybody (``others``)."""
 
     def __init__(self, emulator: LinkedInEmulator) -> None:
         self._emulator = emulator

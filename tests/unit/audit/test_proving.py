@@ -48,7 +48,7 @@ def test_without_the_right_root_keys_nothing_is_proven(proof: bytes, roots: froz
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_flipped_bit_is_refused_or_changes_nothing(city: City, proof: bytes, data: st.DataObject) -> None:
-    """Whatever still stands shows the very same; what does not is Unproven, never another error."""
+    """Whatever is still there shows the very same; what does not is Unproven, never another error."""
     bent = bytearray(proof)
     bent[data.draw(st.integers(0, len(bent) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     roots = frozenset(city.authority.root_keys)

@@ -198,7 +198,7 @@ RECEIPTS: dict[str, dict[str, Any]] = {
     "delivered on a decision to give up": {"decision": "give_up", "outcome": ReceiptOutcome.DELIVERED},
     "another address than was signed": {"decision": "posted", "url": "http://127.0.0.1/elsewhere"},
     "final on a decision to post again": {"decision": "post_again", "final": True},
-    "failed on a decision that it stands": {"decision": "posted", "outcome": ReceiptOutcome.FAILED},
+    "failed on a decision that it is there": {"decision": "posted", "outcome": ReceiptOutcome.FAILED},
 }
 
 

@@ -155,7 +155,7 @@ def test_an_end_is_a_time_with_its_zone(token: Path, expires: object) -> None:
 
 
 def test_sealing_takes_in_what_was_renewed(city: City, token: Path, tmp_path: Path) -> None:
-    """Afterwards nothing of it stands in clear anywhere."""
+    """Afterwards nothing of it is there in clear anywhere."""
     keep_renewed(token, "the-second", LATER, "renews-the-second")
     done = seal_all(city, f"file:{tmp_path / 'key'}")
     assert (done.failed, renewed_path(token).exists()) == ((), False)

@@ -114,9 +114,9 @@ def test_exit_statuses_of_the_doctor() -> None:
 def test_loose_secret_files_are_named_with_how_to_mend_them() -> None:
     line = health.modes("keys", ["keys/pio.nk"], [], 3)
     assert line.level is Level.FAIL
-    assert "keys/pio.nk" in line.mend
+    assert "keys/pio.nk" in line.hint
     many = health.modes("keys", [f"keys/{name}.nk" for name in "abcd"], [], 4)
-    assert "chmod -R go= keys there" in many.mend, "a line that can be typed"
+    assert "chmod -R go= keys there" in many.hint, "a line that can be typed"
     assert health.modes("keys", [], [], 3).level is Level.OK
     assert health.dead_letters(0).level is Level.OK
     assert health.dead_letters(2).level is Level.WARN
@@ -145,7 +145,7 @@ def test_posts_that_wait_are_told_with_what_they_wait_for() -> None:
 def test_the_end_of_the_brokers_certificate_is_told_before_it_comes(days: int, level: Level) -> None:
     line = health.certificate("tls://broker.city.example:4222", NOW + timedelta(days=days), NOW)
     assert line.level is level
-    assert ("onevoice tls" in line.mend) == (level is Level.WARN)
+    assert ("onevoice tls" in line.hint) == (level is Level.WARN)
 
 
 @pytest.mark.parametrize(("days", "level"), [(40, Level.OK), (20, Level.WARN), (0, Level.WARN), (-2, Level.FAIL)])
@@ -157,10 +157,10 @@ def test_the_end_of_a_token_is_told_before_it_comes(days: int, level: Level) -> 
     noted = datetime.combine(day + timedelta(days=1), time.min, UTC)
     (other,) = health.tokens({}, {"fire-x": noted}, NOW)
     assert (other.level, other.detail) == (line.level, line.detail), "as profiles connect or a renewal noted it"
-    assert "token_ends" not in other.mend
+    assert "token_ends" not in other.hint
     (both,) = health.tokens({"fire-x": day}, {"fire-x": noted + timedelta(days=90)}, NOW)
     assert both == line, "the sooner of the two"
-    assert ("token_ends.fire-x" in line.mend) == (level is not Level.OK)
+    assert ("token_ends.fire-x" in line.hint) == (level is not Level.OK)
 
 
 def test_a_store_that_nears_its_limit_is_told_with_what_mends_it() -> None:
@@ -170,4 +170,4 @@ def test_a_store_that_nears_its_limit_is_told_with_what_mends_it() -> None:
     (line,) = [one for one in health.services(_view(*beats, audit)) if one.level is not Level.OK]
     assert (line.level, line.check) == (Level.WARN, "service audit")
     assert "100%" in line.detail
-    assert "make room" in line.mend
+    assert "make room" in line.hint

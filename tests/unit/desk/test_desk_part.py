@@ -45,7 +45,7 @@ def test_every_command_is_there_without_what_the_services_need(desk: DeskPart) -
 
 
 def test_what_runs_a_city_says_what_is_not_installed(desk: DeskPart, tmp_path: Path) -> None:
-    """One clear error and its mend, from the command and from a service's own program."""
+    """One clear error and its hint, from the command and from a service's own program."""
     city = str(tmp_path / "mission")
     assert desk.onevoice("init", "--demo", city).returncode == 0
     done = desk.onevoice("up", "--city", city, "--json")

@@ -35,7 +35,7 @@ def test_the_officers_pages_have_a_line(answer: PageAnswer, level: Level, said: 
     line = officers_pages(answer, URL, ORIGIN, MARK)
     assert (line.check, line.level) == ("service web", level)
     assert said in line.detail
-    assert bool(line.mend) == (level is not Level.OK)
+    assert bool(line.hint) == (level is not Level.OK)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ RESULTS = [
     (HandedOver("enter it by hand"), "unconfirmed", True, "enter it by hand", None),
     (Retryable("busy"), "withheld", False, "busy", None),
     (Retryable("1 of 2", begun=BEGUN), "withheld", False, "1 of 2", BEGUN.url),
-    (NotAttempted("a newer verdict stands"), "withheld", False, "a newer verdict stands", None),
+    (NotAttempted("a newer verdict is there"), "withheld", False, "a newer verdict is there", None),
 ]
 
 

@@ -125,7 +125,7 @@ REFUSALS = {
     "an older receipt": No("resolution.receipt", where=situation(receipt_seq=RECEIPT_SEQ + 9)),
     "another revision": No("resolution.revision", where=situation(receipt=receipt(revision=2))),
     "another officer was first": No("resolution.decided", where=situation(decided=((61, OTHERS_WORD),))),
-    "a newer revision stands": No(
+    "a newer revision is there": No(
         "request.newer_revision", where=situation(request=world.request(revision=2), receipt=receipt())
     ),
     "withdrawn": No("request.withdrawn", control=world.control(withdrawn={"rabcdefghijkl": "wrong road"})),
@@ -156,7 +156,7 @@ def test_a_refusal_says_what_stands() -> None:
 
 
 @pytest.mark.parametrize("decision", ["posted", "give_up"])
-@pytest.mark.parametrize("name", ["withdrawn", "the request expired", "refused", "a newer revision stands"])
+@pytest.mark.parametrize("name", ["withdrawn", "the request expired", "refused", "a newer revision is there"])
 def test_what_may_not_go_out_any_more_can_still_be_settled(name: str, decision: str) -> None:
     """Only posting again needs a request that may still be posted."""
     case = REFUSALS[name]

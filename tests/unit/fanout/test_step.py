@@ -118,7 +118,7 @@ def test_a_final_receipt_ends_it_and_one_that_is_not_does_not(outcome: ReceiptOu
 
 def test_the_work_on_an_older_verdict_is_left_to_the_newer_one() -> None:
     newer = state(REQUEST, verdict_seq=VERDICT_SEQ + 1)
-    assert step(of=newer) == Done("a newer verdict stands")
+    assert step(of=newer) == Done("a newer verdict is there")
     assert step(of=newer, verdict_seq=VERDICT_SEQ + 1) == Post(1)
 
 
@@ -307,7 +307,7 @@ def _cells() -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(("row", "held", "wanted"), _cells())
 def test_each_cell_of_the_table(row: str, held: str, wanted: str) -> None:
-    """A row is what stands of the request, a column what is on the profile."""
+    """A row is what there is of the request, a column what is on the profile."""
     of, changes = SAID[row]
     assert type(step(HELD[held], of, **changes)).__name__ == wanted
 

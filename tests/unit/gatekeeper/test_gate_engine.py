@@ -48,7 +48,7 @@ def test_an_empty_rule_table_refuses() -> None:
 
 @pytest.mark.parametrize("place", [0, len(RULES)])
 def test_a_rule_that_raises_refuses(place: int) -> None:
-    """Wherever it stands, whatever the others say; its clause and the kind of failure are named."""
+    """Wherever it is there, whatever the others say; its clause and the kind of failure are named."""
     rules = (*RULES[:place], _rule(_raises), *RULES[place:])
     decision = decide(_cleared(), rules)
     assert decision.outcome is Outcome.REFUSED

@@ -57,7 +57,7 @@ def test_the_last_statement_of_an_officer_counts() -> None:
 
 
 def test_a_no_does_not_lapse_and_needs_no_acknowledgement() -> None:
-    """Weighed an hour late, without a look at the screening, it still stands."""
+    """Weighed an hour late, without a look at the screening, it is still there."""
     city = PolicyCity()
     request = city.request(screening=("phone",))
     city.reject(request, "office", acknowledged=())

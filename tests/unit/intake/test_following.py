@@ -154,7 +154,7 @@ def receipt(of: Request, outcome: ReceiptOutcome, *, final: bool = True, **more:
     ids=["to come", "under way", "delivered", "unconfirmed", "failed", "begun", "expired", "tried again"],
 )
 def test_who_carries_it(target: TargetState, carried: bool) -> None:
-    """Where it stands, may stand, or is still to be posted; what surely does not stand there needs no correction."""
+    """Where it is, may stand, or is still to be posted; what surely does not stand there needs no correction."""
     of = request(targets=[FIRE])
     state = RequestState(of, 3, NOW, wanted=(FIRE,), targets={FIRE: target})
     assert earlier_of(state, "").carried_by == ((FIRE,) if carried else ())

@@ -408,7 +408,7 @@ def test_each_caller_gets_the_answer_that_it_would_have_got_alone(
                 await asyncio.sleep(0)
         found = await answers(items)
         names = [one.headers[MESSAGE_ID] for one in server.stored]
-        assert len(set(names)) == len(names), "nothing stands twice"
+        assert len(set(names)) == len(names), "nothing is there twice"
         for item, answer in zip(items, found, strict=True):
             _check(server, item, answer)
 

@@ -24,13 +24,13 @@ FAMILIES = [errors.BadInput, errors.Refused, errors.Unreachable, errors.Unproven
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_error_comes_back_from_its_reply_as_it_was(family: type[errors.OneVoiceError]) -> None:
-    sent = family("some.code", "what is wrong", "how to mend it")
+    sent = family("some.code", "what is wrong", "how to fix it")
     back = errors.from_reply(sent.reply().error)
     assert type(back) is family
     assert (back.code, back.message, back.hint, back.exit_status) == (
         "some.code",
         "what is wrong",
-        "how to mend it",
+        "how to fix it",
         sent.exit_status,
     )
 

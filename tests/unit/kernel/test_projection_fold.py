@@ -116,7 +116,7 @@ def test_what_was_submitted_under_the_eoc_stays_so_when_it_comes_back(city: City
 
 
 def test_a_verdict_that_was_void_is_void_when_it_comes_back(city: City) -> None:
-    """A decision at a revision that was not in force where it stands."""
+    """A decision at a revision that was not in force where it is."""
     builder, request, attempt = over(city)
     cleared = builder.last[subjects.verdict(request.request_id)]
     late = builder.verdict(request, control_seq=1)

@@ -120,7 +120,7 @@ def test_a_request_that_was_submitted_under_the_eoc_stays_so_when_it_is_reopened
 
 
 def test_a_verdict_that_was_void_is_void_when_its_request_is_reopened() -> None:
-    """It was decided at a revision that was not in force where it stands."""
+    """It was decided at a revision that was not in force where it is."""
     story = begun().cleared("r1")
     good = story.last(subjects.verdict("r1"))
     attempt = story.attempt()

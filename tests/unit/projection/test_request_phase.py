@@ -1,4 +1,4 @@
-"""Where a request stands: each arrow of the table is what the fold does, and golden ledgers take no other."""
+"""Where a request is: each arrow of the table is what the fold does, and golden ledgers take no other."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_a_verdict_on_the_old_revision_comes_too_late_and_calls_for_no_alarm() -
     story.requests["r1"] = old
     seq = story.verdict()
     reader = folded(story)
-    assert "a newer revision stands" in reader.void(seq)
+    assert "a newer revision is there" in reader.void(seq)
     assert reader.state().verdict is None
 
 

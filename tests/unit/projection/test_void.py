@@ -482,7 +482,7 @@ def test_an_order_by_somebody_revoked_calls_for_an_alarm(action: c.Action, key: 
 
 
 def test_only_what_protects_may_come_too_late_in_silence() -> None:
-    """A stand-down carries a condition: one that does not fit where it stands was written by no service of ours."""
+    """A stand-down carries a condition: one that does not fit where it is was written by no service of ours."""
     story = begun()
     unfit = story.order("director", c.EocStandDown())
     applied = Reader().read(story.entries).applied[unfit]

@@ -55,17 +55,17 @@ def test_each_fault_that_a_page_meets_is_said_in_french() -> None:
     raised = codes_in(ROOT / "services" / "web") | codes_in(ROOT / "services" / "intake") | TIMES | set(FIELDS)
     raised = {one for one in raised if not NOT_ON_A_PAGE.fullmatch(one)} - SAID_BY_THE_PAGES
     assert raised - known["said"].keys() == set()
-    assert known["said"].keys() == known["mend"].keys()
+    assert known["said"].keys() == known["hint"].keys()
     assert len(raised) > 60
 
 
 def test_nobody_at_a_page_is_told_to_give_a_command() -> None:
     """Where a service's hint is a command the pages have an advice of their own."""
     known = tomllib.loads((FOLDER / "en.toml").read_text())
-    assert set(known) == {"mend"}
-    assert not [text for text in known["mend"].values() if re.search(r"onevoice|--\w", text)]
+    assert set(known) == {"hint"}
+    assert not [text for text in known["hint"].values() if re.search(r"onevoice|--\w", text)]
     french = tomllib.loads((FOLDER / "fr.toml").read_text())
-    assert known["mend"].keys() <= french["mend"].keys()
+    assert known["hint"].keys() <= french["hint"].keys()
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -78,31 +78,31 @@ def test_each_text_is_a_whole_sentence(language: str) -> None:
 def test_a_fault_is_said_in_the_pages_language_with_what_the_service_said() -> None:
     error = BadInput("picture.type", "the file is a GIF; JPEG, PNG and WebP pictures are taken", "save it as JPEG")
     english, french, punjabi = (Faults(one).of(error) for one in ("en", "fr", "pa"))
-    assert (english.said, english.mend, english.detail) == (
+    assert (english.said, english.hint, english.detail) == (
         "The file is a GIF; JPEG, PNG and WebP pictures are taken.",
         "Save it as JPEG.",
         "",
     )
     assert french.said == "Le fichier n’est pas une image JPEG, PNG ou WebP."
     assert isinstance(french.said, Sentence)
-    assert isinstance(french.mend, Sentence)
+    assert isinstance(french.hint, Sentence)
     assert french.detail == english.said
     assert punjabi == english
 
 
 def test_what_only_the_service_can_say_stays_english_and_a_pages_own_words_stay() -> None:
     odd = Faults("fr").of(BadInput("odd.code", "pio holds nothing", "onevoice doctor"))
-    assert (odd.said, odd.mend, odd.detail, odd.field) == ("pio holds nothing.", "onevoice doctor", "", "")
+    assert (odd.said, odd.hint, odd.detail, odd.field) == ("pio holds nothing.", "onevoice doctor", "", "")
     assert not isinstance(odd.said, Sentence)
     own = Faults("fr").of(BadInput("url.invalid", Sentence("l’adresse n’en est pas une"), Sentence("Copiez-la.")))
-    assert (own.said, own.mend, own.field) == ("L’adresse n’en est pas une.", "Copiez-la.", "url")
+    assert (own.said, own.hint, own.field) == ("L’adresse n’en est pas une.", "Copiez-la.", "url")
 
 
 def test_a_fault_of_any_signature_is_said_alike() -> None:
     for kind in ("approval", "order", "resolution", "acknowledgement"):
         said = Faults("fr").of(BadInput(f"{kind}.signature", "it is not signed", "onevoice keys list"))
         assert said.said == "La signature n’est pas valable."
-        assert "onevoice" not in Faults("en").of(BadInput(f"{kind}.signature", "x", "onevoice keys list")).mend
+        assert "onevoice" not in Faults("en").of(BadInput(f"{kind}.signature", "x", "onevoice keys list")).hint
 
 
 @pytest.mark.parametrize(

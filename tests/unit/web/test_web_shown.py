@@ -16,7 +16,7 @@ def rendering(platform: str, *parts: str) -> Rendering:
 
 
 def test_platforms_that_get_the_same_are_together_each_with_its_own_count() -> None:
-    """Mastodon and X take each link for 23; a website counts what stands there."""
+    """Mastodon and X take each link for 23; a website counts what is there."""
     (shown,) = renderings([rendering(name, TEXT) for name in ("mastodon", "website", "x")])
     assert shown.counts == (("mastodon, x", 42), ("website", len(TEXT)))
     assert [part.count for part in shown.parts] == [f"42-{len(TEXT)}"]

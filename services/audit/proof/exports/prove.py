@@ -119,7 +119,7 @@ def check_proof(raw: bytes, roots: frozenset[str], audit_key: str | None = None)
     return Checked(rest.manifest.city, proof.request_id, rest.checkpoint, entries, rest.audit_key)
 
 
-def open_rest(what: str, given: Proof | Export, roots: frozenset[str], mend: str, audit_key: str | None = None) -> Rest:
+def open_rest(what: str, given: Proof | Export, roots: frozenset[str], hint: str, audit_key: str | None = None) -> Rest:
     """Return what entries rest on: the manifest, if each root key signed it, and the audit key's checkpoint.
 
     The audit key is the manifest's, or what the renewals say, each signed by the root keys before it.
@@ -130,23 +130,23 @@ def open_rest(what: str, given: Proof | Export, roots: frozenset[str], mend: str
     try:
         manifest = Manifest.from_bytes(given.manifest.payload_bytes())
     except ValueError as error:
-        raise Unproven(f"{what}.form", f"the {what} holds no manifest", mend) from error
+        raise Unproven(f"{what}.form", f"the {what} holds no manifest", hint) from error
     if not roots or not roots <= verified_by(given.manifest, MANIFEST_TYPE):
-        raise Unproven(f"{what}.root", "not each of the root keys given has signed the manifest in it", mend)
+        raise Unproven(f"{what}.root", "not each of the root keys given has signed the manifest in it", hint)
     if manifest.audit_key is None:
-        raise Unproven(f"{what}.root", "its manifest, of a version before 0.3, names no audit key", mend)
+        raise Unproven(f"{what}.root", "its manifest, of a version before 0.3, names no audit key", hint)
     succession = Succession(manifest.audit_key, roots, len(roots), manifest.realm)
     succession.begin(manifest)
     if not all(map(succession.take, given.renewals or ())):
-        raise Unproven(f"{what}.root", "a renewal in it is not signed by the root keys before it", mend)
+        raise Unproven(f"{what}.root", "a renewal in it is not signed by the root keys before it", hint)
     key = succession.keys.newest
     if audit_key is not None and key != audit_key:
         said = f"it rests on the audit key {key}, and {audit_key} seals now: whoever stole an old one can forge it"
-        raise Unproven(f"{what}.audit_key", said, mend)
+        raise Unproven(f"{what}.audit_key", said, hint)
     try:
         return Rest(manifest, open_checkpoint(given.checkpoint, manifest.realm, AuditKeys(key)), key)
     except CheckpointError as error:
-        raise Unproven(f"{what}.checkpoint", str(error), mend) from error
+        raise Unproven(f"{what}.checkpoint", str(error), hint) from error
 
 
 def _proven(tree: TreeLevels, index: int, entry: RecordEntry) -> ProvenEntry:

@@ -1,4 +1,4 @@
-"""Rules for attempts: the approval that each needed where it stands, and that it was the only one."""
+"""Rules for attempts: the approval that each needed where it is, and that it was the only one."""
 
 from __future__ import annotations
 

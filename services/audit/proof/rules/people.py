@@ -108,7 +108,7 @@ def _pace(state: ReplayState, entry: RecordEntry, officer: str) -> None:
 def request(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterator[Violation]:
     """Check a request: its realm, its digest over its renderings, and that it changes nothing older.
 
-    What counts is the posture in force where it stands, not the one that intake knew of when it wrote.
+    What counts is the posture in force where it is, not the one that intake knew of when it wrote.
     """
     event = Request.from_bytes(entry.data)
     name, posture = event.request_id, state.control.posture

@@ -56,7 +56,7 @@ async def show(
     ] = None,
     as_: options.AsksAs = None,
 ) -> int:
-    """Show one post: its words, where it stands, and what was kept of it as evidence."""
+    """Show one post: its words, where it is, and what was kept of it as evidence."""
     async with session.asking(desk, as_) as here:
         view = await _one(here, name)
     files = _save(view, save) if save is not None else []

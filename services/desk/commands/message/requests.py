@@ -66,7 +66,7 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
             outside.listed(out, strange, now)
         promised.listed(out, owed, now)
         if checks.level is not health.Level.OK:
-            out.print(Text(f"\nProfiles: {checks.detail} ({checks.mend})", style="yellow"))
+            out.print(Text(f"\nProfiles: {checks.detail} ({checks.hint})", style="yellow"))
         for said in alarms:
             out.print(Text(f"\nALARM, {in_city_time(said)} (onevoice doctor)", style="bold red"))
 

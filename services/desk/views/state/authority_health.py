@@ -35,12 +35,12 @@ def _end(view: AuthorityView, now: datetime) -> Line:
 def _threshold(view: AuthorityView, officers: tuple[OfficerView, ...]) -> Line:
     able = [one.officer.id for one in officers if any(grant.role in EOC_APPROVERS for grant in one.grants_now)]
     if view.threshold < 2:
-        mend = "onevoice root renew FILE --threshold 2"
-        return Line("changes of power", Level.WARN, "ONE key alone can take the city", mend)
+        hint = "onevoice root renew FILE --threshold 2"
+        return Line("changes of power", Level.WARN, "ONE key alone can take the city", hint)
     said = f"take {view.threshold} of {', '.join(able) or 'nobody'}"
     if len(able) <= view.threshold:
-        mend = "give one more person cao, mcpe, pio or eoc_director"
-        return Line("changes of power", Level.WARN, f"{said}: if one key is lost, it cannot be replaced", mend)
+        hint = "give one more person cao, mcpe, pio or eoc_director"
+        return Line("changes of power", Level.WARN, f"{said}: if one key is lost, it cannot be replaced", hint)
     return Line("changes of power", Level.OK, said)
 
 
@@ -48,8 +48,8 @@ def _waiting(view: AuthorityView) -> Line:
     count = len(view.proposals)
     if not count:
         return Line("proposals", Level.OK, "none waits")
-    mend = "onevoice officers proposals; if you do not know of it, a key may be stolen"
-    return Line("proposals", Level.WARN, f"{count} wait{'s' if count == 1 else ''} for a second officer", mend)
+    hint = "onevoice officers proposals; if you do not know of it, a key may be stolen"
+    return Line("proposals", Level.WARN, f"{count} wait{'s' if count == 1 else ''} for a second officer", hint)
 
 
 def _keyless(view: AuthorityView, officers: tuple[OfficerView, ...]) -> Line:
@@ -58,9 +58,9 @@ def _keyless(view: AuthorityView, officers: tuple[OfficerView, ...]) -> Line:
     without = [one.officer.id for one in officers if one.grants_now and not one.revoked and not _signs(one, demanding)]
     if not without:
         return Line("officers' keys", Level.OK, "whoever holds a role can sign")
-    mend = f"onevoice passkeys link {without[0]}"
+    hint = f"onevoice passkeys link {without[0]}"
     said = f"{', '.join(without)} can sign nothing: no key, and no passkey that counts for the role"
-    return Line("officers' keys", Level.WARN, said, mend)
+    return Line("officers' keys", Level.WARN, said, hint)
 
 
 def _signs(view: OfficerView, demanding: frozenset[Role]) -> bool:

@@ -83,7 +83,7 @@ def checks(console: Console, lines: Sequence[Line]) -> None:
     rows.show_header = False
     for line in lines:
         detail = Text(line.detail)
-        if line.mend and line.level is not Level.OK:
-            detail.append(f"\n-> {line.mend}", style="dim")
+        if line.hint and line.level is not Level.OK:
+            detail.append(f"\n-> {line.hint}", style="dim")
         rows.add_row(Text(line.level.value, style=_LEVEL_STYLE[line.level]), Text(line.check), detail)
     console.print(rows, width=table_width(console))

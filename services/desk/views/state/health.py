@@ -46,7 +46,7 @@ class Line:
     check: str
     level: Level
     detail: str
-    mend: str = ""
+    hint: str = ""
     unreachable: bool = False
     unproven: bool = False
 
@@ -59,8 +59,8 @@ def unconfirmed_posts(views: Iterable[RequestView]) -> Line:
     said = [f"{request_id} on {item.profile}: {in_city_time(item.reason)}" for request_id, item in found]
     more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
     first = found[0][0]
-    mend = f"look at the profile, then: onevoice status {first}"
-    return Line("posts", Level.WARN, "; ".join(said[:3]) + more, mend)
+    hint = f"look at the profile, then: onevoice status {first}"
+    return Line("posts", Level.WARN, "; ".join(said[:3]) + more, hint)
 
 
 def watched_profiles(beats: Iterable[ServiceHealth]) -> Line:
@@ -72,8 +72,8 @@ def watched_profiles(beats: Iterable[ServiceHealth]) -> Line:
         )
     said = [f"{name}: {in_city_time(one.reason)}" for name, one in sorted(found.items())]
     more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
-    mend = "onevoice profiles check; onevoice profiles connect"
-    return Line("profile checks", Level.WARN, "; ".join(said[:3]) + more, mend)
+    hint = "onevoice profiles check; onevoice profiles connect"
+    return Line("profile checks", Level.WARN, "; ".join(said[:3]) + more, hint)
 
 
 def outside_posts(views: Sequence[OutsideView]) -> Line:
@@ -118,8 +118,8 @@ def services(view: EocView) -> list[Line]:
 def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
     name = f"service {user}"
     if not beats:
-        mend = f"onevoice run {user}, or restart onevoice up; its log says why it stopped"
-        return Line(name, Level.FAIL, "no sign of life in the last seconds", mend, unreachable=True)
+        hint = f"onevoice run {user}, or restart onevoice up; its log says why it stopped"
+        return Line(name, Level.FAIL, "no sign of life in the last seconds", hint, unreachable=True)
     troubled = [beat.trouble for beat in beats if beat.trouble]
     if troubled:
         return Line(name, Level.WARN, f"says: {in_city_time(troubled[0])}", _mend(troubled[0]))
@@ -201,23 +201,23 @@ def expiries(officers: tuple[OfficerView, ...], now: datetime) -> list[Line]:
         if step is None:
             continue
         roles = ", ".join(grant.role.value for grant in view.grants_now if grant.valid_until == expiry_of(view))
-        mend = f"onevoice officers designate {view.officer.id} --role ROLE --until TIME --as mcpe"
+        hint = f"onevoice officers designate {view.officer.id} --role ROLE --until TIME --as mcpe"
         detail = f"{roles} ends in {ago(left.total_seconds())} (within {step.days} days)"
-        lines.append(Line(f"officer {view.officer.id}", Level.WARN, detail, mend))
+        lines.append(Line(f"officer {view.officer.id}", Level.WARN, detail, hint))
     return lines or [Line("officers' roles", Level.OK, "none ends within 30 days")]
 
 
 _NEW_CERTIFICATE = "onevoice tls in the folder of its authority makes a new one; then reload the broker"
 
 
-def certificate(server: str, end: datetime, now: datetime, mend: str = _NEW_CERTIFICATE) -> Line:
+def certificate(server: str, end: datetime, now: datetime, hint: str = _NEW_CERTIFICATE) -> Line:
     """Say within 30, 7 and 1 days that a certificate ends: from then on nobody can connect."""
     left = end - now
     step = min((step for step in EXPIRY_STEPS if left <= step), default=None)
     if step is None:
         return Line("certificate", Level.OK, f"of {server}: good until {end:%Y-%m-%d}")
     detail = f"of {server}: ends in {ago(left.total_seconds())} (within {step.days} days)"
-    return Line("certificate", Level.WARN, detail, mend)
+    return Line("certificate", Level.WARN, detail, hint)
 
 
 def tokens(ends: Mapping[str, date], noted: Mapping[str, datetime], now: datetime) -> list[Line]:
@@ -232,12 +232,12 @@ def tokens(ends: Mapping[str, date], noted: Mapping[str, datetime], now: datetim
         if step is None:
             continue
         more = f"; then change token_ends.{profile} in city.toml" if profile in ends else ""
-        name, mend = f"token {profile}", f"onevoice profiles connect gets a new one{more}"
+        name, hint = f"token {profile}", f"onevoice profiles connect gets a new one{more}"
         if end <= now:
-            lines.append(Line(name, Level.FAIL, f"ended on {end - timedelta(microseconds=1):%Y-%m-%d}", mend))
+            lines.append(Line(name, Level.FAIL, f"ended on {end - timedelta(microseconds=1):%Y-%m-%d}", hint))
         else:
             said = f"ends in {ago((end - now).total_seconds())} (within {step.days} days)"
-            lines.append(Line(name, Level.WARN, said, mend))
+            lines.append(Line(name, Level.WARN, said, hint))
     said = f"{len(known)} known to end, none within 30 days" if known else "none is known to end"
     return lines or [Line("tokens", Level.OK, said)]
 
@@ -260,12 +260,12 @@ def integrity(found: LedgerIntegrity, now: datetime) -> Line:
         looked += f", {ago(max(0.0, (now - found.finished_at).total_seconds()))} ago"
     if found.standing == "contradicted":
         places = f"; {found.differences} places differ" if found.differences > 1 else ""
-        mend = "nothing is posted; stop the city, then: onevoice audit restore --into-new-store"
+        hint = "nothing is posted; stop the city, then: onevoice audit restore --into-new-store"
         detail = f"CONTRADICTS its copy, first at {found.first_seq}: {found.message} ({looked}{places})"
-        return Line("ledger against copy", Level.FAIL, detail, mend, unproven=True)
+        return Line("ledger against copy", Level.FAIL, detail, hint, unproven=True)
     if found.standing == "comparing":
-        mend = "look again in a moment: a long ledger takes minutes"
-        return Line("ledger against copy", Level.WARN, f"nothing differs so far: {looked}", mend)
+        hint = "look again in a moment: a long ledger takes minutes"
+        return Line("ledger against copy", Level.WARN, f"nothing differs so far: {looked}", hint)
     return Line("ledger against copy", Level.OK, f"the same: {looked}")
 
 

@@ -41,11 +41,11 @@ class PageMark:
 def officers_pages(answer: PageAnswer, url: str, origin: str, mark: PageMark) -> Line:
     """Judge the service that has no heartbeat: what browsers sign at."""
     name = "service web"
-    mend = "onevoice run web, or restart onevoice up; its log says why. None wanted: [web] serve = false"
+    hint = "onevoice run web, or restart onevoice up; its log says why. None wanted: [web] serve = false"
     if answer.status is None:
-        return Line(name, Level.WARN, f"{url} does not answer: nobody can look or sign in a browser", mend)
+        return Line(name, Level.WARN, f"{url} does not answer: nobody can look or sign in a browser", hint)
     if not answer.ours:
-        return Line(name, Level.WARN, f"another program answers at {url}, not the officers' pages", mend)
+        return Line(name, Level.WARN, f"another program answers at {url}, not the officers' pages", hint)
     if answer.status == 421:
         said = f"serves another address than {origin}, which city.toml names"
         return Line(name, Level.WARN, said, "restart it: it reads [web] when it starts")
@@ -64,8 +64,8 @@ def measures(answers: Mapping[str, PageAnswer]) -> Line:
     ill = sorted(url for url, answer in answers.items() if answer.status not in (None, 200))
     if silent:
         more = f" (and {len(silent) - 1} more)" if len(silent) > 1 else ""
-        mend = "is its port taken? the service's log says so; [metrics] in city.toml names another"
-        return Line("measures", Level.WARN, f"{silent[0]}{more} does not answer: nothing watches it", mend)
+        hint = "is its port taken? the service's log says so; [metrics] in city.toml names another"
+        return Line("measures", Level.WARN, f"{silent[0]}{more} does not answer: nothing watches it", hint)
     if ill:
         first = ill[0]
         return Line(

@@ -49,7 +49,7 @@ class RehearsalStep:
 class Rehearsed:
     """One profile's rehearsal, all four steps in order.
 
-    ``url`` is where the post stood, empty where the platform names no address. ``left``: the post stands, or may stand.
+    ``url`` is where the post stood, empty where the platform names no address. ``left``: it is there, or may be.
     """
 
     id: str
@@ -106,7 +106,7 @@ def rehearsals(console: Console, found: Iterable[Rehearsed], left_out: Sequence[
         ]
         if one.left:
             place = one.url or "the account"
-            words.append(Text(f"{one.id}: the rehearsal stands, or may stand: look, and delete it: {place}"))
+            words.append(Text(f"{one.id}: the rehearsal is there, or may be there: look, and delete it: {place}"))
     console.print(rows, width=table_width(console))
     for line in words:
         console.print(line, soft_wrap=True)

@@ -1,6 +1,6 @@
 """Bluesky, and whatever speaks AT Protocol (atproto.com). Idempotency class A (docs/platforms/bluesky.md).
 
-A post's key follows from the request and the profile, and is written only where nothing stands (``swapRecord`` null):
+A post's key follows from the request and the profile, and is written only where nothing is there (``swapRecord`` null):
 the same message again is the same record, and the server refuses anything else under its key. A thread is one write.
 """
 
@@ -175,7 +175,7 @@ class BlueskyConnector(Connector):
         return CannotTell(existing.reason) if isinstance(existing, Other) else existing
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
-        """Ask whether each of its records stands as it was approved; Absent as soon as one is gone."""
+        """Ask whether each of its records is there as it was approved; Absent as soon as one is gone."""
         way = await self._entrance.look(intent.profile, intent.call_timeout)
         if isinstance(way, CannotTell):
             return way

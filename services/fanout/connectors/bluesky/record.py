@@ -119,7 +119,7 @@ def blob_cid(sha256: str) -> str:
 
 
 def write_of(did: str, keys: Sequence[str], records: Sequence[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-    """Return the method and the body that write records where nothing stands: all of them, or none."""
+    """Return the method and the body that write records where nothing is there: all of them, or none."""
     if len(records) == 1:
         body = {"collection": COLLECTION, "rkey": keys[0], "record": records[0], "swapRecord": None}
         return "com.atproto.repo.putRecord", {"repo": did, **body}
@@ -142,7 +142,7 @@ def is_approved(
     """Say whether an existing record is a part of what was approved.
 
     Built again from the approved content, it must be equal, whole. Pictures may be missing, for one that fails blocks
-    nothing; sizes and the accounts behind mentions are taken from what stands.
+    nothing; sizes and the accounts behind mentions are taken from what is there.
 
     Returns:
         Its content id and how many pictures it has; None where it is anything else.

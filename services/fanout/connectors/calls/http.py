@@ -209,7 +209,7 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
     """Say what an outcome other than success means for something that the call should have done.
 
     Who spoke matters as much as the status. A redirect is about the address in our settings, a page that is no JSON is
-    a proxy's or a gateway's, a scope and a 401 are about the credential: a person can mend each; the message is held.
+    a proxy's or a gateway's, a scope and a 401 are about the credential: a person can fix each; the message is held.
     Only what the platform itself says, in JSON, is the message's end.
     """
     if isinstance(outcome, NotSent):

@@ -14,14 +14,14 @@ _REMEMBERED = 4_096
 
 
 class SingleFlight:
-    """Who asks for a key that is being posted gets that call's result; what stands is not posted again."""
+    """Who asks for a key that is being posted gets that call's result; what is there is not posted again."""
 
     def __init__(self) -> None:
         self._running: dict[str, tuple[str, asyncio.Future[PublishResult]]] = {}
         self._stands: dict[str, tuple[str, Posted]] = {}
 
     async def publish(self, intent: Intent, post: Callable[[], Awaitable[PublishResult]]) -> PublishResult:
-        """Post it unless it stands or is being posted; other content under its key is refused."""
+        """Post it unless it is there or is being posted; other content under its key is refused."""
         key, content = intent.idempotency_key, intent.rendering_sha256
         known = self._stands.get(key)
         if known is not None:

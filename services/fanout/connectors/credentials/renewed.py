@@ -1,8 +1,8 @@
 """What fan-out renewed of a credential, in a folder of its own: ``var/website/<realm>/renewed``.
 
-The folder of the credentials is a person's to write, and what stands there may say where a credential is. This one is
+The folder of the credentials is a person's to write, and what is there may say where a credential is. This one is
 written by the process that faces the internet, so nothing in it is ever followed: neither a reference nor a link.
-A renewed credential counts as long as the one that it renews stands in its file; a person who puts another one there
+A renewed credential counts as long as the one that it renews is in its file; a person who puts another one there
 ends it.
 """
 
@@ -25,14 +25,14 @@ _MODE = 0o600
 
 
 class RenewedFault(Exception):
-    """It cannot be used; the message says why and how to mend it, without the credential and without the path."""
+    """It cannot be used; the message says why and how to fix it, without the credential and without the path."""
 
 
 @dataclass(frozen=True)
 class RenewedCredential:
     """A renewed credential, as its file holds it: sealed where the city seals.
 
-    ``renews`` is what gets the next one; empty: what stands beside the credential that a person put there.
+    ``renews`` is what gets the next one; empty: what is beside the credential that a person put there.
     """
 
     credential: str = field(repr=False)
@@ -47,7 +47,7 @@ def renewed_path(path: Path) -> Path:
 
 
 def read_renewed(path: Path, held: str) -> RenewedCredential | None:
-    """Return what fan-out renewed of the credential at ``path``; None: nothing, or of another than stands there now.
+    """Return what fan-out renewed of the credential at ``path``; None: nothing, or of another than is there now.
 
     Args:
         path: the credential's file.

@@ -38,7 +38,7 @@ _read: dict[str, tuple[tuple[int, int, int, int], str]] = {}
 
 
 class TokenFault(Exception):
-    """The credential cannot be used; the message says why and how to mend it, without it and without the path."""
+    """The credential cannot be used; the message says why and how to fix it, without it and without the path."""
 
 
 async def token_of(path: Path) -> str:
@@ -170,7 +170,7 @@ def keys_of(folder: Path, references: Sequence[str]) -> list[bytes]:
 
 
 def _referred(path: Path, held: str) -> str:
-    """Return what a reference refers to; ``path`` is where it stands."""
+    """Return what a reference refers to; ``path`` is where it is."""
     if held.startswith(_ENVIRONMENT):
         return _of_environment(held.removeprefix(_ENVIRONMENT))
     if held.startswith(_COMMAND):

@@ -57,7 +57,7 @@ _NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
 
 RIGHTS = ("pages_manage_posts", "pages_read_engagement")
-"""What a token must be allowed to post and to look at what stands. Meta may tell it to the application alone."""
+"""What a token must be allowed to post and to look at what is there. Meta may tell it to the application alone."""
 
 
 class FacebookConnector(OneAtATime):
@@ -75,7 +75,7 @@ class FacebookConnector(OneAtATime):
     # --- publish ----------------------------------------------------------------------------------------------
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Look whether it stands, upload its pictures unpublished, and post it with them."""
+        """Look whether it is there, upload its pictures unpublished, and post it with them."""
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return page
@@ -231,7 +231,7 @@ class FacebookConnector(OneAtATime):
         return await enter_numbered(profile, self._token_path, seconds, Page, "a Page")
 
     async def _place(self, page: Page, intent: Intent) -> Question | Retryable | Permanent | None:
-        """Return what the message answers; None: nothing, it stands among the Page's posts."""
+        """Return what the message answers; None: nothing, it is there among the Page's posts."""
         return await question_of(self._graph, page, intent, self._site) if answered(intent) else None
 
     async def _look(self, page: Page, intent: Intent) -> Posted | Absent | CannotTell:
@@ -262,7 +262,7 @@ class FacebookConnector(OneAtATime):
         return await listing.posts_of(self._graph, page, self._site, since)
 
     def _posted(self, page: Page, post_id: str, note: str = "") -> Posted:
-        """Say where it stands: a post's id begins with the Page's number, a comment's with that of the post above."""
+        """Say where it is: a post's id begins with the Page's number, a comment's with that of the post above."""
         above, _, number = post_id.partition("_")
         own = above == page.id
         place = f"posts/{number}" if own else f"posts/{above}?comment_id={number}"

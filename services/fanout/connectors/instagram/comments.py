@@ -1,6 +1,6 @@
 """Comments: how an account answers what somebody wrote under its posts (developers.facebook.com, IG Comment).
 
-A token reaches the comments under the account's own posts, and no others. An answer to an answer stands beside it.
+A token reaches the comments under the account's own posts, and no others. An answer to an answer is beside it.
 Nothing tells repeats apart, so the account's own comments there are looked at before each call.
 """
 
@@ -37,7 +37,7 @@ _MARGIN = timedelta(seconds=30)
 _NOT_THERE = 100
 _ALSO = ("https://www.instagram.com", "https://instagram.com")
 _POSTS = "the account's posts"
-_COMMENTS = "what stands under the post that it answers"
+_COMMENTS = "what is under the post that it answers"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Comments:
         self._clock = clock
 
     async def publish(self, account: Page, intent: Intent) -> PublishResult:
-        """Look whether it stands, else comment."""
+        """Look whether it is there, else comment."""
         place = await self._place(account, intent)
         if not isinstance(place, AskedUnder):
             return place
@@ -123,7 +123,7 @@ class Comments:
         return await self._there(account, place) if comment else place
 
     async def _there(self, account: Page, place: AskedUnder) -> AskedUnder | Retryable | Permanent:
-        """See that a comment stands under its post."""
+        """See that a comment is under its post."""
         outcome = await self._graph.call(account, "GET", f"/{place.comment}", query={"fields": "id,media"})
         if error_code(outcome) == _NOT_THERE:
             return GONE

@@ -1,7 +1,7 @@
 """Comments: how a page answers a post, or what somebody wrote under one (learn.microsoft.com, Comments API).
 
 Nothing tells repeats apart, so the page's own comments there are looked at before each call. An answer to an answer
-stands beside it: LinkedIn shows two levels. A comment is plain text.
+is beside it: LinkedIn shows two levels. A comment is plain text.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class PageComments:
         self._clock = clock
 
     async def publish(self, page: Organization, intent: Intent) -> PublishResult:
-        """Look whether it stands, else comment."""
+        """Look whether it is there, else comment."""
         thread = named(answered(intent), self._site)
         if thread is None:
             return NOT_OURS
@@ -151,7 +151,7 @@ class PageComments:
             body = json_of(outcome)
             rows = body.get("elements") if isinstance(body, dict) else None
             if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
-                return cannot_tell("the platform does not list what stands under the post", outcome, self._clock)
+                return cannot_tell("the platform does not list what is under the post", outcome, self._clock)
             found += rows
             if len(rows) < _COUNT:
                 return found

@@ -81,7 +81,7 @@ class LinkedInConnector(OneAtATime):
         self._comments = PageComments(self._api, self._site, self._clock)
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Upload its pictures, and post it with them; before a repeat look whether it stands."""
+        """Upload its pictures, and post it with them; before a repeat look whether it is there."""
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return page

@@ -103,7 +103,7 @@ class MastodonConnector(Connector):
     # --- publish ----------------------------------------------------------------------------------------------
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Post it, part by part. A thread that is in part is continued; a repeat finds what stands."""
+        """Post it, part by part. A thread that is in part is continued; a repeat finds what is there."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
             return account

@@ -15,5 +15,5 @@ def addressed(existing: Sequence[Status], base: str) -> list[tuple[str, str]]:
 
 
 def posted(stands: Sequence[tuple[str, str]], note: str = "") -> Posted:
-    """Return what stands, by the ids and addresses of its parts."""
+    """Return what is there, by the ids and addresses of its parts."""
     return Posted(url=stands[0][1], remote_id=",".join(one for one, _ in stands), note=note)

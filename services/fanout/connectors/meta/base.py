@@ -106,7 +106,7 @@ class MetaConnector(OneAtATime):
         return super()._objection(intent) or (NOT_OURS.reason if foreign else None)
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Post it; before a repeat, and where a container of it was noted, look what stands."""
+        """Post it; before a repeat, and where a container of it was noted, look what is there."""
         account = await self._enter(intent.profile, intent.call_timeout)
         return await self._publish_on(account, intent, fetch_media) if isinstance(account, Page) else account
 

@@ -142,7 +142,7 @@ class WebsiteMirror(Connector):
         return Absent()
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
-        """The page lists where the message stands; it goes with the posts."""
+        """The page lists where the message is; it goes with the posts."""
         return Retracted()
 
     async def check(self, profile: Profile) -> Health:

@@ -96,7 +96,7 @@ class Pages:
         )
 
     def message(self, message: MessageView) -> bytes:
-        """A message's own page, with where it stands."""
+        """A message's own page, with where it is."""
         return self._page("message.html", message.path, message=message)
 
     def month(self, owner: Profile | None, month: str, messages: Sequence[MessageView], part: Part) -> bytes:

@@ -2,7 +2,7 @@
 
 ::
 
-    messages/<request_id>.json                       the truth: content, where it stands, what was taken back
+    messages/<request_id>.json                       the truth: content, where it is, what was taken back
     profiles/<profile>.json                          what is known of a website profile
     listing/<city or profile>/<month>/<time>-<request_id>    empty files: the order; made again from the messages
     ends/<time>-<request_id>                         empty files: messages that end by themselves, until they have
@@ -37,7 +37,7 @@ _STAMP = "%Y%m%dT%H%M%S%f"
 
 
 class MessagePlace(Contract):
-    """Where a message stands: ``here``, on a website profile, or by its ``url`` on another platform."""
+    """Where a message is: ``here``, on a website profile, or by its ``url`` on another platform."""
 
     here: bool
     profile: Id

@@ -48,7 +48,7 @@ def _shown(time: datetime, zone: tzinfo) -> Shown:
 
 @dataclass(frozen=True)
 class PlaceView:
-    """Where a message stands: ``path`` from the site's root for a profile's page, ``url`` elsewhere."""
+    """Where a message is: ``path`` from the site's root for a profile's page, ``url`` elsewhere."""
 
     anchor: str
     name: str
@@ -167,7 +167,7 @@ def name_of(profile: Profile | MessagePlace, city: str) -> str:
 
 
 def severity_rank(severity: str | None) -> int:
-    """Return where a severity stands: 0 for extreme, more for less, most for none."""
+    """Return where a severity is: 0 for extreme, more for less, most for none."""
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 

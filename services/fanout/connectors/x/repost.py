@@ -60,7 +60,7 @@ class Reposts:
         return Retracted() if gone or data_of(outcome, 200).get("retweeted") is False else self._api.meaning(outcome)
 
     def posted(self, post: str) -> Posted:
-        """Return what stands: its address is that of the post."""
+        """Return what is there: its address is that of the post."""
         return Posted(f"{self._site}/i/status/{post}", f"{PREFIX}{post}", _NOTE)
 
 

@@ -1,6 +1,6 @@
 """Personal information in a text: telephone numbers, e-mail addresses, social insurance and health numbers.
 
-A number counts by its shape and by what stands around it: one number in ten has a right check digit by chance. Dates,
+A number counts by its shape and by what is around it: one number in ten has a right check digit by chance. Dates,
 times and what the city publishes are masked first. A hit is masked: the number itself goes into no finding. Toll-free
 numbers, the city's published numbers and addresses, and addresses of public bodies are contact information, not
 personal information (FIPPA, Schedule 1). Shapes: social insurance numbers are 3-3-3 and a person's never begins with 0

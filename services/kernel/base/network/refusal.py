@@ -35,7 +35,7 @@ def why_not_connected(error: Exception, *, url: str, user: str, embedded: bool, 
     if isinstance(error, PlainServer):
         return _unreachable(
             f"the broker at {url} offers no encryption (TLS), and city.toml wants it: nothing was sent",
-            "somebody may be between you and it; else give the broker its certificate, or mend [nats] in city.toml",
+            "somebody may be between you and it; else give the broker its certificate, or correct [nats] in city.toml",
         )
     if wants_tls:
         return _unreachable(

@@ -9,11 +9,11 @@ from services.kernel.base.errors import Exit, Unreachable
 
 CONTRADICTED = "ledger.contradicted"
 REWOUND = "ledger.rewound"
-MEND = "nothing is accepted, decided or posted until a person has looked: onevoice doctor, then onevoice audit restore"
+HINT = "nothing is accepted, decided or posted until a person has looked: onevoice doctor, then onevoice audit restore"
 
 
 class IntegrityFault(Unreachable):
-    """The ledger lost or changed what it had; until that is mended nothing is decided, accepted or posted by it."""
+    """The ledger lost or changed what it had; until that is fixed nothing is decided, accepted or posted by it."""
 
     exit_status = Exit.UNPROVEN
 
@@ -43,7 +43,7 @@ def miscount(shape: Shape) -> str | None:
 def check_count(shape: Shape) -> IntegrityFault | None:
     """Check the stream's own count."""
     wrong = miscount(shape)
-    return IntegrityFault(CONTRADICTED, f"{wrong}: entries were lost", MEND) if wrong else None
+    return IntegrityFault(CONTRADICTED, f"{wrong}: entries were lost", HINT) if wrong else None
 
 
 def check_ack(seq: int, highest: int) -> IntegrityFault | None:
@@ -53,23 +53,23 @@ def check_ack(seq: int, highest: int) -> IntegrityFault | None:
     return IntegrityFault(
         REWOUND,
         f"the ledger stored an entry at {seq}, and this service has seen {highest} before: its end was lost",
-        MEND,
+        HINT,
     )
 
 
-def check_remembered(memory: str, *, same: bool, missing: bool, mend: str = MEND) -> IntegrityFault | None:
+def check_remembered(memory: str, *, same: bool, missing: bool, hint: str = HINT) -> IntegrityFault | None:
     """Check an entry that a service remembers against what the ledger has at its sequence.
 
     Args:
         memory: what it remembers and how, as the subject of a sentence ("this service has seen entry 7 before").
         same: the ledger has that entry there.
         missing: the ledger has none there.
-        mend: what a person is to do.
+        hint: what a person is to do.
     """
     if same:
         return None
     what = "no such entry any more" if missing else "another entry there now"
-    return IntegrityFault(REWOUND, f"{memory}, and the ledger has {what}", mend)
+    return IntegrityFault(REWOUND, f"{memory}, and the ledger has {what}", hint)
 
 
 def check_report(report: LedgerIntegrity) -> IntegrityFault | None:
@@ -79,5 +79,5 @@ def check_report(report: LedgerIntegrity) -> IntegrityFault | None:
     return IntegrityFault(
         CONTRADICTED,
         f"the ledger contradicts its second copy, first at {report.first_seq}: {report.message}",
-        MEND,
+        HINT,
     )

@@ -20,7 +20,7 @@ from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity.checks import (
     CONTRADICTED,
-    MEND,
+    HINT,
     IntegrityFault,
     check_count,
     check_report,
@@ -129,7 +129,7 @@ class IntegrityWatch:
             return
         self._seen = mark.check(await ledger.get(mark.seq))
         if mark.fault:
-            self._reported = IntegrityFault(CONTRADICTED, mark.fault, MEND)
+            self._reported = IntegrityFault(CONTRADICTED, mark.fault, HINT)
         ledger.highest = max(ledger.highest, mark.seq)
 
     async def _write_mark(self, path: Path) -> None:

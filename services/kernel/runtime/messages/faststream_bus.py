@@ -45,7 +45,7 @@ from services.kernel.runtime.messages.encrypted_broker import EncryptedBroker
 from services.kernel.runtime.messages.serving import Serving, Subscribing
 
 FETCH_SECONDS = 2.5
-"""How long one fetch stands open. A broker that was killed forgets it, and the client waits it out: so long takes it at
+"""How long one fetch is open. A broker that was killed forgets it, and the client waits it out: so long takes it at
 most after a reconnection until messages flow again.
 """
 

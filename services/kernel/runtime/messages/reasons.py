@@ -22,7 +22,7 @@ class Unreadable(BadInput):
     """The message itself is at fault: its body is not strict JSON, or not what its handler takes."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(code, message, "mend the message and send it again")
+        super().__init__(code, message, "correct the message and send it again")
 
 
 def why(error: Exception) -> str:
