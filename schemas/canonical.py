@@ -65,7 +65,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         counts = Counter(key for key, _ in pairs)
-        raise StrictJsonError(f"the key {counts.most_common(1)[0][0]!r} is there twice")
+        raise StrictJsonError(f"the key {counts.most_common(1)[0][0]!r} occurs twice")
     return result
 
 

@@ -58,6 +58,7 @@ class Preparation:
         act = identity.submission.act
         earlier = await self._earlier.find(about, act) if about is not None else None
         draft = draft_of(identity, event, sender, control, now, earlier)
+        # By the settings of the start, as the connectors have them.
         check_address(draft.answers, draft.targets, control, self._runtime.city.settings.page_of)
         await self._check_pictures(draft.pictures)
         rules = self._rules(control)

@@ -57,9 +57,9 @@ class Faults:
         own = _for(self._own.get("said", {}), error.code)
         if own and not isinstance(said, Sentence):
             said, detail = Sentence(own), as_sentence(error.message)
-        return SaidFault(error.code, as_sentence(said), self._mend(error), detail, FIELDS.get(error.code, ""))
+        return SaidFault(error.code, as_sentence(said), self._hint(error), detail, FIELDS.get(error.code, ""))
 
-    def _mend(self, error: OneVoiceError) -> str:
+    def _hint(self, error: OneVoiceError) -> str:
         if isinstance(error.hint, Sentence):
             return error.hint
         if own := _for(self._own.get("hint", {}), error.code):

@@ -27,7 +27,7 @@ from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.asking import ask_again
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import Shape
-from services.kernel.projection.source import SILENCE_SECONDS, OnEntry
+from services.kernel.projection.source import SILENCE_SECONDS, TRIES, OnEntry
 from services.kernel.runtime.messages.bus import ACK_SECONDS
 from tests.simulation.loop import OWNER, Process, VirtualLoop
 from tests.simulation.server import Ack, Durable, Part, Refused, Server, fits
@@ -459,12 +459,7 @@ class SimSource:
         network, rng = self._network, self._network.rng
         while True:
             behind = rng.randint(1, 4) if rng.random() < network.weather.lag else 0
-            ask = partial(network.server.direct, after, pattern, size, behind)
-            try:
-                batch = await _round_trip(network, self._process, ask, SILENCE_SECONDS)
-            except nats.errors.Error as error:
-                message = "the broker did not answer a read of the ledger"
-                raise Unreachable("broker.unreachable", message, "onevoice doctor") from error
+            batch = await self._batch(partial(network.server.direct, after, pattern, size, behind))
             if len(batch) > 1 and rng.random() < network.weather.lag:
                 # The end broke off; of a large answer, one in the middle may have been dropped by a slow client.
                 left_out, dropped = rng.randrange(1, len(batch)), pattern == subjects.LEDGER_ALL and rng.random() < 0.5
@@ -474,6 +469,18 @@ class SimSource:
                 after = batch[-1].seq
             if len(batch) < size:
                 return
+
+    async def _batch(self, ask: Callable[[], Any]) -> list[Entry]:
+        """Ask for a batch, and again where nothing comes, also over a broker that went away and came back."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                found: list[Entry] = await _round_trip(self._network, self._process, ask, SILENCE_SECONDS)
+                return found
+            except nats.errors.Error as error:
+                if not tries_left:
+                    message = "the broker did not answer a read of the ledger"
+                    raise Unreachable("broker.unreachable", message, "onevoice doctor") from error
+        raise AssertionError("TRIES is not 0")
 
     async def counts(self, pattern: str) -> dict[str, int]:
         """Ask the leader."""

@@ -86,5 +86,5 @@ def _verifies(passkey: Passkey, signature: bytes, signed: bytes) -> bool:
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name occurs twice")
     return dict(pairs)

@@ -40,7 +40,7 @@ from services.kernel.base.line_files import ForeignWrite, GrowingFile, complete_
 MARK_EVERY = 256
 """How many lines lie between two places whose offset is remembered."""
 
-_MEND = "keep the folder as it is, run: onevoice audit verify, and compare with the ledger before anything else"
+_HINT = "keep the folder as it is, run: onevoice audit verify, and compare with the ledger before anything else"
 
 
 class Damaged(Unproven):
@@ -55,7 +55,7 @@ class RecordFile(GrowingFile):
         try:
             super().add(lines)
         except ForeignWrite as error:
-            raise Damaged("record.foreign_write", str(error), _MEND) from error
+            raise Damaged("record.foreign_write", str(error), _HINT) from error
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ class RecordWriter:
         last = ReadLine(0, 0, b"", 0, None)
         for last in read_lines(self.folder, self._entries.size, sealed.size if sealed else 0):
             if last.fault and last.fault.code != HOLE:
-                raise Damaged("record.damaged", f"{self.folder / LEDGER}: {last.fault.message}", _MEND)
+                raise Damaged("record.damaged", f"{self.folder / LEDGER}: {last.fault.message}", _HINT)
             self._mark(last.seq, last.offset)
             self._tree.append(last.leaf)
             if sealed and self.size == sealed.size:
@@ -239,7 +239,7 @@ class RecordWriter:
             raise Damaged(
                 "record.truncated",
                 f"{self.folder / LEDGER} has {self.size} entries, and {sealed.size} were sealed",
-                _MEND,
+                _HINT,
             )
 
     def _check_sealed(self, sealed: Checkpoint, last_seq: int) -> None:
@@ -247,7 +247,7 @@ class RecordWriter:
             raise Damaged(
                 "record.root",
                 f"the first {sealed.size} entries of {self.folder / LEDGER} are not those that were sealed",
-                _MEND,
+                _HINT,
             )
 
     def _last_checkpoint(self) -> Checkpoint | None:
@@ -260,7 +260,7 @@ class RecordWriter:
             self._previous = checkpoint_hash(Envelope.from_bytes(raw))
             return found
         except CheckpointError as error:
-            raise Damaged("record.checkpoint", f"the last line of {path}: {error}", _MEND) from error
+            raise Damaged("record.checkpoint", f"the last line of {path}: {error}", _HINT) from error
 
     def _checked(self, raw: bytes, number: int | None) -> RecordEntry:
         try:
@@ -270,7 +270,7 @@ class RecordWriter:
 
     def _damage(self, number: int | None, why: str) -> Damaged:
         place = "" if number is None else f", line {number + 1}"
-        return Damaged("record.damaged", f"{self.folder / LEDGER}{place}: {why}", _MEND)
+        return Damaged("record.damaged", f"{self.folder / LEDGER}{place}: {why}", _HINT)
 
 
 @contextmanager

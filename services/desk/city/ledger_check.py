@@ -43,12 +43,12 @@ async def check_ledger(city: City, url: str, newest: int = NEWEST, seconds: floa
         raise Unproven(
             "ledger.contradicted",
             f"the ledger contradicts its second copy, first at {first.seq}: {first.message}{more} Nothing was started",
-            _mend(city),
+            _hint(city),
         )
     return found
 
 
-def _mend(city: City) -> str:
+def _hint(city: City) -> str:
     """Return how the ledger comes back: from another broker that has it still, else from the copy."""
     if city.settings.nats.embedded:
         moved = "is it on another broker still? onevoice ledger move --from URL takes it here; else "

@@ -119,7 +119,7 @@ class LedgerReader:
         ask = partial(self.client.request, address, query, timeout=self.asks.seconds)
         raw = (await self._asked(f"the subjects of {subject_filter}", ask)).data
         total = _TOTAL.search(raw)
-        if total is None:
+        if total is None or b'"state":' not in raw:  # an error has a total too
             said = f"the broker does not name the subjects of {subject_filter}"
             raise Unreachable("ledger.read", said, "onevoice doctor")
         found = re.findall(rb'"(' + re.escape(beginning.encode()) + rb'[^"\\]*)":\d', raw)

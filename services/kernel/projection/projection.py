@@ -159,13 +159,12 @@ class Projection:
             shape = await self.source.shape()
             if shape.last < self.fold.seq:
                 await self._compare()
-            if self._check:
-                await self._compare()
-                self._check = False
+            await self._compare_if_cut_off()
             self.fold.seq = max(self.fold.seq, shape.first - 1)  # what is before the first entry is nowhere
             await self._drain()
             tries = 0
             while self.fold.seq < shape.last:
+                await self._compare_if_cut_off()
                 before = self.fold.seq
                 await self._fill()
                 await self._drain()
@@ -192,6 +191,8 @@ class Projection:
         """Fold what can be read; a replica may not have all of it yet."""
         began_at = self.fold.seq
         async for batch in self.source.entries(self.fold.seq):
+            if self._check:  # the connection was lost meanwhile: this may be of another ledger
+                return
             for entry in batch:
                 if entry.seq > self.fold.seq + 1:
                     await self._close_gap(entry.seq)
@@ -253,6 +254,11 @@ class Projection:
         self.void_count += 1
         self.voids.append((entry.seq, applied.void))
         self._log.error("ALARM: a void entry", seq=entry.seq, subject=entry.subject, reason=applied.void)
+
+    async def _compare_if_cut_off(self) -> None:
+        if self._check:
+            await self._compare()
+            self._check = False
 
     async def _compare(self) -> None:
         """Compare the newest folded entry with the leader's: a check_ack or changed ledger must not pass for rest.

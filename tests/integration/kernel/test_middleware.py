@@ -177,7 +177,7 @@ async def test_what_cannot_be_read_is_put_aside_and_holds_nothing_up(begun: Miss
     assert {letter.service for letter in found} == {"gatekeeper"}
     assert [letter.subject for letter in found] == [f"ledger.request.bad{number}" for number in range(len(broken))]
     assert all(letter.error for letter in found)
-    assert "'a' is there twice" in found[2].error
+    assert "'a' occurs twice" in found[2].error
     entry = await intake.ledger.last(subjects.request(good.request_id))
     assert entry is not None
     assert handler.done == [entry.seq]

@@ -49,7 +49,7 @@ class Logged:
     def info(self, *_: Any, **__: Any) -> None:
         """Nothing to keep."""
 
-    warning = info
+    debug = warning = info
 
 
 class Following:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 from multidict import CIMultiDict
 
-from services.fanout.connectors.calls.http import Answer, NoAnswer, NotSent, cannot_tell, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent, cannot_tell, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import ManualClock
 
@@ -124,3 +125,11 @@ def test_who_spoke_and_about_what_says_whose_trouble_it_is(outcome: Answer, caus
     assert isinstance(found, Retryable)
     assert (found.cause, cannot_tell("no", outcome, ManualClock(NOW)).cause) == (cause, cause)
     assert ("https://new.example/api" in found.reason) == (cause is Cause.OWN)
+
+
+@pytest.mark.parametrize("address", ["http://[x", "https://social.example:99999"])
+async def test_an_address_that_is_none_is_the_citys_to_correct(address: str) -> None:
+    http = Http(1)
+    outcome = await http.call(Endpoint(address, "token", asyncio.get_running_loop().time() + 1.0), "GET", "/")
+    await http.close()
+    assert outcome == NotSent("the platform's address in city.toml is not a URL")

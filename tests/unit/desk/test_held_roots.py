@@ -39,7 +39,7 @@ def test_a_demonstration_makes_its_own() -> None:
 @pytest.mark.parametrize(("mcpe", "twice"), [("CC", "C"), ("CB", "B"), ("AD", "A"), ("BD", "B")])
 def test_no_key_stands_there_twice(mcpe: str, twice: str) -> None:
     """Between realms too: nats-server refuses a configuration in which two users have one key."""
-    with pytest.raises(BadInput, match=f"the key {KEYS[twice]} is there twice") as refused:
+    with pytest.raises(BadInput, match=f"the key {KEYS[twice]} occurs twice") as refused:
         held_roots([CAO, f"mcpe={','.join(KEYS[one] for one in mcpe)}"], demo=False)
     assert refused.value.code == "init.root"
 

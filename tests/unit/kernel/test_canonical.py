@@ -33,8 +33,8 @@ def test_the_canonical_form_sorts_keys_and_keeps_characters() -> None:
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
-        (b'{"a":1,"a":1}', "'a' is there twice"),
-        (b'{"x":{"a":1,"b":2,"a":3}}', "'a' is there twice"),
+        (b'{"a":1,"a":1}', "'a' occurs twice"),
+        (b'{"x":{"a":1,"b":2,"a":3}}', "'a' occurs twice"),
         (b"[NaN]", "NaN"),
         (b"[Infinity]", "Infinity"),
         (b"[-Infinity]", "-Infinity"),
@@ -103,5 +103,5 @@ def test_nothing_stands_behind_a_value(raw: bytes) -> None:
 
 def test_a_key_among_thousands_that_stands_twice_is_named() -> None:
     keys = [f'"k{number}":1' for number in range(20_000)]
-    with pytest.raises(StrictJsonError, match="'k19999' is there twice"):
+    with pytest.raises(StrictJsonError, match="'k19999' occurs twice"):
         loads(f"{{{','.join([*keys, keys[-1]])}}}".encode())

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 
 from schemas import subjects
 from services.fanout.connectors.contract import Posted
@@ -194,3 +196,27 @@ def test_a_request_that_is_reopened_leaves_the_profile_to_who_holds_it() -> None
     reopen(fold, of.request_id, was_over, 0.0)
     assert fold.busy == {made.profile: (8, "r-other")}
     assert fold.requests[of.request_id].target(made.profile).is_final
+
+
+ERROR = (
+    b'{"type":"io.nats.jetstream.api.v1.stream_info_response","error":{"code":404,"err_code":10059,'
+    b'"description":"stream not found"},"total":0,"offset":0,"limit":0}'
+)
+"""nats-server 2.15.1: an error has a total of its own."""
+
+
+class Refusing:
+    """A client of nats-py whose server refuses each question."""
+
+    async def request(self, *_: Any, **__: Any) -> Msg:
+        return Msg(_client=None, data=ERROR)  # type: ignore[arg-type]
+
+    def jetstream(self, **_: Any) -> None:
+        """Not asked."""
+
+
+async def test_a_server_that_refuses_does_not_say_that_there_is_no_such_request() -> None:
+    ledger, client = Ledger(), Refusing()
+    ledger.bind(client)  # type: ignore[arg-type]
+    with pytest.raises(Unreachable):
+        await ledger.subjects_like(subjects.REQUESTS, subjects.request("rnone"))

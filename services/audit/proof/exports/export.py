@@ -25,7 +25,7 @@ from services.kernel.authority.signing import Signer, verified_by
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
 
-_MEND = "ask for the export again, and check the root keys at their source"
+_HINT = "ask for the export again, and check the root keys at their source"
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ def check_export(
         written = list(lines)
         entries = [ExportedEntry.from_bytes(line.rstrip(b"\n")) for line in written]
     except ValueError as error:
-        raise Unproven("export.form", "the folder holds no export", _MEND) from error
-    rest = open_rest("export", export, roots, _MEND, audit_key)
+        raise Unproven("export.form", "the folder holds no export", _HINT) from error
+    rest = open_rest("export", export, roots, _HINT, audit_key)
     manifest, checkpoint = rest.manifest, rest.checkpoint
     _check_statement(export, rest, b"".join(written), len(entries))
     opened = openings is not None and any(one.redacted is not None for one in entries)
@@ -184,21 +184,21 @@ def _check_statement(export: Export, rest: Rest, entries: bytes, count: int) -> 
     statement, checkpoint = export.statement, rest.checkpoint
     stated = (statement.realm, statement.size, statement.root, statement.entries)
     if stated != (rest.manifest.realm, checkpoint.size, checkpoint.root, count):
-        raise Unproven("export.entries", "it does not say what it holds", _MEND)
+        raise Unproven("export.entries", "it does not say what it holds", _HINT)
     if statement.entries_sha256 != canonical.sha256(entries):
-        raise Unproven("export.entries", "entries.jsonl is not the file that export.json names", _MEND)
+        raise Unproven("export.entries", "entries.jsonl is not the file that export.json names", _HINT)
     if b'"redacted":' not in entries and export.signed is None:
         return
     if export.signed is None or verified_by(export.signed, EXPORT_TYPE) != {rest.audit_key}:
-        raise Unproven("export.signature", "words were taken out, and the audit key did not sign what is left", _MEND)
+        raise Unproven("export.signature", "words were taken out, and the audit key did not sign what is left", _HINT)
     if export.signed.payload_bytes() != statement.to_bytes():
-        raise Unproven("export.signature", "the audit key signed another export", _MEND)
+        raise Unproven("export.signature", "the audit key signed another export", _HINT)
 
 
 def _check_inclusion(index: int, leaf_input: bytes, path: Sequence[str], checkpoint: Checkpoint) -> None:
     nodes = [bytes.fromhex(node) for node in path]
     if not verify_inclusion(leaf_hash(leaf_input), index, checkpoint.size, nodes, bytes.fromhex(checkpoint.root)):
-        raise Unproven("export.entry", f"entry number {index} does not stand in the sealed record", _MEND)
+        raise Unproven("export.entry", f"entry number {index} does not stand in the sealed record", _HINT)
 
 
 def _check_opened(one: ExportedEntry, openings: Openings, checkpoint: Checkpoint) -> None:
@@ -209,7 +209,7 @@ def _check_opened(one: ExportedEntry, openings: Openings, checkpoint: Checkpoint
     except (RedactionError, KeyError) as error:
         raise Unproven("export.opening", f"entry number {one.index}: {error}", "ask for its openings") from error
     if (value["seq"], value["at"]) != (hidden["seq"], hidden["at"]):
-        raise Unproven("export.opening", f"entry number {one.index} is not the one that was shown", _MEND)
+        raise Unproven("export.opening", f"entry number {one.index} is not the one that was shown", _HINT)
     _check_inclusion(one.index, canonical.dumps(value), path, checkpoint)
 
 
@@ -219,4 +219,4 @@ def _view(one: ExportedEntry) -> EntryView:
             return view_of(read_leaf((one.leaf_input or "").encode()))
         return view_of_value(shown(one.redacted))
     except (LineError, KeyError, ValueError, TypeError) as error:
-        raise Unproven("export.entry", f"entry number {one.index} cannot be read: {error}", _MEND) from error
+        raise Unproven("export.entry", f"entry number {one.index} cannot be read: {error}", _HINT) from error

@@ -19,7 +19,7 @@ from services.kernel.authority.signing import verified_by
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
 
-_MEND = "ask for the proof again, and check the root keys at their source"
+_HINT = "ask for the proof again, and check the root keys at their source"
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def check_proof(raw: bytes, roots: frozenset[str], audit_key: str | None = None)
     try:
         proof = Proof.from_bytes(raw)
     except ValueError as error:
-        raise Unproven("proof.form", "the file holds no proof", _MEND) from error
-    rest = open_rest("proof", proof, roots, _MEND, audit_key)
+        raise Unproven("proof.form", "the file holds no proof", _HINT) from error
+    rest = open_rest("proof", proof, roots, _HINT, audit_key)
     entries = tuple(_checked(one, proof.request_id, rest.checkpoint) for one in proof.entries)
     return Checked(rest.manifest.city, proof.request_id, rest.checkpoint, entries, rest.audit_key)
 
@@ -158,11 +158,11 @@ def _checked(proven: ProvenEntry, request_id: str, checkpoint: Checkpoint) -> En
     leaf_input, path = proven.leaf_input.encode(), [bytes.fromhex(node) for node in proven.path]
     root = bytes.fromhex(checkpoint.root)
     if not verify_inclusion(leaf_hash(leaf_input), proven.index, checkpoint.size, path, root):
-        raise Unproven("proof.entry", f"entry number {proven.index} does not stand in the sealed record", _MEND)
+        raise Unproven("proof.entry", f"entry number {proven.index} does not stand in the sealed record", _HINT)
     try:
         view = view_of(read_leaf(leaf_input))
     except LineError as error:
-        raise Unproven("proof.entry", f"entry number {proven.index} cannot be read: {error}", _MEND) from error
+        raise Unproven("proof.entry", f"entry number {proven.index} cannot be read: {error}", _HINT) from error
     if view.request_id != request_id:
-        raise Unproven("proof.entry", f"entry number {proven.index} is not one of {request_id}", _MEND)
+        raise Unproven("proof.entry", f"entry number {proven.index} is not one of {request_id}", _HINT)
     return view

@@ -151,7 +151,7 @@ def _public(state: ReplayState, entry: RecordEntry, event: Receipt, target: Targ
         twice = Violation(
             entry.seq,
             "receipt.double",
-            f"{event.request_id} is there twice on {event.profile}: also by the receipt {target.delivered_seq}.",
+            f"{event.request_id} is on {event.profile} twice: also by the receipt {target.delivered_seq}.",
         )
         if target.again_seq:  # the officer who had it posted again was warned of this
             state.warnings.append(twice)

@@ -190,7 +190,7 @@ def held_roots(said: list[str], *, demo: bool) -> dict[Realm, dict[str, str]]:
     keys = [key for of_one in held.values() for key in of_one]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
-        what = f"the key {twice} is there twice; the broker tells officers and realms by their keys"
+        what = f"the key {twice} occurs twice; the broker knows officers and realms by their keys"
         raise BadInput("init.root", f"{what}, so it takes four different ones", hint)
     return {realm: {root: held[root][at] for root in ROOTS} for at, realm in enumerate(REALMS)}
 

@@ -1,4 +1,4 @@
-"""``onevoice audit export`` and ``check``: what goes out of the house, and whether it is there."""
+"""``onevoice audit export`` and ``check``: what goes out of the house, and whether it holds."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
         return Line(name, Level.FAIL, "no sign of life in the last seconds", hint, unreachable=True)
     troubled = [beat.trouble for beat in beats if beat.trouble]
     if troubled:
-        return Line(name, Level.WARN, f"says: {in_city_time(troubled[0])}", _mend(troubled[0]))
+        return Line(name, Level.WARN, f"says: {in_city_time(troubled[0])}", _hint(troubled[0]))
     copies = f"{len(beats)} running, version {', '.join(sorted({beat.version for beat in beats}))}"
     behind = [beat for beat in beats if beat.control_seq < view.control_seq]
     if behind:
@@ -141,7 +141,7 @@ def _is_alarm(trouble: str) -> bool:
     return " alarm" in trouble or " void" in trouble or "CONTRADICTS" in trouble
 
 
-def _mend(trouble: str) -> str:
+def _hint(trouble: str) -> str:
     if _is_alarm(trouble):
         return "somebody may have a service's key: onevoice audit verify names each entry; docs/keys.md replaces a key"
     if "the store nears its limit" in trouble:

@@ -178,7 +178,10 @@ def _headers(endpoint: Endpoint, more: Mapping[str, str] | None) -> dict[str, st
 
 @lru_cache(maxsize=4_096)
 def _url(address: str, exact: bool) -> URL:
-    return URL(address, encoded=exact)
+    try:
+        return URL(address, encoded=exact)
+    except ValueError as error:
+        raise aiohttp.InvalidURL(address) from error
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:

@@ -20,7 +20,7 @@ def judge(facts: Facts, weighed: Weighed) -> Finding:
     if not faults:
         return satisfied(CLAUSE, "Every profile is sanctioned and carries its purpose, identification and disclosure.")
     named = both(f"{target} ({fault})" for target, fault in faults)
-    return blocked(CLAUSE, f"Not fit to be posted to: {named}. {_mend(facts)}")
+    return blocked(CLAUSE, f"Not fit to be posted to: {named}. {_hint(facts)}")
 
 
 def _fault(profile: Profile | None) -> str:
@@ -39,7 +39,7 @@ def _fault(profile: Profile | None) -> str:
     return f"no {both(name for name, text in statements.items() if not text.strip())}"
 
 
-def _mend(facts: Facts) -> str:
+def _hint(facts: Facts) -> str:
     office = "the mcpe, the comms_office or the cao"
     if facts.request.scope == ALL_DEPARTMENTS:
         return (
