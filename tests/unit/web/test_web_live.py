@@ -13,8 +13,8 @@ from schemas.events.desk import EocView
 from services.kernel.base.city import City
 from services.web.connection import CityConnection
 from services.web.desk import SESSION
-from services.web.pages import live
 from services.web.hub import Hub
+from services.web.pages import live
 from services.web.pages.live import live_page
 from services.web.sessions import WebSession
 from services.web.wiring import application, build
