@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from schemas.events.control import Posture
