@@ -165,12 +165,8 @@ def _made(folder: str) -> set[tuple[str, str]]:
         if clause:
             made |= {(kind, clause[1]) for kind in ("blocked", "refused") if re.search(rf"\b{kind}\(\s*CLAUSE", text)}
         made |= {("screening", code) for code in re.findall(r'\bcode="([a-z-]+)"', text)}
-        made |= {
-            ("screening", code)
-            for code in re.findall(r'Hit\("([a-z]+)"|_WORD, "([a-z]+)"', text)
-            for code in code
-            if code
-        }
+        hits = re.findall(r'Hit\("([a-z]+)"', text) + re.findall(r'_WORD, "([a-z]+)"', text)
+        made |= {("screening", code) for code in hits}
     return made
 
 
