@@ -12,7 +12,7 @@ from schemas.events.envelope import RENEWAL_TYPE, Envelope
 from services.kernel.authority.orders import carry_out, carry_out_enrolment, carry_out_renewal
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
-from services.kernel.base.settings.settings_now import settings_now
+from services.kernel.base.settings.settings_now import seen_alone, settings_now
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.ledger.client import Conflict
@@ -55,7 +55,14 @@ class RegistryHandlers:
     async def _check(self, state: ControlState, order: Order) -> None:
         if isinstance(order.action, ProfileAdd):
             city = self.runtime.city
-            check_profile(order.action.profile, state.profiles.values(), _known_servers(city), city.realm)
+            sees_changes = not seen_alone(city.folder / "city.toml")
+            check_profile(
+                order.action.profile,
+                state.profiles.values(),
+                _known_servers(city),
+                city.realm,
+                sees_changes=sees_changes,
+            )
             check_apart(order.action.profile, await asyncio.to_thread(profiles_of_the_other_realm, city), city.realm)
 
 

@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 from tests.browser.conftest import Cable, OfficerPhone, Town, officer_phone
 
 FOCUS = "document.activeElement.id || document.activeElement.getAttribute('role')"
+KEPT = "Object.keys(localStorage).filter((one) => one.startsWith('typed ')).length"
 REASON = "The road is open again, so nobody needs it."
 
 
@@ -83,7 +84,7 @@ async def test_a_reason_outlives_a_reload_and_the_end_of_the_session(
         await phone.go(f"{place}/approve")
         await phone.sees("It does not wait for an approval any more.")
         assert await phone.page.locator("main form").count() == 0
-        assert await phone.page.evaluate("sessionStorage.length") == 0
+        assert await phone.page.evaluate(KEPT) == 0
 
 
 ENDING = """(said) => document.getElementById("live").dispatchEvent(
@@ -111,3 +112,48 @@ async def test_before_the_session_ends_the_page_says_so_and_a_press_puts_it_off(
         assert await phone.page.evaluate(FOCUS) == "main"
         await phone.page.evaluate(ENDING, {"at": "03:14:07 PST", "stay": False})
         assert not await alarm.get_by_role("button").is_visible()
+
+
+_ACTIVATE = ("eoc", "activate", "--as", "eoc-director", "--level", "1", "--yes", "--incident")
+ORDERS = (
+    (("crisis", "declare", "--as", "pio", "--incident", "Slide"), "activate", "Slide"),
+    ((*_ACTIVATE, "Hatzic slide"), "change", "Hatzic slide"),
+    ((*_ACTIVATE, "Slide over"), "change", "Slide over"),
+)
+"""Orders of somebody else, the page that is opened then, and the incident that it has to show."""
+
+
+async def test_what_was_typed_gives_way_to_what_changed_and_stays_with_its_officer(
+    town: Town, cable: Cable, browser: Browser
+) -> None:
+    """A form that is signed shows what is in force, and not what was typed over something else."""
+    place = await _waiting(town)
+    async with officer_phone(browser, town, "cao") as phone:
+        await phone.enroll()
+        await phone.go(f"{place}/return")
+        await phone.page.locator("#reason").press_sequentially(REASON)
+        await phone.page.close(run_before_unload=False)  # as a dead battery closes it: the tab's own memory is gone
+        phone.page = await phone.context.new_page()
+        await phone.go(f"{place}/return")
+        assert await phone.page.input_value("#reason") == REASON
+        await phone.page.fill("#reason", "")
+        await phone.page.reload()
+        assert await phone.page.input_value("#reason") == "", "what was emptied stays empty"
+        await phone.page.fill("#reason", REASON)
+        typed = "JSON.parse(localStorage.getItem(Object.keys(localStorage).find((one) => one.startsWith('typed cao'))))"
+        assert (await phone.page.evaluate(typed))["typed"] == REASON
+        await phone.go("/state/declare")
+        await phone.page.fill("#incident", "Slide at Dewdney")
+        for order, then, shown in ORDERS:
+            assert (await asyncio.to_thread(town.shell, *order)).status == 0
+            await phone.go("/state")
+            await phone.sees(shown)
+            await phone.go(f"/state/{then}")
+            assert await phone.page.input_value("#incident") == shown
+            await phone.page.fill("#incident", "Slide at Dewdney")
+        await phone.page.reload()
+        assert await phone.page.input_value("#incident") == "Slide at Dewdney"
+        await phone.go("/sessions")
+        await phone.page.get_by_role("button", name="Sign out").click()
+        await phone.at("/sign-in")
+        assert await phone.page.evaluate(KEPT) == 0

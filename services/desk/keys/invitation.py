@@ -6,7 +6,6 @@ The person compares the city's short code with somebody in the city, so that nob
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from services.desk.keys.sealed import seal_seed
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, describe
-from services.kernel.base.files import make_folder, write_atomically
+from services.kernel.base.files import make_folder, replace_content, write_atomically
 from services.kernel.base.network.reach import needs_authority
 from services.kernel.base.settings.city_file import RealmAuthority
 from services.kernel.base.settings.city_web import WebSection
@@ -148,7 +147,7 @@ def _write_once(path: Path, text: str) -> None:
         raise BadInput(
             "enroll.other_city", f"{path} says something else than the invitation", "name another folder with --folder"
         )
-    write_atomically(path, text.encode("utf-8"), mode=os.stat(path).st_mode & 0o777 if path.exists() else 0o600)
+    replace_content(path, text.encode("utf-8"), None if path.exists() else 0o600)
 
 
 def city_toml(invitation: Invitation) -> str:

@@ -14,7 +14,7 @@ from services.desk.keys.sealed import SealedKey, read_sealed, seal_seed
 from services.kernel.authority.signing import Signer, load_key, new_seed
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
-from services.kernel.base.files import write_atomically
+from services.kernel.base.files import replace_content, write_atomically
 
 
 def prepare(city: City, name: str, passphrase: str) -> Enrolled:
@@ -62,7 +62,7 @@ def renew_service(city: City, service: str) -> str:
     if row is None:
         raise BadInput("service.unknown", f"there is no service {service!r}", f"one of {', '.join(names)}")
     seed = new_seed()
-    write_atomically(city.service_key_path(row), seed + b"\n", mode=0o600)
+    replace_content(city.service_key_path(row), seed + b"\n", mode=0o600)
     return Signer(seed).public_key
 
 
@@ -73,7 +73,7 @@ def prepare_audit(city: City) -> str:
     """
     path = next_key_path(city)
     if not path.exists():
-        write_atomically(path, new_seed() + b"\n", mode=0o600)
+        replace_content(path, new_seed() + b"\n", mode=0o600)
     return load_key(path).public_key
 
 

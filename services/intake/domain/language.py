@@ -116,12 +116,16 @@ def guess(text: str, default: str = "en") -> str:
     return language
 
 
-def check_languages(*tags: str | None) -> None:
-    """Check that each language is registered; raises BadInput ``language.unknown``."""
-    for tag in tags:
+def check_languages(first: str | None, *others: str) -> None:
+    """Check that a text's language and its translations' are registered.
+
+    Raises:
+        BadInput: ``language.unknown``, ``lang.unknown`` (of a translation).
+    """
+    for tag in (first, *others):
         if tag is not None and not languages.is_known(tag):
             raise BadInput(
-                "language.unknown",
+                "language.unknown" if tag == first else "lang.unknown",
                 f"there is no language {tag!r} in the registry of languages (BCP 47)",
                 "the shortest code, as en, pa, squ or zh-Hant: iso639-3.sil.org lists them",
             )

@@ -122,8 +122,8 @@ def draft_of(
     Raises:
         BadInput: as ``carriers`` and ``check_answer``.
         BadInput: as ``check_platforms``; ``sender.unknown``, ``targets.empty``, ``profile.unknown``,
-            ``variant.unused``, ``language.unknown``, ``expires.past``, ``expires.too_far``, ``at.past``,
-            ``at.too_far``, ``time.stale``, ``time.future``.
+            ``variant.unused``, ``language.unknown``, ``lang.unknown``, ``expires.past``, ``expires.too_far``,
+            ``at.past``, ``at.too_far``, ``time.stale``, ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
     """
     data = identity.submission

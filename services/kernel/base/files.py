@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,12 +24,41 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     flush_folder(path.parent)
 
 
+def replace_content(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Do as ``write_atomically`` with a file that others read: its owner, and a link to it, stay as they were.
+
+    Args:
+        path: the file. A new one belongs to its folder's owner where root writes it.
+        content: the new content.
+        mode: the file's mode, whatever the umask is; None: as it was, 0644 for a new file.
+
+    Raises:
+        OSError: as ``write_atomically``, or the file's owner cannot be kept.
+    """
+    path = path.resolve()
+    make_folder(path.parent)
+    known = path.exists()
+    like = path.stat() if known else path.parent.stat()
+    if mode is None:
+        mode = stat.S_IMODE(like.st_mode) if known else 0o644
+    owner = (like.st_uid, like.st_gid) if known or os.geteuid() == 0 else (-1, -1)
+    _write_beside(path, content, mode, owner)
+    flush_folder(path.parent)
+
+
 def write_unflushed(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Do as ``write_atomically``, but leave flushing the folder to the caller, who writes many files into it."""
+    _write_beside(path, content, mode, None)
+
+
+def _write_beside(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
     beside = path.parent / f".{path.name}.{os.getpid()}-{next(_COUNTER)}.tmp"
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         with os.fdopen(handle, "wb") as file:
+            if owner is not None:
+                os.fchown(handle, *owner)
+                os.fchmod(handle, mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from schemas.events.authority import Manifest
 from services.kernel.authority.signing import Signer, load_key, new_seed, write_key
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
-from services.kernel.base.files import write_atomically
+from services.kernel.base.files import replace_content
 from services.kernel.control.control_state import ControlState
 from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, render_accounts
 
@@ -41,8 +41,8 @@ def renew_provision_key(city: City) -> str:
             raise BadInput(
                 "accounts.missing", f"{path} does not know the old key", "onevoice provision writes it again"
             )
-        write_atomically(path, text.replace(old, new).encode(), mode=0o644)
-        write_atomically(city.provision_key_path, seed + b"\n", mode=0o600)
+        replace_content(path, text.replace(old, new).encode(), mode=0o644)
+        replace_content(city.provision_key_path, seed + b"\n", mode=0o600)
     except OSError as error:
         raise BadInput("accounts.unwritable", f"{path} cannot be written: {error}", "check its owner") from error
     return new
@@ -73,7 +73,7 @@ def write_accounts(city: City, manifest: Manifest, control: ControlState) -> boo
     try:
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             return False
-        write_atomically(path, text.encode("utf-8"), mode=0o644)
+        replace_content(path, text.encode("utf-8"), mode=0o644)
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(
             "accounts.unwritable", f"{path} cannot be written: {error}", "check the folder's owner and mode"

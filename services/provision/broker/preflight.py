@@ -11,7 +11,7 @@ from pathlib import Path
 
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, OneVoiceError
-from services.kernel.base.files import ExclusiveLock, write_atomically
+from services.kernel.base.files import ExclusiveLock, replace_content
 from services.provision.accounts.server_conf import settled
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
@@ -171,7 +171,7 @@ def settle(conf: Path, folder: Path, listen: str) -> None:
     try:
         text = conf.read_text(encoding="utf-8")
         if (right := settled(text, folder, listen)) != text:
-            write_atomically(conf, right.encode("utf-8"), mode=0o644)
+            replace_content(conf, right.encode("utf-8"), mode=0o644)
     except (FileNotFoundError, UnicodeDecodeError):
         return
     except OSError as error:

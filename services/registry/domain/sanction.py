@@ -19,7 +19,12 @@ _MASTODON_ACCOUNT = re.compile(r"[A-Za-z0-9_]+(?:[A-Za-z0-9_.-]+[A-Za-z0-9_]+)?@
 
 
 def check_profile(
-    profile: Profile, others: Iterable[Profile], servers: Mapping[str, Collection[str]], realm: Realm
+    profile: Profile,
+    others: Iterable[Profile],
+    servers: Mapping[str, Collection[str]],
+    realm: Realm,
+    *,
+    sees_changes: bool = True,
 ) -> None:
     """Check a profile before it is sanctioned.
 
@@ -28,6 +33,7 @@ def check_profile(
         others: the city's profiles as they are.
         servers: the names of the servers that city.toml knows, by platform.
         realm: exercises post to Mastodon on the townsquare only.
+        sees_changes: whether the services see what is written into city.toml without a restart.
 
     Raises:
         BadInput: ``profile.statements``, ``platform.unknown``, ``profile.account``, ``profile.server``,
@@ -47,7 +53,7 @@ def check_profile(
             f"the platforms are {', '.join(sorted(LIMITS))}",
         )
     _check_place(profile)
-    _check_server(profile, servers.get(profile.platform, ()), realm)
+    _check_server(profile, servers.get(profile.platform, ()), realm, sees_changes)
     key = (profile.platform, profile.account.lower())
     taken = [one.id for one in others if one.id != profile.id and (one.platform, one.account.lower()) == key]
     if taken:
@@ -96,7 +102,7 @@ def _check_place(profile: Profile) -> None:
         ) from error
 
 
-def _check_server(profile: Profile, known: Collection[str], realm: Realm) -> None:
+def _check_server(profile: Profile, known: Collection[str], realm: Realm, sees_changes: bool) -> None:
     if profile.platform == "mastodon":
         match = _MASTODON_ACCOUNT.fullmatch(profile.account)
         if match is None:
@@ -114,9 +120,10 @@ def _check_server(profile: Profile, known: Collection[str], realm: Realm) -> Non
         server = profile.account.removeprefix("@").partition("@")[2] if profile.platform == "bluesky" else ""
     if server and server not in known:
         there = f"it knows {', '.join(sorted(known))}" if known else "it knows none"
+        then = "nothing has to be restarted" if sees_changes else "then restart the services (deploy/README.md)"
         raise BadInput(
             "profile.server",
             f"city.toml of the services does not know the {profile.platform} server {server!r}; {there}",
             f"add it there: [{profile.platform}.{'instances' if profile.platform == 'mastodon' else 'servers'}] "
-            f'{server} = "https://..."; nothing has to be restarted',
+            f'{server} = "https://..."; {then}',
         )

@@ -128,6 +128,17 @@ def translations(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
+def row_at_fault(rows: Iterable[tuple[str, str]]) -> int:
+    """Return the place of the first other language that cannot be taken as it is, or comes twice; 0 without one."""
+    seen = set[str]()
+    for place, (typed_code, text) in enumerate(rows):
+        tag = languages.canonical(typed_code)
+        if tag is None or not text.strip() or not languages.is_known(tag) or tag in seen:
+            return place
+        seen.add(tag)
+    return 0
+
+
 def sent(draft: WebDraft, event: SubmissionEvent) -> WebDraft:
     """Return the draft that remembers what was sent, until an answer comes."""
     return draft.model_copy(update={"event": event, "typed": fingerprint(draft)})

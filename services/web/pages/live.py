@@ -48,19 +48,20 @@ async def events(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers=HEADERS)
     await response.prepare(request)
     try:
-        async for piece in _stream(request, after, lines):
+        async for piece in stream(request, after, lines):
             await response.write(piece)
     except (ConnectionResetError, OneVoiceError):
         pass  # the browser is gone, or the city is: it comes back from where it was
     return response
 
 
-async def _stream(request: web.Request, after: int, lines: bool) -> AsyncIterator[bytes]:
+async def stream(request: web.Request, after: int, lines: bool) -> AsyncIterator[bytes]:
+    """Yield what a browser at ``after`` hears, piece by piece, until it is signed out or has to begin anew."""
     desk, beat_at, looked_at = desk_of(request), float("-inf"), float("-inf")
     warned = False
     hub, news = desk.hub, desk.news
     while not hub.closed:
-        now = desk.clock.monotonic()
+        now, before = desk.clock.monotonic(), after
         if now - looked_at >= BEAT_SECONDS:
             looked_at = now
             session = await found_session(request)
@@ -84,7 +85,8 @@ async def _stream(request: web.Request, after: int, lines: bool) -> AsyncIterato
                 piece += event("beat", {"at": _clock(desk), "seq": hub.seq}).encode()
             if piece:
                 yield piece
-        if after >= news.seq or not hub.alive():
+        # After a rewind the hub is empty and the news is not: there is more to hear, and nothing to send.
+        if after >= news.seq or after == before or not hub.alive():
             await news.wait(BEAT_SECONDS)
 
 

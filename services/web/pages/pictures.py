@@ -31,8 +31,7 @@ async def add(request: web.Request) -> web.Response:
         picture = await _stored(request, draft, form, alt)
     except OneVoiceError as error:
         return await form_with(request, draft, error, alt)
-    pictures = (*(one for one in draft.pictures if one.sha256 != picture.sha256), picture)
-    desk.drafts.save(draft.model_copy(update={"pictures": pictures}))
+    desk.drafts.save(draft.model_copy(update={"pictures": (*_without(draft, picture.sha256), picture)}))
     raise web.HTTPSeeOther(f"/write/{draft.id}#pictures")
 
 
@@ -44,22 +43,25 @@ async def _stored(request: web.Request, draft: WebDraft, form: Form, alt: str) -
         raw = opened.read(MAX_PICTURE + 1)
     if not raw or len(raw) > MAX_PICTURE:
         raise BadInput("picture.size", say(request, "picture.size"), say(request, "picture.smaller"))
-    if len(draft.pictures) >= MOST_PICTURES:
-        raise Refused("picture.many", say(request, "picture.many"), say(request, "picture.take_out"))
     try:
         Picture(sha256="0" * 64, media_type="image/jpeg", alt=alt)
     except ValidationError as error:
         raise BadInput("picture.alt", say(request, "picture.no_alt"), say(request, "picture.describe")) from error
     reply = await desk_of(request).connection.link.send(subjects.DESK_MEDIA_PUT, raw, MediaReply)
+    if len(_without(draft, reply.sha256)) >= MOST_PICTURES:  # its hash tells whether it replaces one of them
+        raise Refused("picture.many", say(request, "picture.many"), say(request, "picture.take_out"))
     return Picture(sha256=reply.sha256, media_type=reply.media_type, alt=alt)
+
+
+def _without(draft: WebDraft, sha256: object) -> tuple[Picture, ...]:
+    return tuple(one for one in draft.pictures if one.sha256 != sha256)
 
 
 async def remove(request: web.Request) -> web.Response:
     """Keep what was typed, and take a picture out of the draft."""
     draft, form = await typed(request)
     await signed_in_to(request, draft)
-    left = tuple(one for one in draft.pictures if one.sha256 != form.get("sha256"))
-    desk_of(request).drafts.save(draft.model_copy(update={"pictures": left}))
+    desk_of(request).drafts.save(draft.model_copy(update={"pictures": _without(draft, form.get("sha256"))}))
     raise web.HTTPSeeOther(f"/write/{draft.id}#pictures")
 
 
@@ -73,14 +75,16 @@ async def of_draft(request: web.Request) -> web.Response:
 async def of_message(request: web.Request) -> web.Response:
     """Answer a picture of a message, as its platforms get it."""
     desk = desk_of(request)
-    view = await desk.connection.request(check_id(request.match_info["id"], "request"))
+    view = await desk.connection.request(check_id(request.match_info["id"], "request"), most=0)
     return await _answer(request, desk, _of(view.request.renderings))
 
 
 async def of_copy(request: web.Request) -> web.Response:
     """Answer a picture of a consultation copy to whoever has its link."""
     view, _ = await shown_copy(request)
-    return await _answer(request, desk_of(request), _of(view.request.renderings))
+    answered = await _answer(request, desk_of(request), _of(view.request.renderings))
+    answered.headers["Cache-Control"] = "no-store"  # a copy can end at any time, and its pictures with it
+    return answered
 
 
 def _of(renderings: Iterable[Rendering]) -> tuple[Picture, ...]:

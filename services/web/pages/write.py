@@ -39,7 +39,6 @@ Form = MultiDictProxy[str | bytes | bytearray | web.FileField]
 FIELDS = {
     "targets": "reach-all",
     "next-update": "next_update",
-    "lang": "code-0",
     **{name: name for name in ("text", "link", "severity", "expires", "at", "language", "picture")},
 }
 """The fields of a draft's form by the first word of an error's code."""
@@ -175,7 +174,7 @@ async def form_with(request: web.Request, draft: WebDraft, error: OneVoiceError 
     values: dict[str, Any] = {
         "draft": draft,
         "error": error,
-        "field": field_of(error),
+        "field": field_of(error, draft),
         "alt": alt,
         "most_bytes": MAX_PICTURE,
         "profiles": official,
@@ -188,11 +187,13 @@ async def form_with(request: web.Request, draft: WebDraft, error: OneVoiceError 
     return desk.fill(request, "write.html", eoc, status=400 if error else 200, **values)
 
 
-def field_of(error: OneVoiceError | None) -> str:
+def field_of(error: OneVoiceError | None, draft: WebDraft) -> str:
     """Return the id of the field that an error is about; the text's, where it is about none."""
     if error is None:
         return ""
     name = error.code.partition(".")[0]
+    if name == "lang":
+        return f"code-{composing.row_at_fault(draft.translations)}"
     return "alt" if error.code == "picture.alt" else FIELDS.get(name, "text")
 
 

@@ -64,17 +64,6 @@
 
   const signIn = "/sign-in?next=" + encodeURIComponent(location.pathname + location.search);
 
-  // What was typed outlives a reload, and signing in again: in this tab, for the same officer, until it is signed.
-  const kept = (form, field) => ["typed", form.dataset.officer, form.getAttribute("action"), field.name].join(" ");
-  const typedIn = (form) => [...form.elements].filter((one) => form.dataset.officer && one.name
-    && (one.type === "textarea" || one.type === "text" || one.type === "url"));
-  for (const form of document.querySelectorAll("form[data-passkey]")) {
-    for (const field of typedIn(form)) field.value = sessionStorage.getItem(kept(form, field)) || field.value;
-    form.addEventListener("input", ({ target }) => {
-      if (typedIn(form).includes(target)) sessionStorage.setItem(kept(form, target), target.value);
-    });
-  }
-
   function inWords(form, error) {
     if (error && error.message && error.code && typeof error.code === "string") return error;
     const name = (error && error.name) || "";
@@ -102,7 +91,7 @@
       waiting.delete(form);
       said = await post(said.then, new URLSearchParams({ ...answer, csrf }));
     }
-    for (const field of typedIn(form)) sessionStorage.removeItem(kept(form, field));
+    form.dispatchEvent(new Event("signed"));
     location.assign(said.to);
   }
 

@@ -17,12 +17,12 @@ TYPED = {"text": "Leave Hatzic now.", "to": "fire-website", "reach": "some", "li
 ALT = "A map: the flood reaches Stave Lake Street."
 
 
-def jpeg() -> bytes:
+def jpeg(color: str = "#357") -> bytes:
     """A small picture that says where it was taken."""
     place = Image.Exif()
     place[0x010E] = "taken at home"
     out = io.BytesIO()
-    Image.new("RGB", (64, 48), "#357").save(out, "JPEG", exif=place)
+    Image.new("RGB", (64, 48), color).save(out, "JPEG", exif=place)
     return out.getvalue()
 
 
@@ -61,15 +61,15 @@ async def _mistakes(own: Phone, path: str) -> None:
     assert "x" * 1_501 in page.text
 
 
-async def _shown(own: Phone, page: Page, place: str) -> str:
-    """Return the address of the picture on a page; it is the cleaned one."""
+async def _shown(own: Phone, page: Page, place: str, kept: str = "private") -> str:
+    """Return the address of the picture on a page; it is the cleaned one, and a browser keeps it as it should."""
     found = re.search(rf'src="({place}/pictures/[0-9a-f]{{64}})" alt="([^"]*)"', page.text)
     assert found is not None, page.words
     async with own.session.get(own.origin + found[1]) as answer:
         raw, headers = await answer.read(), answer.headers
         assert answer.status == 200
     assert headers["Content-Type"] == "image/jpeg"
-    assert headers["Cache-Control"].startswith("private")
+    assert headers["Cache-Control"].startswith(kept)
     assert Image.open(io.BytesIO(raw)).size == (64, 48)
     assert b"taken at home" not in raw
     return found[1]
@@ -92,7 +92,7 @@ async def test_a_picture_is_seen_by_whoever_decides_and_a_wrong_one_costs_nothin
     assert digest is not None
     copy = await link(own, place, digest[1])
     async with phone(pages.city, "stranger") as stranger:
-        await _shown(stranger, await stranger.get(copy), copy)
+        await _shown(stranger, await stranger.get(copy), copy, kept="no-store")
         for secret in (in_draft, in_message):
             assert (await stranger.get(secret)).path.startswith("/sign-in")
         assert (await stranger.get(f"{copy}/pictures/{'0' * 64}")).status == 404
@@ -112,3 +112,17 @@ async def test_a_page_of_an_earlier_session_keeps_what_was_typed(pages: Pages) -
         assert old["text"] in (await own.get(path)).text
     refused = await own.post(f"{path}/discard", old)
     assert "This form is of another session" in refused.words
+
+
+async def test_a_picture_put_again_takes_the_place_of_itself_where_there_is_no_room_for_more(pages: Pages) -> None:
+    own = pages.phone
+    path = (await own.post("/write")).path
+    colors = ["#111", "#222", "#333", "#444"]
+    for color in colors:
+        assert (await put(own, path, jpeg(color), f"A map, {color}.")).status == 200
+    again = await put(own, path, jpeg(colors[0]), "A map, described better.")
+    assert again.path == path, again.words
+    assert "described better" in again.words
+    assert again.text.count('class="evidence"') == len(colors)
+    fifth = await put(own, path, jpeg("#555"), "One more map.")
+    assert (fifth.status, fifth.text.count('class="evidence"')) == (400, len(colors)), fifth.words

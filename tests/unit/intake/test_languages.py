@@ -67,10 +67,16 @@ def test_a_language_may_have_a_script_and_a_region() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{"translations": {"zz": "?"}}, {"language": "zz"}, {"language": "en-Zzzz"}, {"language": "en-XX"}]
+    ("data", "code"),
+    [
+        ({"translations": {"fr": "?", "zz": "?"}}, "lang.unknown"),
+        ({"language": "zz"}, "language.unknown"),
+        ({"language": "en-Zzzz"}, "language.unknown"),
+        ({"language": "en-XX"}, "language.unknown"),
+    ],
 )
-def test_a_language_that_there_is_not_is_refused(data: dict[str, Any]) -> None:
-    assert code_of(draft, text="Boil water.", **data) == "language.unknown"
+def test_a_language_that_there_is_not_is_refused_at_its_field(data: dict[str, Any], code: str) -> None:
+    assert code_of(draft, text="Boil water.", **data) == code
 
 
 def test_a_language_comes_once() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.kernel.base.files import ExclusiveLock, is_locked, locked, write_atomically
+from services.kernel.base.files import ExclusiveLock, is_locked, locked, replace_content, write_atomically
 from services.kernel.base.line_files import (
     ForeignWrite,
     GrowingFile,
@@ -104,3 +104,33 @@ def test_a_growing_file_takes_a_torn_line_away_and_nothing_else(tmp_path: Path) 
         file.add(b"three\n")
     assert path.read_bytes() == b"one\ntwo\ngossip\n"
     file.close()
+
+
+@pytest.mark.parametrize(
+    "by_root", [False, pytest.param(True, marks=pytest.mark.skipif(os.geteuid() != 0, reason="root"))]
+)
+def test_who_reads_a_file_can_read_what_takes_its_place(tmp_path: Path, by_root: bool) -> None:
+    """With a narrow umask, through a link, and where root writes what another user owns."""
+    path, link = tmp_path / "there", tmp_path / "link"
+    path.write_text("old")
+    path.chmod(0o644)
+    link.symlink_to("there")
+    owner = (1000, 1000) if by_root else (os.geteuid(), path.stat().st_gid)
+    os.chown(path, *owner)
+    before = os.umask(0o077)
+    try:
+        replace_content(link, b"new")
+        replace_content(tmp_path / "other", b"new", 0o640)
+    finally:
+        os.umask(before)
+    found = path.stat()
+    assert (path.read_text(), link.is_symlink()) == ("new", True)
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (*owner, 0o644)
+    assert (tmp_path / "other").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
+    os.chown(tmp_path, 1000, 1000)
+    replace_content(tmp_path / "new", b"")
+    assert (tmp_path / "new").stat().st_uid == 1000

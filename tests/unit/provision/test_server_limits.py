@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from schemas.events.authority import Profile
+from services.desk.commands.trust.profiles_limits import write
+from services.fanout.connectors.contract import Health
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
+from services.kernel.base.run_file import write_run_file
 from services.kernel.base.settings.city_platforms import ServerLimits
-from services.kernel.base.settings.settings_now import settings_now
+from services.kernel.base.settings.settings_now import seen_alone, settings_now
 from services.provision.city.server_limits import write_limits
 
 KEY = '"UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"'
@@ -28,6 +33,8 @@ root_keys = [{KEY}]
 threshold = 1
 audit_key = {KEY}
 """
+ODD = '[mastodon.limits."odd"]\ncharacters = 480\n'
+PROFILE = {"department": "fire", "platform": "mastodon", "purpose": "p", "identification": "i", "disclosure": "d"}
 LESS = {"small": ServerLimits(characters=300, code_points=True), "odd": ServerLimits(characters=450)}
 
 
@@ -57,7 +64,7 @@ def test_a_file_that_cannot_be_read_any_more_leaves_what_was(city: City) -> None
     assert settings_now(city) is city.settings
 
 
-@pytest.mark.parametrize("more", ["[mastodon]\nlimits = {}\n", '[mastodon.limits."odd"]\ncharacters = 400\n', "[city"])
+@pytest.mark.parametrize("more", ["[mastodon]\nlimits = {}\n", "[city"])
 def test_what_it_cannot_write_it_gives_to_a_person(city: City, more: str) -> None:
     """With the lines to write, and with the file as it was."""
     path = city.folder / "city.toml"
@@ -68,3 +75,46 @@ def test_what_it_cannot_write_it_gives_to_a_person(city: City, more: str) -> Non
     assert caught.value.code == "limits.by_hand"
     assert '[mastodon.limits."odd"] characters = 450' in caught.value.hint
     assert path.read_text() == TOML + more
+
+
+def test_a_server_with_a_section_keeps_no_other_out(city: City) -> None:
+    path = city.folder / "city.toml"
+    path.write_text(TOML + ODD)
+    assert write_limits(load_city(city.folder), LESS) == ("odd",)
+    assert settings_now(city).mastodon.limits == LESS | {"odd": ServerLimits(characters=480)}
+    before = path.read_text()
+    assert write_limits(load_city(city.folder), LESS) == ("odd", "small")
+    assert path.read_text() == before
+
+
+def _said(city: City, takes: dict[str, ServerLimits | None]) -> None:
+    profiles = [Profile.model_validate(PROFILE | {"id": name, "account": f"fire@{name}"}) for name in takes]
+    write(city, profiles, {name: Health(True, "", takes=found) for name, found in takes.items()})
+
+
+def test_who_asks_for_it_is_told_what_was_written_and_who_sees_it(
+    city: City, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BadInput, match="no server was asked"):
+        _said(city, {})
+    (city.folder / "secrets").mkdir()
+    _said(city, {"small": None})
+    assert "Nothing to write" in capsys.readouterr().err
+    path = city.folder / "city.toml"
+    path.write_text(TOML + ODD)
+    with pytest.raises(BadInput) as caught:
+        _said(load_city(city.folder), dict(LESS))
+    assert '[mastodon.limits."odd"] characters = 450' in caught.value.hint
+    told = capsys.readouterr().err
+    assert "the limits of small now" in told
+    assert "once they are started again" in " ".join(told.split())
+    city.run_path.parent.mkdir(parents=True)
+    write_run_file(city, {"pid": os.getpid()})
+    _said(load_city(city.folder), {"third": LESS["odd"]})
+    assert "the next message is made for them" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_file_that_was_mounted_by_itself_is_known(city: City) -> None:
+    """/proc stands for it: a mount point is one whatever lies on it."""
+    assert not seen_alone(city.folder / "city.toml")
+    assert seen_alone(Path("/proc"))

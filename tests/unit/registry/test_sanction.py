@@ -74,3 +74,11 @@ def test_two_profiles_of_one_account_would_post_twice() -> None:
         check_profile(Profile.model_validate(GOOD), [there], SERVERS, "live")
     assert caught.value.code == "profile.account_taken"
     check_profile(Profile.model_validate(GOOD), [Profile.model_validate(GOOD)], SERVERS, "live")
+
+
+@pytest.mark.parametrize(("sees_changes", "then"), [(True, "nothing has to be restarted"), (False, "then restart")])
+def test_an_unknown_server_is_told_with_what_makes_it_known(sees_changes: bool, then: str) -> None:
+    profile = Profile.model_validate(GOOD | {"account": "library@elsewhere"})
+    with pytest.raises(BadInput) as caught:
+        check_profile(profile, (), SERVERS, "live", sees_changes=sees_changes)
+    assert then in caught.value.hint

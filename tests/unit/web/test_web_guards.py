@@ -235,3 +235,18 @@ def test_each_fault_names_its_field(tmp_path: Path, fields: dict[str, object], c
     with pytest.raises(BadInput) as found:
         composing.event_of(draft.model_copy(update=fields), Posture.ROUTINE, AT, UTC)
     assert found.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("rows", "place"),
+    [
+        ([], 0),
+        ([("fr", "Bouillez l'eau.")], 0),
+        ([("fr", "Bouillez l'eau."), ("zz", "?")], 1),
+        ([("fr", "Bouillez l'eau."), ("pa", " ")], 1),
+        ([("fr", "Bouillez l'eau."), ("pa", "?"), ("FR", "?")], 2),
+        ([("fr", "Bouillez l'eau."), ("french please", "?")], 1),
+    ],
+)
+def test_the_language_that_is_at_fault_is_found(rows: list[tuple[str, str]], place: int) -> None:
+    assert composing.row_at_fault(rows) == place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ from services.desk.app import Invocation, command, group
 from services.desk.city import wall
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, answers_of
 from services.desk.city.profile_check import NO_CREDENTIAL, budgets_by_profile, examine, keeps_credentials
+from services.desk.commands.trust import profiles_limits
 from services.desk.commands.trust.profiles_connect import CONNECT_EXAMPLE, connect
 from services.desk.commands.trust.profiles_seal import SEAL_EXAMPLE, seal
 from services.desk.session import Session
@@ -73,25 +74,14 @@ async def check(
     answers: dict[str, Health] = {}
     if keeps_credentials(city):
         answers = await answers_of(city, city.settings.city.website, sound)
-        _write_limits(city, sound, answers, write=write)
-    elif write:
-        raise BadInput("limits.not_here", "the credentials are not here, so no server was asked", "where the city runs")
-    else:
+    elif not write:
         note("The credentials are not here: neither they nor the platforms were looked at. Run it where the city runs.")
     found = [examine(city, one, answers.get(one.id), budgets.get(one.id)) for one in profiles]
     findings = [asdict(one) | {"problems": list(one.problems), "remarks": list(one.remarks)} for one in found]
     desk.answer(findings, lambda out: shown.profile_findings(out, found))
+    if write:
+        profiles_limits.write(city, sound, answers)
     return Exit.DONE if all(one.ok for one in found) else Exit.USAGE
-
-
-def _write_limits(city: City, profiles: Sequence[Profile], answers: Mapping[str, Health], *, write: bool) -> None:
-    found = [(one.account.rpartition("@")[2], answers[one.id].takes) for one in profiles if one.id in answers]
-    less = {server: takes for server, takes in found if takes is not None}
-    if write and less:
-        from services.provision.city.server_limits import write_limits
-
-        write_limits(city, less)
-        note(f"city.toml has the limits of {', '.join(sorted(less))} now; the next message is made for them.")
 
 
 @command(app, "rehearse", "onevoice profiles rehearse --all --realm exercise --as pio")

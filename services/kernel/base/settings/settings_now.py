@@ -14,13 +14,21 @@ from services.kernel.base.settings.city_file import CityFile
 def settings_now(city: City) -> CityFile:
     """Return city.toml as it is now, or as it was read at the start where it cannot be read any more.
 
-    A file that was not changed is not read again.
+    A file that was not changed is not read again. Where it is ``seen_alone``, it stays as it was at the start.
     """
     try:
         found = (city.folder / "city.toml").stat()
         return _read(city.folder, city.realm, (found.st_mtime_ns, found.st_size, found.st_ino))
     except (BadInput, OSError):
         return city.settings
+
+
+def seen_alone(path: Path) -> bool:
+    """Say whether a file was mounted by itself, as units, containers and pods have city.toml.
+
+    Such a mount stays with the file that was there at the start: one that takes its place is not seen.
+    """
+    return path.lstat().st_dev != path.parent.stat().st_dev
 
 
 @lru_cache(maxsize=8)
