@@ -24,7 +24,7 @@ from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.tasks import cancel_all
 from services.kernel.fold.state import RequestState, TargetState
 from services.kernel.ledger.entry import Entry
-from services.kernel.runtime.service import OverlookedPace, Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
 DURABLE = streams.FANOUT_VERDICTS
 
@@ -86,7 +86,7 @@ class TakenUp:
 class OverlookedVerdicts:
     """Looks at what is unfinished. ``_due``: when each verdict is taken up, by the monotonic clock."""
 
-    def __init__(self, runtime: Runtime, work: Work, dead: DeadEntries, pace: OverlookedPace) -> None:
+    def __init__(self, runtime: Runtime, work: Work, dead: DeadEntries, pace: LookPace) -> None:
         self._pace = pace
         self._runtime, self._work, self._dead = runtime, work, dead
         self._due: dict[int, float] = {}

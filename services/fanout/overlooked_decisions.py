@@ -14,7 +14,7 @@ from services.fanout.overlooked import FINISH_SECONDS, DeadEntries, TakenUp
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.tasks import cancel_all
 from services.kernel.fold.ledger_fold import LedgerFold
-from services.kernel.runtime.service import OverlookedPace, Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
 DURABLE = streams.FANOUT_RESOLUTIONS
 
@@ -31,7 +31,7 @@ def not_carried_out(fold: LedgerFold) -> Iterator[int]:
 class OverlookedDecisions:
     """Looks at what was decided. ``_due``: when each decision is taken up, by the monotonic clock."""
 
-    def __init__(self, runtime: Runtime, dead: DeadEntries, pace: OverlookedPace) -> None:
+    def __init__(self, runtime: Runtime, dead: DeadEntries, pace: LookPace) -> None:
         self._pace = pace
         self._runtime, self._dead = runtime, dead
         self._due: dict[int, float] = {}

@@ -69,7 +69,7 @@ def wire(runtime: Runtime) -> None:
 
 def look_for_overlooked(runtime: Runtime, work: Work) -> None:
     """Take up what was taken out of the durables; a service that stops finishes that too."""
-    pace = runtime.overlooked
+    pace = runtime.looks
     verdicts = OverlookedVerdicts(runtime, work, DeadEntries(runtime, streams.FANOUT_VERDICTS.durable), pace)
     decisions = OverlookedDecisions(runtime, DeadEntries(runtime, streams.FANOUT_RESOLUTIONS.durable), pace)
     for overlooked in (verdicts, decisions):
