@@ -10,6 +10,9 @@ from datetime import timedelta
 from email import message_from_string
 from pathlib import Path
 
+import pytest
+from nats.js.errors import APIError
+
 from schemas import subjects
 from schemas.events.notices import NoticeSent
 from services.board.domain.notices import Notice, Step, Waiting
@@ -19,6 +22,7 @@ from services.board.promises import PromiseWatch
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.settings.city_file import NotifySection
 from services.kernel.runtime.service import Runtime
+from tests.support.broker import short_memory
 from tests.support.mission import FIRE, Mission, Writer, eventually
 
 
@@ -109,6 +113,33 @@ async def test_what_a_board_that_died_had_noted_only_on_disk_comes_on_record(mis
     entries = await intake.ledger.history(subjects.NOTICES, 0)
     assert sum(NoticeSent.from_bytes(entry.data).to == ("ntfy",) for entry in entries) == 1
     assert "token" not in (mission.city.notify_folder / "notices.live.jsonl").read_text()
+
+
+async def test_a_notice_whose_append_is_repeated_late_comes_on_record_once(mission: Mission) -> None:
+    """Stored, and its ack was lost; two minutes later the broker knows no id of it any more."""
+    await mission.begin()
+    (board,) = await mission.run("board")
+    mission.city.notify_folder.mkdir(parents=True)
+    now = SystemClock().now()
+    one = Waiting("r1", now, "clerk", "Flood.", False, "an approval", "onevoice", now)
+    async with short_memory((await mission.provisioner()).js) as seconds:
+        for name in ("first", "second"):  # another board, or the same one after a crash
+            record = NoticeRecord(board, mission.city.notify_folder / name)
+            record.add(Notice(Step.FIRST, ("pio@a.example",), (one,)), now)
+            await record.settle()
+            record.close()
+            await asyncio.sleep(1.1 * seconds)
+        subject = subjects.notice("r1")
+        stored = await board.ledger.last(subject)
+        assert stored is not None
+        with pytest.raises(APIError, match="wrong last sequence"):  # nats-py sends what it kept while it was away
+            await board.ledger.js.publish(subject, stored.data, headers=stored.headers)
+        record = NoticeRecord(board, mission.city.notify_folder / "third")
+        record.add(Notice(Step.REMINDER, ("pio@a.example",), (one,)), now)
+        await record.settle()
+        record.close()
+        found = [NoticeSent.from_bytes(entry.data).step for entry in await board.ledger.history(subject)]
+    assert found == ["first", "reminder"]
 
 
 async def on_record(writer: Writer, request_id: str, to: str) -> bool:
