@@ -59,11 +59,24 @@ class AttemptFacts:
 
 @dataclass(frozen=True)
 class Decided:
-    """What an officer decided on an unconfirmed receipt; ``good`` when nothing was wrong with it."""
+    """What an officer decided on an unconfirmed receipt; ``good`` when nothing was wrong with it.
+
+    ``sha256`` is that of the entry.
+    """
 
     receipt_seq: int
     decision: str
     url: str | None
+    good: bool
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """Where an officer's word on an outside post stands, and the SHA-256 of the entry; ``good`` as of ``Decided``."""
+
+    seq: int
+    sha256: str
     good: bool
 
 
@@ -170,7 +183,7 @@ class ReplayState:
     replaced_by: dict[str, str] = field(default_factory=dict)
     replaced_at: dict[str, int] = field(default_factory=dict)
     outside: dict[tuple[str, str], int] = field(default_factory=dict)
-    acknowledged: dict[tuple[str, str], int] = field(default_factory=dict)
+    acknowledged: dict[tuple[str, str], Acknowledged] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
     withdrawals: dict[str, list[datetime]] = field(default_factory=dict)
     ruled: bool = False
