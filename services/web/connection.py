@@ -108,8 +108,7 @@ class CityConnection:
                 return
             self.hub.add_older(above, reply.changes or ())
             shortest, longest = OLDER_PAUSES
-            await asyncio.sleep(min(max(shortest, OLDER_SHARE * (monotonic() - began)), longest))
-            await asyncio.sleep(max(OLDER_PAUSE_SECONDS, OLDER_SHARE * (self.hub.clock.monotonic() - began)))
+            await asyncio.sleep(min(max(shortest, OLDER_SHARE * (self.hub.clock.monotonic() - began)), longest))
 
     async def _catch_up(self, link: Link, start: int, newest: int) -> None:
         self.hub.begin(start)
