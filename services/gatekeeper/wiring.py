@@ -19,7 +19,7 @@ WORKERS = 64
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
     second_look = SecondLook(runtime)
-    handlers = GateHandlers(runtime, Schedule(), second_look, OverlookedRequests(runtime))
+    handlers = GateHandlers(runtime, Schedule(), second_look, OverlookedRequests(runtime, runtime.overlooked.request))
     bus = runtime.bus
     bus.consume(streams.GATEKEEPER_REQUESTS, Request.from_bytes, handlers.on_request, workers=WORKERS)
     bus.consume(streams.GATEKEEPER_APPROVALS, Approval.from_bytes, handlers.on_approval, workers=WORKERS)

@@ -16,7 +16,6 @@ from services.desk.keys.opening import PersonKeys
 from services.kernel.authority.signing import load_key
 from services.kernel.base import logs
 from services.kernel.base.city import City
-from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.base.tasks import cancel_all
 from services.web.hub import Hub
@@ -97,7 +96,7 @@ class CityConnection:
     async def _read_older(self, link: Link) -> None:
         """Read what is before the newest entries, for search: slowly, and on from where it was."""
         while self.hub.older_left > 0:
-            asked, began = BoardQuery(query="changes", since=self.hub.older_seq), monotonic()
+            asked, began = BoardQuery(query="changes", since=self.hub.older_seq), self.hub.clock.monotonic()
             try:
                 found = (await link.board(asked)).changes or ()
             except Unreachable:
@@ -106,7 +105,7 @@ class CityConnection:
                 return
             for event in found:
                 self.hub.add_older(event)
-            await asyncio.sleep(max(OLDER_PAUSE_SECONDS, OLDER_SHARE * (monotonic() - began)))
+            await asyncio.sleep(max(OLDER_PAUSE_SECONDS, OLDER_SHARE * (self.hub.clock.monotonic() - began)))
 
     async def _catch_up(self, link: Link, start: int, newest: int) -> None:
         self.hub.begin(start)
@@ -148,7 +147,7 @@ class CityConnection:
         For a second it is what was answered before, unless control has changed since; in the second half of it the next
         answer is asked for already, once for all pages.
         """
-        known, age = self._eoc, monotonic() - self._eoc_at
+        known, age = self._eoc, self.hub.clock.monotonic() - self._eoc_at
         is_new = known is not None and known.control_seq >= self.hub.control_seq and age < EOC_SECONDS
         if at_least is not None:
             return await self._asked_eoc(at_least)
@@ -169,7 +168,7 @@ class CityConnection:
 
     async def _asked_eoc(self, at_least: int | None) -> EocView:
         self._questions += 1
-        number, asked_at = self._questions, monotonic()
+        number, asked_at = self._questions, self.hub.clock.monotonic()
         view = (await self.board(BoardQuery(query="eoc", at_least=at_least))).eoc
         if view is None:
             raise Unreachable("service.unreadable", "the board did not say the posture", "onevoice doctor")

@@ -8,7 +8,7 @@ from collections import deque
 from schemas import subjects
 from schemas.events.desk import BoardEvent
 from services.desk.views.message.messages import KEPT_OLDER, MessageIndex
-from services.kernel.base.clock import Clock, monotonic
+from services.kernel.base.clock import Clock
 from services.web.domain.news import News, news_of
 
 KEPT = 20_000
@@ -21,8 +21,8 @@ ALIVE_SECONDS = 5.0
 class Hub:
     """The newest entries, in order, and the messages that they tell of."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, clock: Clock, most: int = KEPT) -> None:
+        self.clock, self._most = clock, most
         self.messages = _empty()
         self.older_seq = 0
         self.seq = self.control_seq = 0
@@ -40,11 +40,11 @@ class Hub:
 
     def alive(self) -> bool:
         """True while the city was heard within the last seconds."""
-        return monotonic() - self._beat_at < ALIVE_SECONDS
+        return self.clock.monotonic() - self._beat_at < ALIVE_SECONDS
 
     def beat(self) -> None:
         """Note that the city was heard just now."""
-        self._beat_at = monotonic()
+        self._beat_at = self.clock.monotonic()
 
     def begin(self, seq: int) -> None:
         """Begin after a sequence, if nothing came yet."""
@@ -66,7 +66,7 @@ class Hub:
         self.seq = event.seq
         if event.subject == subjects.CONTROL:
             self.control_seq = event.seq
-        if len(self._kept) == KEPT:
+        if len(self._kept) == self._most:
             self._drop_first()
         news = news_of(event)
         self._kept.append(news)

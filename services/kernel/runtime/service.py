@@ -23,6 +23,21 @@ from services.kernel.runtime.messages.dead_letters import DeadLetterQueue
 from services.kernel.runtime.supervisor import Supervisor
 
 
+@dataclass(frozen=True)
+class OverlookedPace:
+    """When what somebody took out of a durable is taken up without it; seconds.
+
+    ``look``: between two looks of fan-out. ``request``: a request is decided within milliseconds of what is new of it.
+    ``decision``: by then a person's decision in the hands of a copy that died was handed out again. ``again``: what was
+    taken up and still is not finished is taken up again, whoever may hold it.
+    """
+
+    look: float = 5.0
+    request: float = 5.0
+    decision: float = 10.0
+    again: float = 60.0
+
+
 @dataclass
 class Runtime:
     """One running service instance; services.kernel.runtime.compose builds it.
@@ -47,6 +62,7 @@ class Runtime:
     dead_letters: DeadLetterQueue
     around: Around
     lease_seconds: float = streams.LEASE_SECONDS
+    overlooked: OverlookedPace = OverlookedPace()
 
     @property
     def fold(self) -> LedgerFold:

@@ -19,7 +19,6 @@ from services.fanout.connectors.listing import ListsPosts
 from services.fanout.connectors.registry import connectors
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.domain import outside
 from services.fanout.domain.credit import month_of
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.starts import Starts
@@ -51,12 +50,6 @@ async def square(town: FanoutCity) -> AsyncIterator[Townsquare]:
     await running.stop()
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was published a moment ago is told: nobody waits two minutes here."""
-    monkeypatch.setattr(outside, "SETTLES", timedelta(0))
-
-
 def watch_of(
     town: FanoutCity, runtime: Runtime, a_turn: int = A_TURN, section: OutsideSection | None = None
 ) -> OutsideWatch:
@@ -64,7 +57,9 @@ def watch_of(
     destinations = Destinations(runtime, platforms, HostRegistry(runtime))
     for one in platforms.values():
         runtime.supervisor.at_end(one.close)
-    return OutsideWatch(runtime, destinations, Starts(), section or OutsideSection(), a_turn=a_turn)
+    # What was published a moment ago is told: nobody waits two minutes here.
+    at_once = timedelta(0)
+    return OutsideWatch(runtime, destinations, Starts(), section or OutsideSection(), a_turn=a_turn, settles=at_once)
 
 
 def profile_of(runtime: Runtime, name: str) -> Profile:

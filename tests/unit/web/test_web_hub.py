@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from schemas.events.desk import BoardEvent
 from services.desk.views.message.messages import MessageIndex
 from services.kernel.base.clock import ManualClock
-from services.web import hub as module
 from services.web.domain.news import news_of
-from services.web.hub import Hub
+from services.web.hub import KEPT, Hub
 
 AT = datetime(2026, 11, 26, 11, 14, 7, tzinfo=UTC)
 
@@ -44,9 +43,9 @@ def receipt(seq: int, name: str, profile: str = "fire-website", outcome: str = "
     return event(seq, f"ledger.receipt.{profile}.{name}", profile=profile, outcome=outcome, url="https://x.example/1")
 
 
-def made(*events: BoardEvent) -> Hub:
+def made(*events: BoardEvent, most: int = KEPT) -> Hub:
     """A hub that was told this."""
-    hub = Hub(ManualClock(AT))
+    hub = Hub(ManualClock(AT), most)
     for one in events:
         hub.add(one)
     return hub
@@ -63,27 +62,22 @@ def test_whoever_reads_on_gets_each_later_entry_once_and_in_order(told: list[int
     assert [one.seq for one in hub.after(seen)] == [seq for seq in kept if seq > seen]
 
 
-def test_a_place_before_what_is_kept_is_known_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT", 3)
-    hub = Hub(ManualClock(AT))
-    hub._kept = type(hub._kept)(maxlen=3)
-    for seq in range(1, 8):
-        hub.add(event(seq))
+def test_a_place_before_what_is_kept_is_known_as_such() -> None:
+    hub = made(*(event(seq) for seq in range(1, 8)), most=3)
     assert not hub.holds(3)
     assert hub.holds(4)
     assert [one.seq for one in hub.after(4)] == [5, 6, 7]
     assert not hub.holds(9)
 
 
-def test_after_five_seconds_without_the_board_the_pages_are_not_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(module, "monotonic", lambda: now[0])
-    hub = Hub(ManualClock(AT))
+def test_after_five_seconds_without_the_board_the_pages_are_not_live() -> None:
+    clock = ManualClock(AT)
+    hub = Hub(clock)
     assert not hub.alive()
     hub.beat()
-    now[0] += 4.9
+    clock.time += timedelta(seconds=4.9)
     assert hub.alive()
-    now[0] += 0.2
+    clock.time += timedelta(seconds=0.2)
     assert not hub.alive()
 
 
@@ -119,10 +113,10 @@ def test_a_recall_holds_nothing_and_the_mirror_is_no_profile() -> None:
     assert hub.messages.holding(AT) == []
 
 
-def test_what_was_said_on_a_message_is_kept_as_long_as_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_said_on_a_message_is_kept_as_long_as_its_entries() -> None:
     """In the ledger's order with what follows it; what falls out of memory is asked of the ledger again."""
-    monkeypatch.setattr(module, "KEPT", 5)
-    hub = made(request(1, "ra", "Water is off"), request(2, "rb", "Else"), request(3, "rc", "On again", follows="ra"))
+    first = (request(1, "ra", "Water is off"), request(2, "rb", "Else"), request(3, "rc", "On again", follows="ra"))
+    hub = made(*first, most=5)
     hub.add(receipt(4, "ra"))
     assert [one.seq for one in hub.on_message("ra") or ()] == [1, 3, 4]
     assert set(hub.names_with("rc")) == {"ra", "rc"}
