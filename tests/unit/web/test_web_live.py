@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from schemas.events.control import Posture
@@ -13,8 +14,8 @@ from schemas.events.desk import EocView
 from services.kernel.base.city import City
 from services.web.connection import CityConnection
 from services.web.desk import SESSION
-from services.web.pages import live
 from services.web.hub import Hub
+from services.web.pages import live
 from services.web.pages.live import live_page
 from services.web.sessions import WebSession
 from services.web.wiring import application, build
