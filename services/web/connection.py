@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from schemas import flow, subjects
 from schemas.events.base import Contract
-from schemas.events.desk import BoardQuery, BoardReply, EocView, RequestView
+from schemas.events.desk import MESSAGES, BoardQuery, BoardReply, EocView, RequestView
 from services.desk.connection.changes import Watch
 from services.desk.connection.link import Link, Reply
 from services.desk.keys.opening import PersonKeys
@@ -25,7 +25,10 @@ AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
 WAIT_SECONDS = 1.0
 EOC_SECONDS = 1.0
-OLDER_PAUSE_SECONDS = 0.25
+OLDER_PAUSE_SECONDS = 0.05
+OLDER_AT_ONCE = 500
+"""As many as the board gives in one answer."""
+
 OLDER_SHARE = 9.0
 """Older entries are read in a tenth of the time: after each page a pause that is so many times as long."""
 
@@ -94,17 +97,14 @@ class CityConnection:
                 await cancel_all(reading)
 
     async def _read_older(self, link: Link) -> None:
-        """Read what is before the newest entries, for search: slowly, and on from where it was."""
+        """Read what is before the newest entries, for search: backwards, slowly, and on from where it was."""
         while self.hub.older_left > 0:
-            asked, began = BoardQuery(query="changes", since=self.hub.older_seq), self.hub.clock.monotonic()
+            above, began = max(0, self.hub.oldest - OLDER_AT_ONCE), self.hub.clock.monotonic()
             try:
-                found = (await link.board(asked)).changes or ()
+                reply = await link.board(BoardQuery(query="changes", since=above, about=MESSAGES))
             except Unreachable:
                 return
-            if not found:
-                return
-            for event in found:
-                self.hub.add_older(event)
+            self.hub.add_older(above, reply.changes or ())
             await asyncio.sleep(max(OLDER_PAUSE_SECONDS, OLDER_SHARE * (self.hub.clock.monotonic() - began)))
 
     async def _catch_up(self, link: Link, start: int, newest: int) -> None:

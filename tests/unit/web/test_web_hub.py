@@ -191,19 +191,49 @@ def test_older_entries_come_later_and_are_found_and_count_all_the_same() -> None
     hub.add(receipt(7, "rc"))
     hub.add(request(8, "rd", "Water main is repaired"))
     assert (hub.older_left, hub.after(0)[0].seq) == (4, 5)
-    for one in (
-        request(1, "ra", "Road closed"),
-        request(2, "rb", "Water is off"),
-        receipt(3, "rb"),
-        event(4),
-        event(4),
-    ):
-        hub.add_older(one)
-    hub.add_older(request(9, "rz", "Never here"))
+    hub.add_older(2, (receipt(3, "rb"), event(4), request(5, "rz", "Never here")))
+    assert hub.older_left == 2
+    hub.add_older(0, (request(1, "ra", "Road closed"), request(2, "rb", "Water is off"), event(3)))
     assert hub.older_left == 0
     assert [one.request_id for one in hub.messages.search("")] == ["rd", "rc", "rb", "ra"]
     assert [one.request_id for one in hub.messages.search("water")] == ["rd", "rc", "rb"]
     assert [one.request_id for one in hub.messages.holding(AT)] == ["rc", "ra"], "rb was ended by one that came later"
+
+
+def test_the_past_is_read_until_there_is_no_place_for_more() -> None:
+    """Its newest messages are kept, and an earlier revision does not stand for the later one."""
+    index = MessageIndex(1, older=MessageIndex(2))
+    index.add(request(9, "rd", "Fourth"))
+    index.add_older(request(8, "rc", "Third, corrected"))
+    for one in (
+        receipt(7, "rb"),
+        request(6, "rc", "Third"),
+        request(5, "rd", "Fourth, before"),
+        request(4, "rb", "Two"),
+    ):
+        index.add_older(one)
+    assert index.older is not None
+    assert index.older.full
+    index.add_older(request(3, "ra", "First"))
+    assert [(one.text, one.posts) for one in index.newest_first()] == [
+        ("Fourth", ()),
+        ("Third, corrected", ()),
+        ("Two", ("fire-website",)),
+    ]
+
+
+def test_what_ended_an_older_message_may_be_among_the_older_ones_or_gone() -> None:
+    index = MessageIndex(1, older=MessageIndex(3))
+    index.add(request(9, "rd", "Newest"))
+    index.add_older(receipt(8, "rc"))
+    index.add_older(request(7, "rc", "Water is back", act="all_clear", follows="rb"))
+    index.add_older(request(6, "rb", "Water is off"))
+    assert (found := index.line("rb")) is not None
+    assert found.ended_by == "rc"
+    for number in range(10, 14):
+        index.add(request(number, f"r{number}", "More"))
+    assert index.line("rc") is None
+    assert index.line("rb") is None
 
 
 def test_what_leaves_the_newest_messages_is_an_older_one() -> None:

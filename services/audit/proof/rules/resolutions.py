@@ -36,7 +36,7 @@ def resolution(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Ite
     event = Resolution.from_bytes(entry.data)
     if [event.profile, event.request_id] != tokens:
         yield Violation(entry.seq, "event.subject", f"The resolution on {event.profile} is elsewhere.")
-    context = state.contexts.get(event.request_id)
+    context = state.request(event.request_id)
     if context is None:
         yield Violation(entry.seq, "resolution.request", f"There is no request {event.request_id}.")
         return
