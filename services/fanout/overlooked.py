@@ -21,7 +21,7 @@ from schemas.events.dead import DeadLetter
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.tasks import cancel_all
 from services.kernel.ledger.entry import Entry
-from services.kernel.runtime.service import OverlookedPace, Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
 FINISH_SECONDS = 8.0
 """How long what was taken up may take to end as the service stops; the handlers' own time comes after that."""
@@ -81,7 +81,7 @@ class OverlookedWork(ABC):
     What was taken up and is still to be done at its next time is taken up again.
     """
 
-    def __init__(self, runtime: Runtime, durable: streams.Consumer, pace: OverlookedPace) -> None:
+    def __init__(self, runtime: Runtime, durable: streams.Consumer, pace: LookPace) -> None:
         self._runtime, self._durable, self._pace = runtime, durable, pace
         self._dead = DeadEntries(runtime, durable.durable)
         self._due: dict[int, float] = {}

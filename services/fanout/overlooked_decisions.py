@@ -12,7 +12,7 @@ from schemas.events.resolutions import ResolutionStatement
 from services.fanout.overlooked import OverlookedWork
 from services.kernel.authority.statements import statement_on_record
 from services.kernel.fold.ledger_fold import LedgerFold
-from services.kernel.runtime.service import OverlookedPace, Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
 
 def not_carried_out(fold: LedgerFold) -> Iterator[int]:
@@ -34,7 +34,7 @@ def not_carried_out(fold: LedgerFold) -> Iterator[int]:
 class OverlookedDecisions(OverlookedWork):
     """Looks at what was decided. ``_going_on``: what was taken up here and is to be gone on with, as its post waits."""
 
-    def __init__(self, runtime: Runtime, pace: OverlookedPace) -> None:
+    def __init__(self, runtime: Runtime, pace: LookPace) -> None:
         super().__init__(runtime, streams.FANOUT_RESOLUTIONS, pace)
         self._going_on: set[int] = set()
 

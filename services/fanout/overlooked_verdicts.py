@@ -15,7 +15,7 @@ from services.fanout.domain.delivery_state import DeliveryState, state_of
 from services.fanout.overlooked import OverlookedWork
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.state import RequestState, TargetState
-from services.kernel.runtime.service import OverlookedPace, Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
 MOST = 100
 """Verdicts that are taken up at one look."""
@@ -24,7 +24,7 @@ MOST = 100
 class OverlookedVerdicts(OverlookedWork):
     """Looks at what is unfinished."""
 
-    def __init__(self, runtime: Runtime, work: Work, pace: OverlookedPace) -> None:
+    def __init__(self, runtime: Runtime, work: Work, pace: LookPace) -> None:
         super().__init__(runtime, streams.FANOUT_VERDICTS, pace)
         self._work = work
 

@@ -69,7 +69,7 @@ def wire(runtime: Runtime) -> None:
 
 def look_for_overlooked(runtime: Runtime, work: Work) -> None:
     """Take up what was taken out of the durables; a service that stops finishes that too."""
-    pace = runtime.overlooked
+    pace = runtime.looks
     for overlooked in (OverlookedVerdicts(runtime, work, pace), OverlookedDecisions(runtime, pace)):
         runtime.supervisor.supervise(overlooked.run)
         runtime.supervisor.at_stop(overlooked.finish)

@@ -11,7 +11,7 @@ from services.gatekeeper.domain.dossier import undecided
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry
-from services.kernel.runtime.service import OverlookedPace, Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
 MOST = 64
 """At one look: where the gate is only slow, its own turn comes first."""
@@ -25,7 +25,7 @@ class OverlookedRequests:
     A request that waits ``after`` seconds later was overlooked.
     """
 
-    def __init__(self, runtime: Runtime, after: float = OverlookedPace.request) -> None:
+    def __init__(self, runtime: Runtime, after: float = LookPace.request) -> None:
         self._runtime, self._after = runtime, after
         self._facts: deque[tuple[int, float]] = deque()
         runtime.projection.listen(self._on_folded, *NEWS)

@@ -18,12 +18,12 @@ from services.desk.statements import resolution_statement, resolved
 from services.kernel.authority.signing import load_key
 from services.kernel.authority.statements import signed
 from services.kernel.runtime.compose import Timings
-from services.kernel.runtime.service import OverlookedPace
+from services.kernel.runtime.service import LookPace
 from tests.integration.attacks.conftest import WEB, AttackedCity
 from tests.support.mission import Mission, Writer, eventually, flushed, now
 
 # What was taken away is looked after at once: how long that may take is not what these tests are about.
-SOON = Timings(overlooked=OverlookedPace(look=0.2, request=0.2, decision=0.2, again=0.5))
+SOON = Timings(looks=LookPace(look=0.2, request=0.2, decision=0.2, again=0.5))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from services.fanout.wiring import compose, look_for_overlooked
 from services.kernel.ledger.asking import AskLimits
 from services.kernel.ledger.client import Conflict, Ledger
 from services.kernel.runtime.compose import Timings, on_nats
-from services.kernel.runtime.service import OverlookedPace
+from services.kernel.runtime.service import LookPace
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, later
 from tests.support.batches import BadLine
 from tests.support.emulators.folder import FolderPlatform
@@ -328,7 +328,7 @@ async def test_stopping_finishes_what_was_taken_up(town: FanoutCity, platforms: 
         town.city,
         lambda runtime: look_for_overlooked(runtime, compose(runtime, platforms)),
         url=town.url,
-        timings=Timings(overlooked=OverlookedPace(look=0.1)),
+        timings=Timings(looks=LookPace(look=0.1)),
     )
     await app.start()
     try:
