@@ -9,7 +9,7 @@ import pytest
 from schemas.places import ACCOUNTS, account_fault
 from schemas.platforms import LIMITS, MANUAL, WEBSITE
 from services.intake.domain.places import check_address, check_platforms
-from tests.unit.intake.world import city, code_of, profile
+from tests.unit.intake.world import city, code_of, profile, request
 
 SITES = {
     "bluesky": "https://bsky.app",
@@ -131,9 +131,20 @@ def test_the_form_of_an_account(platform: str, account: str, good: bool) -> None
     one = profile("fire-1", platform=platform, account=account)
     state = replace(city(), profiles={one.id: one})
     if good:
-        check_platforms(("fire-1",), state)
+        assert check_platforms(("fire-1",), state, ("fire-1",)) == ()
     else:
-        assert code_of(check_platforms, ("fire-1",), state) == "profile.account"
+        assert code_of(check_platforms, ("fire-1",), state, ("fire-1",)) == "profile.account"
+
+
+def test_an_account_that_is_none_keeps_nothing_from_all_departments() -> None:
+    """Nobody chose the profile: the message is taken, and its approver sees where it will not come."""
+    state = city()
+    wrong = profile("roads-x", account="https://x.com/roads")
+    state = replace(state, profiles={**state.profiles, wrong.id: wrong})
+    taken = request("pio", state, targets="all-departments", crisis=True)
+    assert {wrong.id, "fire-mastodon", "water-mastodon"} <= set(taken.targets)
+    assert [one.where for one in taken.screening if one.code == "account"] == [wrong.id]
+    assert code_of(request, "pio", state, targets=["fire-mastodon", wrong.id]) == "profile.account"
 
 
 def test_every_platform_with_accounts_of_a_form_is_known() -> None:
