@@ -38,6 +38,7 @@ class Texts:
     def __init__(self, language: str = LANGUAGES[0]) -> None:
         self.language = language
         self._sentences = sentences_of(LANGUAGES[0]) | sentences_of(language)
+        self._reasons = reasons_of(language)
 
     def __call__(self, key: str, **values: object) -> Sentence:
         """Return a sentence with its values; raises KeyError for a key that is not in the catalogue."""
@@ -50,6 +51,13 @@ class Texts:
     def one_of(self, group: str, name: str) -> Sentence:
         """Return the text for a word of a contract (an outcome, an act), or the word itself where there is none."""
         return Sentence(self._sentences.get(f"{group}.{name}", name.replace("_", " ")))
+
+    def reason(self, kind: str, code: str) -> Sentence:
+        """Return what a reason of a service comes to, which it gives in English, or nothing.
+
+        ``kind`` and ``code``: blocked or refused and the clause, or screening and what it found.
+        """
+        return Sentence(self._reasons.get(kind, {}).get(code, ""))
 
     def reach(self, count: int, scope: str) -> Sentence:
         """Return how far a message goes, as ``services.desk.views.message.advice`` says it in English."""
@@ -69,6 +77,12 @@ class Texts:
 def sentences_of(language: str) -> dict[str, str]:
     """Return what is in the catalogue of a language itself."""
     return dict(_flat(tomllib.loads(typeset((HERE / "texts" / f"{language}.toml").read_text("utf-8"), language))))
+
+
+def reasons_of(language: str) -> Mapping[str, Mapping[str, str]]:
+    """Return what a language says of services' reasons: ``texts/reasons/<language>.toml``; English needs none."""
+    path = HERE / "texts" / "reasons" / f"{language}.toml"
+    return tomllib.loads(typeset(path.read_text("utf-8"), language)) if path.exists() else {}
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Picture, PlatformContent, Rendering, Request
 from schemas.events.shown import LOOK_FIRST
-from schemas.events.verdicts import FindingOutcome, Outcome
+from schemas.events.verdicts import Finding, FindingOutcome, Outcome
 from schemas.platforms import MIRROR, length_on
 from services.desk.views.languages import name_of
 from services.desk.views.message import outcome, unconfirmed
@@ -102,7 +102,7 @@ class InboxItem:
 
     view: RequestView
     clock: RequestClock
-    reasons: tuple[str, ...]
+    reasons: tuple[Finding, ...]
     urgent: bool
     unconfirmed: tuple[str, ...]
 
@@ -111,7 +111,7 @@ def inbox_item(view: RequestView, now: datetime) -> InboxItem:
     """Return a message that waits, as the inbox shows it."""
     request, found = view.request, view.verdict
     blocking = (FindingOutcome.BLOCKED, FindingOutcome.REFUSED)
-    reasons = tuple(one.reason for one in found.findings if one.outcome in blocking) if found else ()
+    reasons = tuple(one for one in found.findings if one.outcome in blocking) if found else ()
     return InboxItem(
         view,
         clock_of(request, now),

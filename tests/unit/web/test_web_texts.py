@@ -14,7 +14,7 @@ from services.kernel.base.clock import SystemClock
 from services.web.domain.language import LANGUAGES, PREPARED, asked_language
 from services.web.domain.sentences import Sentence
 from services.web.faults import Faults
-from services.web.render import HERE, Texts, catalogue, sentences_of
+from services.web.render import HERE, Texts, catalogue, reasons_of, sentences_of
 
 _ASKED = re.compile(r"""\bt(?:\.raw)?\(\s*['"]([a-z_.]+)['"]\s*[,)]""")
 _EITHER = re.compile(r"""['"]((?:state|sessions)\.[a-z_]+)['"] if""")
@@ -154,3 +154,43 @@ def test_what_a_service_says_in_english_is_marked_as_english() -> None:
     assert told["en"]("no <such> profile") == "no <such> profile"
     assert told["fr"]("no <such> profile") == '<span lang="en">no &lt;such&gt; profile</span>'
     assert told["fr"](Sentence("rien")) == "rien"
+
+
+def _made(folder: str) -> set[tuple[str, str]]:
+    """The clauses, by the outcome that holds a message back, and the codes of screening that modules make."""
+    made = set[tuple[str, str]]()
+    for path in (HERE.parent / folder).rglob("*.py"):
+        text = path.read_text()
+        clause = re.search(r'^CLAUSE = "(.+)"$', text, re.MULTILINE)
+        if clause:
+            made |= {(kind, clause[1]) for kind in ("blocked", "refused") if re.search(rf"\b{kind}\(\s*CLAUSE", text)}
+        made |= {("screening", code) for code in re.findall(r'\bcode="([a-z-]+)"', text)}
+        hits = re.findall(r'Hit\("([a-z]+)"', text) + re.findall(r'_WORD, "([a-z]+)"', text)
+        made |= {("screening", code) for code in hits}
+    return made
+
+
+def test_each_reason_that_holds_a_message_back_is_said_in_french_before_the_services_own_words() -> None:
+    made = _made("gatekeeper/policy") | _made("intake/domain/findings")
+    said = {(kind, code) for kind, group in reasons_of("fr").items() for code in group}
+    assert made == said
+    assert len(made) > 30
+    assert all(re.fullmatch(r"[A-ZÀÉÊ].*\.", text) for group in reasons_of("fr").values() for text in group.values())
+    assert reasons_of("en") == {}
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_services_own_words_stay_and_are_marked_as_english(language: str) -> None:
+    part = catalogue(language, SystemClock()).templates.from_string(
+        '{% import "parts.html" as parts with context %}{{ parts.reason("blocked", clause, said) }}'
+    )
+    said = "The stop button is on: nothing is posted until cao takes the hold off."
+    known = part.render(clause="setting: hold", said=said).strip()
+    unknown = part.render(clause="a clause of later", said=said).strip()
+    marked = f'<span lang="en">{said}</span>'
+    if language == "en":
+        assert known == unknown == said
+    else:
+        assert known.startswith("Le bouton d’arrêt est enclenché")
+        assert known.endswith(f"{marked}</span>")
+        assert unknown == marked
