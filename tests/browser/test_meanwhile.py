@@ -18,7 +18,7 @@ async def _ask(town: Town, text: str) -> str:
     """Put a message on record that waits; return its id."""
     assert (await asyncio.to_thread(town.shell, *REQUEST, text)).status == 3
     waits = (await asyncio.to_thread(town.shell.json, "pending")).body
-    return next(one["request_id"] for one in waits if one["text"] == text)
+    return next(str(one["request_id"]) for one in waits if one["text"] == text)
 
 
 async def test_news_takes_neither_the_focus_nor_what_is_typed(town: Town, cable: Cable, browser: Browser) -> None:
