@@ -36,7 +36,8 @@ FORMAT = "onevoice.format"
 
 REPEAT_SECONDS = 120.0
 """How long a message id is known again. Who gets no ack repeats for some 20 s; what comes later is refused by its
-compare-and-set, or void in the fold. Each id costs the server some 400 bytes of memory."""
+compare-and-set, void in the fold, or changes nothing, as the same word said twice (ADR 35). Each id costs the server
+some 400 bytes of memory."""
 
 LEASE_SECONDS = 15.0
 """A platform call never lasts longer; after it, an attempt without a receipt is surely not being sent."""

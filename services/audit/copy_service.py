@@ -11,7 +11,7 @@ import nats.errors
 from schemas import streams
 from schemas.events.audit import LedgerIntegrity
 from services.audit.copy_plan import SealRule
-from services.audit.integrity_checker import IntegrityChecker
+from services.audit.integrity_checker import REST, IntegrityChecker
 from services.audit.ledger_copier import LedgerCopier
 from services.audit.media_archive import MediaArchive
 from services.audit.open_record import OpenRecord, open_record
@@ -39,10 +39,11 @@ LONGEST_PAUSE = 30.0
 class CopyService:
     """One audit process's part in keeping the copy: standing by, or writing.
 
-    ``checker`` compares the record that is open; None while none is.
+    ``checker`` compares the record that is open, with such a ``rest``; None while none is.
     """
 
-    def __init__(self, runtime: Runtime, rule: SealRule | None = None) -> None:
+    def __init__(self, runtime: Runtime, rule: SealRule | None = None, rest: float = REST) -> None:
+        self._rest = rest
         self._runtime, self._rule = runtime, rule or SealRule()
         self.checker: IntegrityChecker | None = None
         self._record: OpenRecord | None = None
@@ -110,7 +111,7 @@ class CopyService:
         runtime = self._runtime
         record = self._record = await open_record(runtime)
         archive = MediaArchive(runtime.city.audit_folder, runtime.ledger)
-        checker = self.checker = IntegrityChecker(runtime, record, archive)
+        checker = self.checker = IntegrityChecker(runtime, record, archive, self._rest)
         copier = LedgerCopier(runtime, record, archive, self._rule, checker.note)
         puller = Puller(runtime.ledger.client, streams.AUDIT_COPY, BATCH)
         try:

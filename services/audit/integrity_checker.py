@@ -36,10 +36,11 @@ class IntegrityChecker:
     """Compares one open record with the ledger. ``report`` is what it came to so far.
 
     An alarm that no comparison can answer, because the copy lacks the entry as well, counts too: the ledger is
-    contradicted until a person has closed it.
+    contradicted until a person has closed it. ``rest``: how many times as long as it compares it rests.
     """
 
-    def __init__(self, runtime: Runtime, record: OpenRecord, archive: MediaArchive) -> None:
+    def __init__(self, runtime: Runtime, record: OpenRecord, archive: MediaArchive, rest: float = REST) -> None:
+        self._rests = rest
         self._runtime, self._record, self._archive = runtime, record, archive
         self._hurry, self._asked, self._ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._waiting = 0
@@ -96,7 +97,7 @@ class IntegrityChecker:
                 await self._record.alarm(picture_lost(seq, sha256))
             self._progress(found, end)
             if not self._waiting and found.compared < end:
-                await self._rest(REST * (monotonic() - began))
+                await self._rest(self._rests * (monotonic() - began))
             began = monotonic()
         await self._look_at_count(found)
         for difference in found.differences():

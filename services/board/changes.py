@@ -50,10 +50,15 @@ class Changes:
             await self._runtime.bus.publish(subjects.BOARD_BEAT, beat)
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def since(self, seq: int) -> tuple[BoardEvent, ...]:
-        """Return the next entries above a sequence; raises Unreachable."""
+    async def since(self, seq: int, *, of_messages: bool = False) -> tuple[BoardEvent, ...]:
+        """Return the next entries above a sequence; of them only what a list of messages needs, if wished.
+
+        Raises:
+            Unreachable: the broker does not answer.
+        """
         async for batch in self._runtime.source.entries(seq, size=PAGE):
-            return tuple(as_event(entry) for entry in batch)
+            events = map(of_message, batch) if of_messages else map(as_event, batch)
+            return tuple(event for event in events if event is not None)
         return ()
 
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
@@ -73,6 +78,17 @@ def _event(entry: Entry) -> bytes:
     if not entry.data.startswith(b"{"):
         return as_event(entry).to_bytes()
     return b'{"at":"' + at.encode() + b'","body":' + entry.data + b"," + head[1:]
+
+
+def of_message(entry: Entry) -> BoardEvent | None:
+    """Return an entry for a list of messages, a verdict or receipt with its outcome alone; None: it tells of none."""
+    kind = subjects.place_of(entry.subject).kind
+    if kind == "request":
+        return as_event(entry)
+    if kind not in ("verdict", "receipt"):
+        return None
+    event = as_event(entry)
+    return event.model_copy(update={"body": {"outcome": event.body.get("outcome")}})
 
 
 def as_event(entry: Entry) -> BoardEvent:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from schemas import subjects
 from schemas.events.deliveries import PostedView, Receipt
 from schemas.events.desk import (
+    MESSAGES,
     BoardQuery,
     BoardReply,
     EocView,
@@ -177,7 +178,8 @@ class BoardHandlers:
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
-        return BoardReply(changes=await self._entries.since(query.since or 0), as_of=self.runtime.fold.seq)
+        found = await self._entries.since(query.since or 0, of_messages=query.about == MESSAGES)
+        return BoardReply(changes=found, as_of=self.runtime.fold.seq)
 
     async def _history(self, query: BoardQuery) -> BoardReply:
         state = await self._finder.find(query.request_id or "")

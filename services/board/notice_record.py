@@ -18,6 +18,8 @@ from services.board.domain.notices import Notice, Step, address_shown
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.line_files import GrowingFile
 from services.kernel.fold.reading import parse
+from services.kernel.ledger.client import Conflict
+from services.kernel.ledger.entry import Entry
 from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
@@ -40,11 +42,9 @@ class NoticeRecord:
         runtime = self._runtime
         after = await runtime.ledger.first_since(runtime.clock.now() - KEPT) - 1
         async for entry in past(runtime.source, subjects.NOTICES, after):
-            try:
-                event = parse(NoticeSent, entry.data)
-            except ValueError:  # junk is void for everybody
-                continue
-            self._take(Step(event.step), event.sent_at, [event.key])
+            event = _notice_of(entry)
+            if event is not None:
+                self._take(Step(event.step), event.sent_at, [event.key])
         on_record = frozenset(self.told)
         for line in self._file.path.read_bytes().splitlines():
             self._read(line, on_record)
@@ -78,12 +78,29 @@ class NoticeRecord:
         while self._left:
             event = self._left[0].model_copy(update={"at": self._runtime.clock.now()})
             try:
-                msg_id = f"notice:{canonical.sha256(event.key.encode())[:40]}"
-                await self._runtime.ledger.append(subjects.notice(event.request_id), event, msg_id=msg_id)
+                await self._append(event)
+            except Conflict:
+                continue  # something came on the subject meanwhile, maybe this very notice: read again
             except OneVoiceError as error:
                 self._runtime.log.warning("a notice is not on the ledger yet", notice=event.key, reason=error.message)
                 return
             del self._left[0]
+
+    async def _append(self, event: NoticeSent) -> None:
+        """Append a notice unless it is there: one whose ack was lost, or that another board has put on record.
+
+        Raises:
+            Conflict: what is on its subject changed meanwhile.
+            OneVoiceError: it could not be read or appended.
+        """
+        subject, last = subjects.notice(event.request_id), 0
+        async for entry in past(self._runtime.source, subject):
+            last = entry.seq
+            known = _notice_of(entry)
+            if known is not None and known.key == event.key:
+                return
+        msg_id = f"notice:{canonical.sha256(event.key.encode())[:40]}"
+        await self._runtime.ledger.append(subject, event, msg_id=msg_id, expect_last=last)
 
     def close(self) -> None:
         """Close the file."""
@@ -105,3 +122,12 @@ class NoticeRecord:
         self.told |= set(keys)
         if step is Step.FIRST:
             self.last_first = at if self.last_first is None else max(self.last_first, at)
+
+
+def _notice_of(entry: Entry) -> NoticeSent | None:
+    """Return a notice on record; None where nobody can read it: junk is void for everybody."""
+    try:
+        event: NoticeSent = parse(NoticeSent, entry.data)
+    except ValueError:
+        return None
+    return event

@@ -27,10 +27,22 @@ _KEY = "notify"
 
 
 class Notifier:
-    """Tells people what waits, as long as it runs; ``others`` yields what is no request."""
+    """Tells people what waits, as long as it runs; ``others`` yields what is no request.
 
-    def __init__(self, runtime: Runtime, settings: NotifySection, others: Callable[[], Iterable[Waiting]]) -> None:
+    It looks every ``look`` seconds, and after one notice that could not be sent in ``again`` seconds.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        settings: NotifySection,
+        others: Callable[[], Iterable[Waiting]],
+        *,
+        look: float = LOOK_SECONDS,
+        again: float = AGAIN_SECONDS,
+    ) -> None:
         self._runtime, self._settings = runtime, settings
+        self._look, self._again = look, again
         self._schedule = NoticeSchedule(
             settings.first,
             settings.deputies,
@@ -52,7 +64,7 @@ class Notifier:
                     record = NoticeRecord(self._runtime, folder / f"notices.{realm}.jsonl")
                     await record.take_up()
                 went_well = record is None or await self.look(record)
-                await asyncio.sleep(LOOK_SECONDS if went_well else AGAIN_SECONDS)
+                await asyncio.sleep(self._look if went_well else self._again)
         finally:
             if record is not None:
                 record.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from schemas import subjects
 from schemas.events.outside import Acknowledgement, AcknowledgementReply, AcknowledgementStatement, OutsidePost
 from services.fanout.domain.acknowledgement import check_acknowledgement, read_acknowledgement
@@ -11,6 +9,7 @@ from services.kernel.base.errors import Refused
 from services.kernel.fold.genuine import genuine_acknowledgement
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Conflict, Entry
+from services.kernel.projection.past import past
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
 
@@ -32,9 +31,9 @@ class Acknowledging:
         statement = read_acknowledgement(event, sender)
         await runtime.catch_up()
         post_subject = subjects.outside(statement.profile, statement.outside)
-        entries = await runtime.ledger.history(post_subject)
+        post_seq, last = await self._post(statement, post_subject)
         now = runtime.clock.now()
-        check_acknowledgement(event, statement, _post_seq(entries, statement), runtime.control, now)
+        check_acknowledgement(event, statement, post_seq, runtime.control, now)
         stands = await self._standing(statement)
         if stands:
             return _reply(statement, stands)
@@ -44,7 +43,7 @@ class Acknowledging:
                 subject,
                 event.model_copy(update={"at": now}),
                 msg_id=f"acknowledgement:{statement.profile}:{statement.outside}",
-                fence=(post_subject, entries[-1].seq),
+                fence=(post_subject, last),
             )
         except Conflict as error:
             said = f"{statement.outside} changed while it was acknowledged"
@@ -56,13 +55,27 @@ class Acknowledging:
         )
         return _reply(statement, appended.seq)
 
+    async def _post(self, statement: AcknowledgementStatement, subject: str) -> tuple[int, int]:
+        """Return where the outside post stands, and the last sequence of its subject; 0: nowhere.
+
+        The first entry that tells it is it, whatever is behind that: whoever holds a service's key can write copies
+        there, as many as they like, and must not keep an officer from answering.
+        """
+        last = await self._runtime.ledger.last(subject)
+        if last is None:
+            return 0, 0
+        async for entry in past(self._runtime.source, subject):
+            if _tells(entry, statement):
+                return entry.seq, last.seq
+        return 0, last.seq
+
     async def _standing(self, statement: AcknowledgementStatement) -> int:
         """Return where this officer's acknowledgement stands; 0: nobody's does. Raises Refused for another's.
 
         What is not readable or not genuine is nobody's word: whoever holds a service's key can write it.
         """
         place, control = (statement.profile, statement.outside), self._runtime.control
-        for entry in await self._runtime.ledger.history(subjects.acknowledgement(*place)):
+        async for entry in past(self._runtime.source, subjects.acknowledgement(*place)):
             try:
                 known = parse(Acknowledgement, entry.data)
             except ValueError:
@@ -77,19 +90,13 @@ class Acknowledging:
         return 0
 
 
-def _post_seq(entries: Sequence[Entry], statement: AcknowledgementStatement) -> int:
-    """Return where the outside post stands; 0: nowhere. The first entry that tells it is it, whatever is behind that.
-
-    Whoever holds a service's key can write a copy there, and must not keep an officer from answering.
-    """
-    for entry in entries:
-        try:
-            post = parse(OutsidePost, entry.data)
-        except ValueError:
-            continue
-        if (post.profile, post.outside) == (statement.profile, statement.outside):
-            return entry.seq
-    return 0
+def _tells(entry: Entry, statement: AcknowledgementStatement) -> bool:
+    """Return whether an entry is the outside post that a statement is about."""
+    try:
+        post = parse(OutsidePost, entry.data)
+    except ValueError:
+        return False
+    return bool((post.profile, post.outside) == (statement.profile, statement.outside))
 
 
 def _reply(statement: AcknowledgementStatement, seq: int) -> AcknowledgementReply:

@@ -66,6 +66,9 @@ class Resolving:
         """
         runtime = self._runtime
         await runtime.projection.at_least(entry.seq)
+        state = runtime.fold.requests.get(event.request_id)
+        if state is not None and 0 < state.target(event.profile).decided_at(event) < entry.seq:
+            return  # an append that got no ack was repeated: it is carried out where it stands first
         control, place = runtime.control, (event.request_id, event.profile)
         statement = genuine_resolution(event, *place, control.seq + 1, control=control, realm=control.realm)
         if statement is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from schemas.events.approvals import Approval
@@ -18,9 +19,11 @@ from services.gatekeeper.domain.dossier import difference, facts_at
 from services.gatekeeper.domain.forged import changed_after, hidden_in
 from services.gatekeeper.policy.decide import decide
 from services.kernel.control.control_state import ControlState
-from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.ledger_fold import Applied, LedgerFold
 from services.kernel.fold.reading import parse
+from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
+from services.kernel.projection.projection import Projection
 from services.kernel.projection.request_entries import state_of
 from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.supervisor import AGAIN_SECONDS
@@ -29,6 +32,9 @@ AFTER_SECONDS = 1.0
 """By then the ack of a verdict of one's own has come."""
 
 OWN_KEPT = 10_000
+
+FindState = Callable[[str, LedgerFold, Projection, float], Awaitable[RequestState | None]]
+"""Finds a request that may have left memory; as ``kernel.projection.request_entries.state_of``."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,8 @@ class SecondLook:
     ``_replaced_at``: where each request was replaced; 0: before this process.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, runtime: Runtime, find: FindState = state_of) -> None:
+        self._runtime, self._find = runtime, find
         self._own: deque[int] = deque(maxlen=OWN_KEPT)
         self._waiting: deque[_Stranger] = deque()
         self._replaced_at: dict[str, int] = {}
@@ -111,7 +117,7 @@ class SecondLook:
         try:
             runtime = self._runtime
             boot = runtime.clock.monotonic()
-            state = await state_of(one.verdict.request_id, runtime.fold, runtime.projection, boot)
+            state = await self._find(one.verdict.request_id, runtime.fold, runtime.projection, boot)
         except Exception:
             self._waiting.append(one)
             await asyncio.sleep(AGAIN_SECONDS)

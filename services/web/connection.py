@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 from schemas import flow, subjects
 from schemas.events.base import Contract
-from schemas.events.desk import BoardQuery, BoardReply, EocView, RequestView
+from schemas.events.desk import MESSAGES, BoardQuery, BoardReply, EocView, RequestView
 from services.desk.connection.changes import Watch
 from services.desk.connection.link import Link, Reply
 from services.desk.keys.opening import PersonKeys
 from services.kernel.authority.signing import load_key
 from services.kernel.base import logs
 from services.kernel.base.city import City
-from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.base.tasks import cancel_all
 from services.web.hub import Hub
@@ -26,7 +25,10 @@ AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
 WAIT_SECONDS = 1.0
 EOC_SECONDS = 1.0
-OLDER_PAUSE_SECONDS = 0.25
+OLDER_PAUSE_SECONDS = 0.05
+OLDER_AT_ONCE = 500
+"""As many as the board gives in one answer."""
+
 OLDER_SHARE = 9.0
 """Older entries are read in a tenth of the time: after each page a pause that is so many times as long."""
 
@@ -95,18 +97,15 @@ class CityConnection:
                 await cancel_all(reading)
 
     async def _read_older(self, link: Link) -> None:
-        """Read what is before the newest entries, for search: slowly, and on from where it was."""
+        """Read what is before the newest entries, for search: backwards, slowly, and on from where it was."""
         while self.hub.older_left > 0:
-            asked, began = BoardQuery(query="changes", since=self.hub.older_seq), monotonic()
+            above, began = max(0, self.hub.oldest - OLDER_AT_ONCE), self.hub.clock.monotonic()
             try:
-                found = (await link.board(asked)).changes or ()
+                reply = await link.board(BoardQuery(query="changes", since=above, about=MESSAGES))
             except Unreachable:
                 return
-            if not found:
-                return
-            for event in found:
-                self.hub.add_older(event)
-            await asyncio.sleep(max(OLDER_PAUSE_SECONDS, OLDER_SHARE * (monotonic() - began)))
+            self.hub.add_older(above, reply.changes or ())
+            await asyncio.sleep(max(OLDER_PAUSE_SECONDS, OLDER_SHARE * (self.hub.clock.monotonic() - began)))
 
     async def _catch_up(self, link: Link, start: int, newest: int) -> None:
         self.hub.begin(start)
@@ -148,7 +147,7 @@ class CityConnection:
         For a second it is what was answered before, unless control has changed since; in the second half of it the next
         answer is asked for already, once for all pages.
         """
-        known, age = self._eoc, monotonic() - self._eoc_at
+        known, age = self._eoc, self.hub.clock.monotonic() - self._eoc_at
         is_new = known is not None and known.control_seq >= self.hub.control_seq and age < EOC_SECONDS
         if at_least is not None:
             return await self._asked_eoc(at_least)
@@ -169,7 +168,7 @@ class CityConnection:
 
     async def _asked_eoc(self, at_least: int | None) -> EocView:
         self._questions += 1
-        number, asked_at = self._questions, monotonic()
+        number, asked_at = self._questions, self.hub.clock.monotonic()
         view = (await self.board(BoardQuery(query="eoc", at_least=at_least))).eoc
         if view is None:
             raise Unreachable("service.unreadable", "the board did not say the posture", "onevoice doctor")

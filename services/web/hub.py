@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 
 from schemas import subjects
 from schemas.events.desk import BoardEvent
 from services.desk.views.message.messages import KEPT_OLDER, MessageIndex
-from services.kernel.base.clock import Clock, monotonic
+from services.kernel.base.clock import Clock
 from services.web.domain.news import News, news_of
 
 KEPT = 20_000
@@ -21,14 +22,15 @@ ALIVE_SECONDS = 5.0
 class Hub:
     """The newest entries, in order, and the messages that they tell of."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, clock: Clock, most: int = KEPT) -> None:
+        self.clock, self._most = clock, most
         self.messages = _empty()
-        self.older_seq = 0
+        self.oldest = 0
+        """All entries above this sequence came, as far as they tell of messages."""
         self.seq = self.control_seq = 0
         self._kept: deque[News] = deque()
         self._on: dict[str, deque[News]] = {}
-        self._begin = self._first = 0
+        self._begin = 0
         self._beat_at = float("-inf")
         self._changed = asyncio.Event()
         self.closed = False
@@ -40,24 +42,24 @@ class Hub:
 
     def alive(self) -> bool:
         """True while the city was heard within the last seconds."""
-        return monotonic() - self._beat_at < ALIVE_SECONDS
+        return self.clock.monotonic() - self._beat_at < ALIVE_SECONDS
 
     def beat(self) -> None:
         """Note that the city was heard just now."""
-        self._beat_at = monotonic()
+        self._beat_at = self.clock.monotonic()
 
     def begin(self, seq: int) -> None:
         """Begin after a sequence, if nothing came yet."""
         if self.seq == 0:
-            self.seq = self._begin = self._first = seq
+            self.seq = self._begin = self.oldest = seq
 
     def forget(self) -> None:
         """Forget all that was shown: the ledger is not the one that it was."""
         self.messages = _empty()
-        self.older_seq = 0
+        self.oldest = 0
         self._kept.clear()
         self._on.clear()
-        self.seq = self._begin = self._first = self.control_seq = 0
+        self.seq = self._begin = self.control_seq = 0
 
     def add(self, event: BoardEvent) -> None:
         """Take the next entry; one that came already is dropped."""
@@ -66,7 +68,7 @@ class Hub:
         self.seq = event.seq
         if event.subject == subjects.CONTROL:
             self.control_seq = event.seq
-        if len(self._kept) == KEPT:
+        if len(self._kept) == self._most:
             self._drop_first()
         news = news_of(event)
         self._kept.append(news)
@@ -85,16 +87,18 @@ class Hub:
             if not own:
                 del self._on[first.request_id]
 
-    def add_older(self, event: BoardEvent) -> None:
-        """Take an entry from before the first one that came: for search, and for what is in force."""
-        if self.older_seq < event.seq <= self._first:
-            self.older_seq = event.seq
-            self.messages.add_older(event)
+    def add_older(self, above: int, events: Iterable[BoardEvent]) -> None:
+        """Take the entries above a sequence, up to the oldest one that came: for search, and for what is in force."""
+        for event in events:
+            if above < event.seq <= self.oldest:
+                self.messages.add_older(event)
+        self.oldest = min(self.oldest, above)
 
     @property
     def older_left(self) -> int:
-        """How many entries from before the first one that came were not read yet."""
-        return self._first - self.older_seq
+        """How many entries from before the oldest one that came are still to be read."""
+        older = self.messages.older
+        return 0 if older is not None and older.full else self.oldest
 
     def holds(self, seq: int) -> bool:
         """True when whoever saw everything up to ``seq`` can be told the rest without a gap."""

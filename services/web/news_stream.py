@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 
 from services.desk.views.timetext import in_city_time, local
-from services.kernel.base.clock import Clock, monotonic
+from services.kernel.base.clock import Clock
 from services.web.domain.news import News, concerned
 from services.web.hub import KEPT, Hub
 
@@ -38,8 +38,8 @@ class NewsStream:
             await self._hub.wait(LOOK_SECONDS)
             if self._hub.seq == self.seq and not self._hub.closed:
                 continue
-            await asyncio.sleep(max(FIRST_SECONDS, moved_at + NEXT_SECONDS - monotonic()))
-            moved_at = monotonic()
+            await asyncio.sleep(max(FIRST_SECONDS, moved_at + NEXT_SECONDS - self._clock.monotonic()))
+            moved_at = self._clock.monotonic()
             self.move()
 
     def move(self) -> None:

@@ -6,6 +6,8 @@ asks again. A busy machine takes longer now and then, and a test asks once.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from services.kernel.runtime.messages import encrypted_client
 PATIENCE = 90.0
 """How long a test waits for what has to come, in seconds. No promise of speed is tested by it: a busy machine may take
 long, and on a quiet one nobody waits."""
+
+FORGETS_SECONDS = 0.5
+"""So long a message id is known again in a test of late repeats."""
 
 
 async def connect(url: str, key: Path, user: str, **options: Any) -> Client:
@@ -44,3 +49,17 @@ async def flushed(client: Client) -> None:
     """
     await client.flush(timeout=int(PATIENCE))
     await client.flush(timeout=int(PATIENCE))
+
+
+@asynccontextmanager
+async def short_memory(js: JetStreamContext) -> AsyncIterator[float]:
+    """Have the ledger know a message id again for the seconds that are given, and then for as long as before.
+
+    ``js`` is the provisioning user's. A service must not start meanwhile: it refuses such a stream.
+    """
+    usual = (await js.stream_info(streams.LEDGER)).config
+    await js.update_stream(usual.evolve(duplicate_window=FORGETS_SECONDS))
+    try:
+        yield FORGETS_SECONDS
+    finally:
+        await js.update_stream(usual)

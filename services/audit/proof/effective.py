@@ -38,17 +38,17 @@ class ProfileProgress:
 
 @dataclass
 class Progress:
-    """Each request's progress on each profile. ``under_way``: the attempt on each profile that has no receipt.
+    """Each request's progress on each profile (``at``), and the attempt on each that has no receipt (``under_way``).
 
     The website's mirror is no such profile: the pages of several messages may be under way.
     """
 
-    at: dict[tuple[str, str], ProfileProgress] = field(default_factory=dict)
+    at: dict[str, dict[str, ProfileProgress]] = field(default_factory=dict)
     under_way: dict[str, int] = field(default_factory=dict)
 
     def of(self, request_id: str, profile: str) -> ProfileProgress:
         """Return the progress of a request on a profile."""
-        return self.at.setdefault((request_id, profile), ProfileProgress())
+        return self.at.setdefault(request_id, {}).setdefault(profile, ProfileProgress())
 
     def attempted(self, seq: int, event: Attempt) -> None:
         """Take up an attempt that counts."""

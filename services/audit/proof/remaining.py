@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from schemas.events.deliveries import ReceiptOutcome
 from services.audit.proof.effective import Progress
-from services.audit.proof.replay_state import DeliveryContext, ReplayState
+from services.audit.proof.packing import has_ended, quiet_since
+from services.audit.proof.replay_state import ReplayState
 
 REMEMBERED = timedelta(hours=6)
 """How long a request stays remembered after it came in: corrections and late receipts mostly come sooner."""
@@ -45,30 +45,22 @@ class Remaining(dict[_Key, _Value]):
         return super().__contains__(key)
 
 
-def gone_from(values: dict[_Key, _Value]) -> AbstractSet[_Key]:
-    """Return the keys that were taken from a dictionary."""
-    return values.gone if isinstance(values, Remaining) else frozenset()
-
-
 def slimmed(state: ReplayState, newest: datetime) -> ReplayState:
     """Return what has to be remembered; ``newest`` is the time of the newest entry."""
-    over = {name for name, one in state.contexts.items() if _is_over(state, one, newest - REMEMBERED)}
-    gone = {seq for seq, one in state.attempts.items() if one.event.request_id in over}
-    at = {place: one for place, one in state.progress.at.items() if place[0] not in over}
-    contexts = {name: one for name, one in state.contexts.items() if name not in over}
-    attempts = {seq: one for seq, one in state.attempts.items() if seq not in gone}
-    return replace(
+    horizon = newest - REMEMBERED
+    loose = {name for name, one in state.contexts.items() if has_ended(one) and quiet_since(one) < horizon}
+    over = loose | {name for name, one in state.packed.items() if one.quiet_since < horizon}
+    before = state.contexts.gone if isinstance(state.contexts, Remaining) else frozenset[str]()
+    attempts = {seq: one for seq, one in state.attempts.items() if one.event.request_id not in loose}
+    kept = replace(
         state,
-        contexts=Remaining(contexts, over | gone_from(state.contexts)),
-        attempts=Remaining(attempts, gone | gone_from(state.attempts)),
+        contexts=Remaining({name: one for name, one in state.contexts.items() if name not in over}, over | before),
+        packed={name: one for name, one in state.packed.items() if name not in over},
+        attempts=attempts,
         verdicts={name: seq for name, seq in state.verdicts.items() if name not in over},
-        progress=Progress(at, state.progress.under_way),
+        progress=Progress(
+            {name: one for name, one in state.progress.at.items() if name not in over}, state.progress.under_way
+        ),
     )
-
-
-def _is_over(state: ReplayState, context: DeliveryContext, horizon: datetime) -> bool:
-    verdict = context.counted.verdict if state.ruled else context.verdict
-    if context.request_at >= horizon or (context.changed_at or context.request_at) >= horizon or verdict is None:
-        return False
-    attempts = (one for target in context.targets.values() for one in target.attempts)
-    return all(one.receipt_seq and one.outcome is not ReceiptOutcome.UNCONFIRMED for one in attempts)
+    kept.gone_attempts += state.counted_attempts() - kept.counted_attempts()
+    return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,8 +12,9 @@ from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
 from services.audit.proof.counted import CountedRequest
-from services.audit.proof.effective import Progress
+from services.audit.proof.effective import ProfileProgress, Progress
 from services.audit.proof.naming import InForce
+from services.audit.proof.plain_pickle import unpickled
 from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.reader import PinnedCheckpoint
 from services.audit.record.violation import Violation
@@ -57,11 +59,24 @@ class AttemptFacts:
 
 @dataclass(frozen=True)
 class Decided:
-    """What an officer decided on an unconfirmed receipt; ``good`` when nothing was wrong with it."""
+    """What an officer decided on an unconfirmed receipt; ``good`` when nothing was wrong with it.
+
+    ``sha256`` is that of the entry.
+    """
 
     receipt_seq: int
     decision: str
     url: str | None
+    good: bool
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """Where an officer's word on an outside post stands, and the SHA-256 of the entry; ``good`` as of ``Decided``."""
+
+    seq: int
+    sha256: str
     good: bool
 
 
@@ -106,9 +121,30 @@ class DeliveryContext:
     targets: dict[tuple[int, str], Target] = field(default_factory=dict)
     newest_revision: dict[str, int] = field(default_factory=dict)
 
+    def attempts(self) -> list[AttemptFacts]:
+        """Return its attempts that count, of all revisions."""
+        return [one for target in self.targets.values() for one in target.attempts]
+
     def target(self, revision: int, profile: str) -> Target:
         """Return the facts of a revision on a profile."""
         return self.targets.setdefault((revision, profile), Target())
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRequest:
+    """A request that has come to an end, its context and progress as few bytes. ``attempts``: how many it had.
+
+    ``quiet_since`` is when something was decided on it last.
+    """
+
+    quiet_since: datetime
+    attempts: int
+    body: bytes
+
+    def content(self) -> tuple[DeliveryContext, dict[str, ProfileProgress]]:
+        """Return its context, and its progress by profile."""
+        context, progress = unpickled(zlib.decompress(self.body))
+        return context, progress
 
 
 @dataclass
@@ -123,6 +159,8 @@ class ReplayState:
     ``replaced_at`` where that is. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an
     older one. ``outside`` and ``acknowledged`` say where each outside post (profile, id) and the word on it stand,
     ``told`` where each notice does; ``withdrawals`` are the stamps of each officer's newest.
+    ``contexts`` and ``attempts`` leave out the requests that are ``packed``, and what a verification that goes on later
+    does not remember, ``gone_attempts`` of them. ``pack_above``: how many requests and attempts may be loose.
     """
 
     pinned: PinnedKeys
@@ -131,6 +169,7 @@ class ReplayState:
     control_at: datetime | None = None
     revisions: dict[int, Posture] = field(default_factory=dict)
     contexts: dict[str, DeliveryContext] = field(default_factory=dict)
+    packed: dict[str, PackedRequest] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
     in_force: InForce = field(default_factory=InForce)
     orders: set[str] = field(default_factory=set)
@@ -144,13 +183,19 @@ class ReplayState:
     replaced_by: dict[str, str] = field(default_factory=dict)
     replaced_at: dict[str, int] = field(default_factory=dict)
     outside: dict[tuple[str, str], int] = field(default_factory=dict)
-    acknowledged: dict[tuple[str, str], int] = field(default_factory=dict)
+    acknowledged: dict[tuple[str, str], Acknowledged] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
     withdrawals: dict[str, list[datetime]] = field(default_factory=dict)
     ruled: bool = False
     old_until: int = 0
+    pack_above: int = 0
+    gone_attempts: int = 0
     _void: list[Violation] = field(default_factory=list)
     _before: list[Violation] = field(default_factory=list)
+
+    def counted_attempts(self) -> int:
+        """Return how many attempts count, in all of the record."""
+        return len(self.attempts) + sum(one.attempts for one in self.packed.values()) + self.gone_attempts
 
     @property
     def goes_by_new_rules(self) -> bool:
@@ -165,9 +210,21 @@ class ReplayState:
         """Note what was a violation before version 0.3, and is none any more."""
         self._before.append(Violation(seq, code, message))
 
+    def request(self, request_id: str) -> DeliveryContext | None:
+        """Return a request, whether it counts or not; one that was packed is taken out, with all that is known of it.
+
+        Ask for it before its attempts and its progress are looked up.
+        """
+        packed = self.packed.pop(request_id, None)
+        if packed is not None:
+            context, self.progress.at[request_id] = packed.content()
+            self.contexts[request_id] = context
+            self.attempts.update((one.seq, one) for one in context.attempts())
+        return self.contexts.get(request_id)
+
     def context(self, request_id: str) -> DeliveryContext | None:
         """Return a request that counts."""
-        context = self.contexts.get(request_id)
+        context = self.request(request_id)
         return context if context is not None and context.counts else None
 
     def void_as_violations(self) -> tuple[Violation, ...]:

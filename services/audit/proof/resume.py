@@ -7,18 +7,16 @@ checkpoints, and once a day the whole record is judged again. Who holds the audi
 from __future__ import annotations
 
 import hashlib
-import io
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import nacl.exceptions
 import nacl.signing
 
+from services.audit.proof.plain_pickle import pickled, unpickled
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
 from services.kernel.authority.signing import Signer, raw_public
 from services.kernel.base.files import write_atomically
@@ -30,9 +28,6 @@ WHOLE_EVERY = timedelta(days=1)
 
 _CONTEXT = b"onevoice verified state\n"
 _SIGNATURE = 64
-_ROOMS = ("services.audit.", "services.kernel.control.", "schemas.events.")
-_PLAIN = frozenset({("builtins", "set"), ("builtins", "frozenset"), ("datetime", "datetime"), ("datetime", "timezone")})
-_PLAIN_MORE = frozenset({("datetime", "timedelta"), ("pydantic_core._pydantic_core", "TzInfo")})
 _CODE = ("services/audit", "services/kernel/control", "services/kernel/authority", "schemas")
 
 
@@ -56,9 +51,7 @@ class VerifiedState:
 
 def keep_state(folder: Path, found: VerifiedState, signer: Signer) -> None:
     """Keep what a verification that found nothing wrong knew at its end; raises OSError."""
-    out = io.BytesIO()
-    _Plainly(out, protocol=5).dump(found)
-    body = out.getvalue()
+    body = pickled(found)
     write_atomically(folder / NAME, signer.raw_signature(_signed(body)) + body, mode=0o600)
 
 
@@ -68,7 +61,7 @@ def kept_state(folder: Path, keys: PinnedKeys, now: datetime) -> VerifiedState |
         raw = (folder / NAME).read_bytes()
         signature, body = raw[:_SIGNATURE], raw[_SIGNATURE:]
         nacl.signing.VerifyKey(raw_public(keys.audit_keys.newest)).verify(_signed(body), signature)
-        found = _OurClasses(io.BytesIO(body)).load()
+        found = unpickled(body)
     except (OSError, ValueError, nacl.exceptions.CryptoError, pickle.UnpicklingError, AttributeError, TypeError):
         return None
     except (EOFError, ImportError, IndexError, KeyError):
@@ -94,23 +87,3 @@ def _sources() -> Iterator[Path]:
 
 def _signed(body: bytes) -> bytes:
     return _CONTEXT + hashlib.sha256(body).digest()
-
-
-class _Plainly(pickle.Pickler):
-    """Writes the members of enumerations by class and value: some Pythons (3.11.2) would write a call of getattr."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        """Return how a member is made again; of anything else what is usual."""
-        return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
-
-
-class _OurClasses(pickle.Unpickler):
-    """Makes classes of the replay and of contracts only: no function is called, whatever the bytes say."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return one of those classes; raises UnpicklingError for anything else."""
-        if (module, name) in _PLAIN | _PLAIN_MORE or module.startswith(_ROOMS):
-            found = super().find_class(module, name)
-            if isinstance(found, type):
-                return found
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a verified state")

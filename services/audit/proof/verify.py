@@ -13,8 +13,9 @@ from schemas.events.audit import Checkpoint
 from schemas.events.authority import Manifest
 from schemas.events.control import Genesis
 from schemas.events.envelope import MANIFEST_TYPE, Envelope
+from services.audit.proof.packing import pack_ended
 from services.audit.proof.quarantine import Quarantines
-from services.audit.proof.remaining import NeedsWholeError, gone_from, slimmed
+from services.audit.proof.remaining import NeedsWholeError, slimmed
 from services.audit.proof.replay import judge, overtaken, undecided, unsettled
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
 from services.audit.proof.report import Report
@@ -112,6 +113,7 @@ class _Passed:
         """Judge the next entry."""
         self.events, self.newest = self.events + 1, entry.at
         self.found.extend(judge(self.state, entry))
+        pack_ended(self.state)
         for sha256 in pictures_of(entry):
             self.pictures.setdefault(sha256, entry.seq)
 
@@ -156,7 +158,7 @@ def _report(
     missing = (one for one in pictures if one.code == "media.missing")
     return Report(
         events=passed.events,
-        attempts=len(state.attempts) + len(gone_from(state.attempts)),
+        attempts=state.counted_attempts(),
         last_seq=reader.last_seq,
         root=root,
         checkpoints=len(reader.checkpoints),

@@ -59,8 +59,8 @@ def trace_of(realm: str, request_id: str) -> int:
 class SpanTracker:
     """Follows requests from their entry on; what began before it was made is passed over."""
 
-    def __init__(self, realm: str) -> None:
-        self._realm = realm
+    def __init__(self, realm: str, most: int = MOST_OPEN) -> None:
+        self._realm, self._most = realm, most
         self._open: OrderedDict[str, _Followed] = OrderedDict()
 
     def take(self, seq: int, subject: str, at: datetime, body: Mapping[str, Any]) -> tuple[LedgerSpan, ...]:
@@ -87,7 +87,7 @@ class SpanTracker:
         about = {name: body[name] for name in _TOLD if body.get(name) is not None}
         about["onevoice.request_id"], about["onevoice.realm"] = request_id, self._realm
         self._open[request_id] = _Followed(at, about, at)
-        if len(self._open) > MOST_OPEN:
+        if len(self._open) > self._most:
             self._open.popitem(last=False)
 
     def _approval(self, request_id: str, followed: _Followed, seq: int, at: datetime) -> tuple[LedgerSpan, ...]:

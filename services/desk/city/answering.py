@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from schemas.events.authority import Profile
 from schemas.events.desk import BoardQuery
-from schemas.places import HOSTS
+from schemas.places import known_host
 from schemas.platforms import LIMITS
 from services.desk import deadline
 from services.desk.city.inquiries import ANSWER_SECONDS, InquiryBox
@@ -88,7 +88,7 @@ def profile_for(city: City, address: str, profiles: tuple[Profile, ...]) -> str:
     except ValueError as error:
         raise BadInput("answers.invalid", f"{address!r} is not an address: {error}", "copy it again") from error
     able = [one for one in profiles if one.official and one.platform in LIMITS and LIMITS[one.platform].answers]
-    found = sorted(one.id for one in able if host in _hosts(city, one))
+    found = sorted(one.id for one in able if host in _hosts(city, one) or known_host(one.platform, host))
     if len(found) == 1:
         return found[0]
     if not found:
@@ -102,7 +102,7 @@ def _hosts(city: City, profile: Profile) -> frozenset[str]:
     page = city.settings.page_of(profile.platform)
     if page:
         host = urlsplit(page).netloc.lower()
-        return frozenset({host, host.removeprefix("www."), *HOSTS.get(profile.platform, ())})
+        return frozenset({host, host.removeprefix("www.")})
     instance = profile.account.rpartition("@")[2]
     try:
         return frozenset({instance.lower(), urlsplit(mastodon_bases(city)(instance)).netloc.lower()})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,6 +28,8 @@ from services.kernel.base.run_file import running_city
 
 SECONDS = 3.0
 MOST_BYTES = 65_536
+UNITS = "ONEVOICE_UNITS"
+"""The environment variable of the folder that has a link for each unit that is enabled (deploy/systemd)."""
 _OURS = "content-security-policy:"
 """A header that each of the officers' pages has."""
 
@@ -33,19 +37,30 @@ _OURS = "content-security-policy:"
 async def lines(city: City) -> list[Line]:
     """Return a line for each of them that this machine has to do with; an officer's machine has none of them."""
     found: list[Line] = []
-    if _has(city, flow.WEB) and _serves_pages(city):
+    here = services_here(city)
+    if flow.WEB in here and _serves_pages(city):
         found += await _pages(city)
-    if city.settings.metrics is not None and _has(city, "registry"):
-        found.append(await _measures(city))
+    if city.settings.metrics is not None and (own := [row for row in flow.SERVICES if row.user in here]):
+        found.append(await _measures(city, own))
     if city.audit_folder.is_dir():
         found.append(_outside(city))
     return found
 
 
-def _has(city: City, service: str) -> bool:
-    """Say whether a service belongs to this machine; from the doctor's unit, where credentials are, keys are hidden."""
-    key = city.service_key_path(service)
-    return key.exists() if key.parent.is_dir() else keeps_credentials(city)
+def services_here(city: City) -> frozenset[str]:
+    """Return the users of the services that belong to this machine.
+
+    Their keys are here; keys are hidden from the doctor's unit, which is told where its fellow units are enabled. Where
+    neither can be seen: all of them where the credentials are.
+    """
+    every = (*(row.user for row in flow.SERVICES), flow.WEB)
+    if city.service_key_path(flow.WEB).parent.is_dir():
+        return frozenset(user for user in every if city.service_key_path(user).exists())
+    units = Path(os.environ.get(UNITS, ""))
+    if os.environ.get(UNITS) and units.is_dir():
+        enabled = {path.name.partition("@")[0].removesuffix(".service") for path in units.glob("onevoice-*.service")}
+        return frozenset(user for user in every if f"onevoice-{user}" in enabled)
+    return frozenset(every if keeps_credentials(city) else ())
 
 
 def _serves_pages(city: City) -> bool:
@@ -77,10 +92,10 @@ async def _page_certificate(origin: str) -> Line:
     return health.certificate(origin, end, SystemClock().now(), "have the proxy renew it")
 
 
-async def _measures(city: City) -> Line:
+async def _measures(city: City, own: Sequence[flow.Service]) -> Line:
     section = city.settings.metrics
     assert section is not None
-    alone = [section.port + number for number, _ in enumerate(flow.SERVICES, 1)]
+    alone = [section.port + number for number, row in enumerate(flow.SERVICES, 1) if row in own]
     ports = [section.port] if running_city(city) else alone
     answers = await asyncio.gather(*(_asked(section.host, port, "/healthz", {}) for port in ports))
     return machine_health.measures(

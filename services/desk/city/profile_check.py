@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from schemas.events.authority import Profile
 from schemas.events.broadcasts import ProfileBudget
 from schemas.events.desk import ServiceHealth
+from schemas.places import account_fault
 from schemas.platforms import MANUAL, WEBSITE
 from services.desk.views.state.profile_findings import ProfileCheck
 from services.desk.views.timetext import zoned
@@ -48,6 +49,8 @@ def examine(
     problems = [] if profile.official else ["not sanctioned by the office"]
     statements = ("purpose", "identification", "disclosure")
     problems += [f"the {name} statement is missing" for name in statements if not getattr(profile, name).strip()]
+    if wanted := account_fault(profile.platform, profile.account):
+        problems.append(f"{profile.account} is no account on {profile.platform}: there it is {wanted}")
     if profile.platform not in NO_CREDENTIAL and keeps_credentials(city):
         problems += token_problems(city, profile.id)
     if said is not None and not said.ok:

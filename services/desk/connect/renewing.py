@@ -19,8 +19,10 @@ _LOOK_SECONDS = 0.1
 
 
 @contextlib.contextmanager
-def nothing_renewed(city: City) -> Iterator[None]:
+def nothing_renewed(city: City, wait: float = WAIT_SECONDS) -> Iterator[None]:
     """Hold the lock that fan-out renews under; where fan-out has never run there is none, and nobody renews.
+
+    ``wait``: so many seconds at most for another who holds it.
 
     Raises:
         OSError: the lock cannot be had here.
@@ -35,13 +37,13 @@ def nothing_renewed(city: City) -> Iterator[None]:
         if os.geteuid() == 0:  # fan-out has a user of its own, who has to open it too
             owner = path.parent.stat()
             os.fchown(lock.handle, owner.st_uid, owner.st_gid)
-        for _ in range(int(WAIT_SECONDS / _LOOK_SECONDS)):
+        for _ in range(int(wait / _LOOK_SECONDS)):
             if lock.take():
                 break
             time.sleep(_LOOK_SECONDS)
         else:
             hint = "try again in a minute; if it stays so, restart the fan-out"
-            raise Unreachable("credentials.busy", f"another has held {path.name} for {WAIT_SECONDS:.0f} s", hint)
+            raise Unreachable("credentials.busy", f"another has held {path.name} for {wait:.0f} s", hint)
         yield
     finally:
         lock.close()

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.desk.connect.renewing import nothing_renewed
+from services.desk.connect.renewing import WAIT_SECONDS, nothing_renewed
 from services.fanout.connectors.credentials.keeping import seal_in_place
 from services.fanout.connectors.credentials.sealing import MOST_KEYS, new_key, sealing_path
 from services.fanout.connectors.credentials.tokens import TokenFault, is_reference, key_references, keys_of
@@ -28,10 +28,10 @@ class SealedFolder:
     made: bool
 
 
-def seal_all(city: City, reference: str) -> SealedFolder:
+def seal_all(city: City, reference: str, wait: float = WAIT_SECONDS) -> SealedFolder:
     """Seal each credential of the realm with the key that a reference names; a key's file is made where it is missing.
 
-    While a file cannot be opened its old key stays named, so that nothing is lost.
+    While a file cannot be opened its old key stays named, so that nothing is lost. ``wait``: for a renewal; seconds.
 
     Raises:
         BadInput: ``seal.key``: it is no reference, lies in the city folder, or cannot be had; ``seal.disk``.
@@ -42,7 +42,7 @@ def seal_all(city: City, reference: str) -> SealedFolder:
         raise BadInput("seal.folder", f"there are no credentials at {folder}", "run it where the city runs")
     try:
         made = _check_key(city, reference)
-        with nothing_renewed(city):
+        with nothing_renewed(city, wait):
             before = [one for one in key_references(folder) if one != reference][: MOST_KEYS - 1]
             _name(folder, [reference, *before])
             done = _seal(folder)

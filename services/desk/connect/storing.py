@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.events.authority import Profile, Realm
 from services.desk.city.wall import held_by
 from services.desk.connect.person import Access
-from services.desk.connect.renewing import nothing_renewed
+from services.desk.connect.renewing import WAIT_SECONDS, nothing_renewed
 from services.fanout.connectors.contract import Cause
 from services.fanout.connectors.credentials.keeping import keep_credential
 from services.fanout.connectors.credentials.tokens import TokenFault, is_reference, read_token
@@ -92,8 +92,10 @@ def _resolved(credential: str) -> bytes:
         return held_by(path)
 
 
-def keep(city: City, profile: str, access: Access) -> Path:
+def keep(city: City, profile: str, access: Access, wait: float = WAIT_SECONDS) -> Path:
     """Write the credential, mode 0600, when it ends and what renews it; return where it lies.
+
+    ``wait``: so many seconds at most for a renewal that is under way.
 
     Raises:
         BadInput: ``connect.disk``; ``connect.key``: the key that seals it cannot be had.
@@ -101,7 +103,7 @@ def keep(city: City, profile: str, access: Access) -> Path:
     """
     path = city.token_path(profile)
     try:
-        with nothing_renewed(city):
+        with nothing_renewed(city, wait):
             keep_credential(path, access.credential, access.expires, access.renews)
     except TokenFault as fault:
         raise BadInput("connect.key", str(fault), "onevoice profiles seal") from None

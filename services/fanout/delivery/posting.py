@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.places import account_fault
 from schemas.platforms import MIRROR
 from services.fanout.connectors.contract import Connector, Intent, PublishResult, Retryable, Unknown
 from services.fanout.delivery.admission import Admission
@@ -116,6 +117,9 @@ class Posting:
         if profile is None or connector is None:
             what = f"no profile {place.profile}" if profile is None else f"no connector for {profile.platform}"
             return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, False, f"this city has {what}"), known)
+        if wanted := account_fault(profile.platform, profile.account):
+            why = f"{profile.account} is no account on {profile.platform}: there it is {wanted}"
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, False, why), known)
         found = self._judge.violations(place, profile)
         if found:
             return await self._refuse(place, found)

@@ -69,19 +69,23 @@ def outside_id(profile: str, remote_id: str) -> str:
 
 
 def ripe(
-    posts: Iterable[ProfilePost], since: datetime, now: datetime, first_seen: Mapping[str, datetime]
+    posts: Iterable[ProfilePost],
+    since: datetime,
+    now: datetime,
+    first_seen: Mapping[str, datetime],
+    settles: timedelta = SETTLES,
 ) -> list[ProfilePost]:
     """Return what was published since a time and has settled, the oldest first.
 
     A post that claims to be of the future, or whose platform's clock is ahead, is as old as it was first seen.
     """
-    settled = [one for one in posts if since <= one.at and min(one.at, first_seen.get(one.id, now)) <= now - SETTLES]
+    settled = [one for one in posts if since <= one.at and min(one.at, first_seen.get(one.id, now)) <= now - settles]
     return sorted(settled, key=lambda one: (one.at, one.id))
 
 
-def looked_until(now: datetime, begun: datetime) -> datetime:
+def looked_until(now: datetime, begun: datetime, settles: timedelta = SETTLES) -> datetime:
     """Return from when the next look looks; never before the watch began."""
-    return max(begun, now - SETTLES - OVERLAP)
+    return max(begun, now - settles - OVERLAP)
 
 
 def oldest(posts: Sequence[ProfilePost]) -> datetime:

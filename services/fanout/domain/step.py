@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
@@ -38,8 +39,7 @@ class Busy:
     folded_at: float
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """The facts of one request on one profile, as the fold has them at this moment.
 
     ``verdict_seq`` is the verdict that the work is on, ``control_seq`` the control revision in force. ``out_of_order``:

@@ -19,7 +19,7 @@ from schemas.subjects import place_of
 from services.fanout.connectors.contract import CannotTell, Health
 from services.fanout.connectors.listing import ListsPosts, ProfilePost
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.domain.outside import Gathered, Ours, looked_until, oldest, outside_id, ripe
+from services.fanout.domain.outside import SETTLES, Gathered, Ours, looked_until, oldest, outside_id, ripe
 from services.fanout.hosts.starts import Starts
 from services.fanout.watching.evidence import card_of, record_of, shortened
 from services.fanout.watching.marks import WatchMarks
@@ -53,7 +53,7 @@ _SHOWN = 3
 
 
 class OutsideWatch:
-    """Looks at profiles, as long as ``run`` runs."""
+    """Looks at profiles, as long as ``run`` runs: ``a_turn`` at a time, at posts that are older than ``settles``."""
 
     def __init__(
         self,
@@ -63,9 +63,10 @@ class OutsideWatch:
         settings: OutsideSection,
         *,
         a_turn: int = A_TURN,
+        settles: timedelta = SETTLES,
     ) -> None:
         self._runtime = runtime
-        self._a_turn = a_turn
+        self._a_turn, self._settles = a_turn, settles
         self._destinations = destinations
         self._starts = starts
         self._settings = settings
@@ -152,8 +153,8 @@ class OutsideWatch:
             return posts
         before = self._first_seen.get(profile.id, {})
         seen = self._first_seen[profile.id] = {one.id: before.get(one.id, now) for one in posts}
-        await self._sort_out(profile, ripe(posts, mark.begun, now, seen))
-        self._marks.set(profile.id, replace(mark, since=looked_until(now, mark.begun)))
+        await self._sort_out(profile, ripe(posts, mark.begun, now, seen, self._settles))
+        self._marks.set(profile.id, replace(mark, since=looked_until(now, mark.begun, self._settles)))
         return None
 
     async def _sort_out(self, profile: Profile, posts: list[ProfilePost]) -> None:

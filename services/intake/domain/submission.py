@@ -49,7 +49,8 @@ class Draft:
     """A submission that passed all checks but those of the platforms. Times in UTC.
 
     ``exercise``: each post of it says so. ``left_out``: profiles that carry what it is about, and are not official any
-    more. ``shown_again``: reposts of what it ends, each with its profiles.
+    more. ``unreachable``: targets whose account is none. ``shown_again``: reposts of what it ends, each with its
+    profiles.
     """
 
     request_id: str
@@ -74,6 +75,7 @@ class Draft:
     act: Act | None = None
     about: str | None = None
     left_out: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
     shown_again: tuple[tuple[str, tuple[str, ...]], ...] = ()
     revision: int = 1
     not_before: datetime | None = None
@@ -130,7 +132,7 @@ def draft_of(
     kind = author_kind_of(sender, state)
     scope, targets, left_out = _reach(data, state, earlier)
     created_at = _created_at(event.time, kind, now)
-    check_platforms(targets, state)
+    unreachable = check_platforms(targets, state, () if isinstance(data.targets, str) else data.targets or ())
     check_languages(data.language, *data.translations)
     check_answer(data, scope, targets, state)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
@@ -148,6 +150,7 @@ def draft_of(
         expires_at=expiry_of(data, event.time, state, now, created_at),
         created_at=created_at,
         left_out=left_out,
+        unreachable=unreachable,
         shown_again=earlier.shown_again if earlier is not None and data.act in ENDING else (),
         exercise=state.realm == "exercise",
         **_as_given(data),

@@ -14,6 +14,7 @@ from pathlib import Path
 from services.kernel.base.files import flush_folder
 
 _BLOCK = 262_144
+_WINDOW = 16 << 20
 
 
 class ForeignWrite(OSError):
@@ -126,15 +127,24 @@ def count_lines(path: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
-def lines_with(path: Path, mark: bytes) -> Iterator[bytes]:
-    """Yield the complete lines that hold some bytes; the others are passed over at the speed of the memory."""
+def lines_with(path: Path, mark: bytes, window: int = _WINDOW) -> Iterator[bytes]:
+    """Yield the complete lines that hold some bytes; the others are passed over at the speed of the memory.
+
+    ``window`` bytes are in memory at once.
+    """
     if not path.exists() or path.stat().st_size == 0:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
-        at = held.find(mark)
-        while at >= 0:
+        start, size = 0, len(held)
+        while start < size:
+            stop = min(size, start + window)
+            at = held.find(mark, start, min(size, stop + len(mark) - 1))
+            if at < 0:
+                start = stop
+                held.madvise(mmap.MADV_DONTNEED, 0, start // mmap.PAGESIZE * mmap.PAGESIZE or mmap.PAGESIZE)
+                continue
             begin, end = held.rfind(b"\n", 0, at) + 1, held.find(b"\n", at)
             if end < 0:
                 return
             yield held[begin : end + 1]
-            at = held.find(mark, end)
+            start = end + 1

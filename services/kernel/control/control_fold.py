@@ -21,6 +21,11 @@ from services.kernel.control import naming, order_rates, passkeys, people, propo
 from services.kernel.control.control_state import ControlFault, ControlState, Proposal
 from services.kernel.control.order_rules import check_fresh, check_order, check_right, order_hash, read_order
 
+_REPLAYED = (
+    "this order was carried out already: somebody repeats old orders with a service's key, or, "
+    "moments after the broker was away, a service has sent again what got no ack"
+)
+
 
 def fold(
     state: ControlState,
@@ -62,7 +67,7 @@ def fold(
         return replace(_enrolled(state, event, seq, stored_at or event.at), seq=seq)
     order = read_order(event.order)
     if order_hash(event.order) in carried_out:
-        raise ControlFault("order.replayed", "this order was carried out already")
+        raise ControlFault("order.replayed", _REPLAYED)
     now = _time_of(state, event, stored_at)
     check_order(state, event.order, order, now)
     if event.rule is not None:

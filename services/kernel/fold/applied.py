@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Void(Exception):
@@ -13,8 +13,7 @@ class LostRace(Void):
     """An entry that an honest service stored a moment too late, as it may: the ledger's order decided."""
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """What one entry changed: the kind, the keys of what it touches, and why it is void (empty: it counts).
 
     ``lost_race``: it is void only because it came a moment too late, which calls for no alarm.

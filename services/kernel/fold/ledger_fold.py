@@ -256,6 +256,8 @@ class LedgerFold:
         _, request_id, profile = place_of(entry.subject)
         state = self.state_of(request_id)
         realm = self.authority.realm
+        if state.target(profile).decided_at(resolution):
+            return  # an append that got no ack was repeated: the same word, which counts where it stands first
         if genuine_resolution(resolution, request_id, profile, entry.seq, control=self.control, realm=realm) is None:
             raise Void(f"the decision of {resolution.officer} is not genuine")
         target = state.target_of(profile)

@@ -47,6 +47,10 @@ class TargetState:
     resolutions: list[tuple[int, Resolution]] = field(default_factory=list)
     changed: int = 0
 
+    def decided_at(self, resolution: Resolution) -> int:
+        """Return where this very decision, signed once, stands first; 0 where it does not."""
+        return next((seq for seq, known in self.resolutions if known == resolution), 0)
+
     def with_sleeper(self, known: dict[int, TakenOver], receipt: Receipt, now: datetime) -> dict[int, TakenOver]:
         """Return ``known``, and this attempt where another than its worker answers it; what is long ago is left out."""
         attempt, at = self.attempt, self.attempt_at

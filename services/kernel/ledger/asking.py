@@ -18,11 +18,12 @@ class AskLimits:
     """How long one append or read waits for its answer, and how often it is asked before the broker is unreachable.
 
     What was asked when a broker died is never answered: for ``seconds`` a service stands still at the least. It is
-    some 15 s in all, for a cluster takes 5 to choose a leader.
+    some 15 s in all, for a cluster takes 5 to choose a leader. ``names``: so many subjects it names at most.
     """
 
     seconds: float = 2.0
     tries: int = 7
+    names: int = 100_000
 
 
 USUAL = AskLimits()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 FENCE_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
@@ -17,8 +17,7 @@ LAST_HEADER = "Nats-Expected-Last-Sequence"
 """On a restored entry: the sequence before its own. Nothing but a restore sets it."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One message of a stream. ``at`` is when the server stored it first (``entry_time``)."""
 
     seq: int

@@ -26,7 +26,6 @@ from services.kernel.ledger.entry import Entry, entry_time
 from services.kernel.ledger.integrity.checks import Shape
 
 _NO_MESSAGE = 10037
-_MOST_NAMED = 100_000
 _TOTAL = re.compile(rb'"total":(\d+)')
 
 READS_AT_ONCE = 64
@@ -124,7 +123,7 @@ class LedgerReader:
             said = f"the broker does not name the subjects of {subject_filter}"
             raise Unreachable("ledger.read", said, "onevoice doctor")
         found = re.findall(rb'"(' + re.escape(beginning.encode()) + rb'[^"\\]*)":\d', raw)
-        return [name.decode() for name in found], int(total[1]) <= _MOST_NAMED
+        return [name.decode() for name in found], int(total[1]) <= self.asks.names
 
     async def last_seq(self) -> int:
         """Return the newest sequence of the whole ledger (0: empty)."""

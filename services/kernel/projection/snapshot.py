@@ -19,7 +19,7 @@ from services.kernel.fold.ledger_fold import Authority, LedgerFold
 from services.kernel.fold.state import TakenOver
 from services.kernel.ledger.entry import Entry
 
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 """Goes up when the same entries fold to something else; older snapshots are thrown away then."""
 
 MOST_OPEN = 256

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-from services.kernel.base.clock import monotonic
+from services.kernel.base.clock import Clock
 
 Answer = TypeVar("Answer")
 
@@ -21,8 +21,8 @@ SHARE = 4.0
 class JoinedAnswers(Generic[Answer]):
     """Makes each answer again, but one at a time and after a pause; nobody gets one begun before they asked."""
 
-    def __init__(self, pause: float) -> None:
-        self._pause = pause
+    def __init__(self, pause: float, clock: Clock) -> None:
+        self._pause, self._clock = pause, clock
         self._next: dict[Hashable, asyncio.Task[Answer]] = {}
         self._not_before: dict[Hashable, float] = {}
 
@@ -35,15 +35,15 @@ class JoinedAnswers(Generic[Answer]):
 
     async def _made(self, name: Hashable, make: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
-            await asyncio.sleep(max(0.0, self._not_before.get(name, 0.0) - monotonic()))
+            await asyncio.sleep(max(0.0, self._not_before.get(name, 0.0) - self._clock.monotonic()))
         finally:
             self._next.pop(name, None)  # who asks from now on waits for the one after
-        began = monotonic()
+        began = self._clock.monotonic()
         self._put_off(name, began, self._pause)
         try:
             return await make()
         finally:
-            now = monotonic()
+            now = self._clock.monotonic()
             self._put_off(name, now, max(self._pause, SHARE * (now - began)))
 
     def _put_off(self, name: Hashable, now: float, seconds: float) -> None:

@@ -74,7 +74,7 @@ class SharedPages:
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub, self._clock = hub, clock
-        self._joined: JoinedAnswers[SharedPage] = JoinedAnswers(KEPT_SECONDS)
+        self._joined: JoinedAnswers[SharedPage] = JoinedAnswers(KEPT_SECONDS, clock)
         self._newest: dict[Hashable, _Made] = {}
 
     async def renewed(self, name: Hashable, make: Make) -> SharedPage:

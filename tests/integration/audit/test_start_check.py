@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from schemas import flow
-from services.audit import integrity_checker
 from services.audit.copy_service import CopyService
 from services.desk.city.ledger_check import check_ledger
 from services.kernel.runtime.compose import on_nats
@@ -36,15 +33,12 @@ async def test_so_many_of_the_newest_are_compared_and_all_where_there_is_time(au
     assert whole.compared == whole.entries > LENGTH
 
 
-async def test_the_comparison_leaves_the_processor_to_others_until_somebody_asks(
-    audited: AuditedCity, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_comparison_leaves_the_processor_to_others_until_somebody_asks(audited: AuditedCity) -> None:
     await copied(audited)
-    monkeypatch.setattr(integrity_checker, "REST", 1e6)
     services: list[CopyService] = []
 
     def wire(runtime: Runtime) -> None:
-        services.append(CopyService(runtime))
+        services.append(CopyService(runtime, rest=1e6))
         runtime.supervisor.supervise(services[0].run)
 
     _, app = on_nats(flow.service("audit"), audited.city, wire, url=audited.mission.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Hold, ProfileSuspend, Revoke, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, PostWait, ServiceHealth
-from services.kernel.ledger import reader
+from services.kernel.ledger.asking import USUAL
 from tests.support.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, flushed, now
 
 
@@ -168,17 +169,18 @@ async def test_a_request_is_found_by_the_beginning_of_its_id(mission: Mission, c
     assert (await clerk.ask(subjects.DESK_BOARD_QUERY, b'{"query":"status"}'))["error"]["code"] == "request.id"
 
 
-async def test_where_the_server_names_not_all_requests_a_beginning_is_not_said_to_be_none_s(
-    mission: Mission, clerk: Desk, intake: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_where_the_server_names_not_all_requests_a_beginning_is_not_said_to_be_none_s(mission: Mission) -> None:
     """Nor is it asked to name them for a whole id, with which no other one begins."""
+    await mission.begin()
+    (board,) = await mission.run("board")
+    clerk, intake = await mission.desk("clerk"), await mission.writer("intake")
     await intake.submit("ropen1")
 
     async def is_there() -> bool:
         return len((await clerk.board("pending"))["requests"]) == 1
 
     await eventually(is_there)
-    monkeypatch.setattr(reader, "_MOST_NAMED", 0)
+    board.ledger.asks = replace(USUAL, names=0)
     assert (await status(clerk, "ro"))["request"]["request_id"] == "ropen1"
     error = (await clerk.board("status", "rover"))["error"]
     assert (error["code"], error["exit_status"], "give the whole id" in error["hint"]) == ("request.many", 2, True)

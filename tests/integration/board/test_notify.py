@@ -11,16 +11,18 @@ from email import message_from_string
 from pathlib import Path
 
 import pytest
+from nats.js.errors import APIError
 
 from schemas import subjects
 from schemas.events.notices import NoticeSent
-from services.board import notify
 from services.board.domain.notices import Notice, Step, Waiting
 from services.board.notice_record import NoticeRecord
+from services.board.notify import Notifier
 from services.board.promises import PromiseWatch
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.settings.city_file import NotifySection
 from services.kernel.runtime.service import Runtime
+from tests.support.broker import short_memory
 from tests.support.mission import FIRE, Mission, Writer, eventually
 
 
@@ -45,12 +47,6 @@ async def mail_server(mails: list[str]) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(notify, "AGAIN_SECONDS", 0.1)
-
-
 def settings(port: int, **changes: object) -> NotifySection:
     values = {"first": ("pio@a.example",), "deputies": ("mcpe@a.example",), "smtp": f"127.0.0.1:{port}", **changes}
     return NotifySection.model_validate({"security": "none", "sender": "onevoice@a.example", **values})
@@ -61,7 +57,6 @@ def notices(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-@pytest.mark.usefixtures("quick")
 async def test_an_officer_is_told_once_what_waits_and_each_notice_is_noted(mission: Mission) -> None:
     """A dead mail server is shown and tried again; a restart tells nobody twice; then the deputies."""
     await mission.begin()
@@ -96,7 +91,6 @@ async def test_an_officer_is_told_once_what_waits_and_each_notice_is_noted(missi
     assert all(one.since <= one.sent_at <= one.at for one in told)
 
 
-@pytest.mark.usefixtures("quick")
 async def test_what_a_board_that_died_had_noted_only_on_disk_comes_on_record(mission: Mission) -> None:
     """Sent and not appended: the next board appends it, once, and tells nobody again; a secret is in neither."""
     await mission.begin()
@@ -121,6 +115,33 @@ async def test_what_a_board_that_died_had_noted_only_on_disk_comes_on_record(mis
     assert "token" not in (mission.city.notify_folder / "notices.live.jsonl").read_text()
 
 
+async def test_a_notice_whose_append_is_repeated_late_comes_on_record_once(mission: Mission) -> None:
+    """Stored, and its ack was lost; two minutes later the broker knows no id of it any more."""
+    await mission.begin()
+    (board,) = await mission.run("board")
+    mission.city.notify_folder.mkdir(parents=True)
+    now = SystemClock().now()
+    one = Waiting("r1", now, "clerk", "Flood.", False, "an approval", "onevoice", now)
+    async with short_memory((await mission.provisioner()).js) as seconds:
+        for name in ("first", "second"):  # another board, or the same one after a crash
+            record = NoticeRecord(board, mission.city.notify_folder / name)
+            record.add(Notice(Step.FIRST, ("pio@a.example",), (one,)), now)
+            await record.settle()
+            record.close()
+            await asyncio.sleep(1.1 * seconds)
+        subject = subjects.notice("r1")
+        stored = await board.ledger.last(subject)
+        assert stored is not None
+        with pytest.raises(APIError, match="wrong last sequence"):  # nats-py sends what it kept while it was away
+            await board.ledger.js.publish(subject, stored.data, headers=stored.headers)
+        record = NoticeRecord(board, mission.city.notify_folder / "third")
+        record.add(Notice(Step.REMINDER, ("pio@a.example",), (one,)), now)
+        await record.settle()
+        record.close()
+        found = [NoticeSent.from_bytes(entry.data).step for entry in await board.ledger.history(subject)]
+    assert found == ["first", "reminder"]
+
+
 async def on_record(writer: Writer, request_id: str, to: str) -> bool:
     found = await writer.ledger.last(subjects.notice(request_id))
     return found is not None and to in {
@@ -140,10 +161,9 @@ async def until(look: Callable[[], bool]) -> None:
 def with_notices(runtime: Runtime, section: NotifySection) -> None:
     promises = PromiseWatch(runtime)
     runtime.supervisor.supervise(promises.take_up)
-    runtime.supervisor.supervise(notify.Notifier(runtime, section, promises.waiting).run)
+    runtime.supervisor.supervise(Notifier(runtime, section, promises.waiting, look=0.05, again=0.1).run)
 
 
-@pytest.mark.usefixtures("quick")
 async def test_a_promised_update_is_reminded_of_until_it_comes_also_after_a_restart(mission: Mission) -> None:
     """The message has left the fold by then: the promise is read from the ledger."""
     await mission.begin()

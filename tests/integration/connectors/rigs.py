@@ -21,6 +21,8 @@ from services.fanout.connectors.contract import (
     Posted,
 )
 from services.fanout.connectors.registry import connectors
+from services.fanout.connectors.website.archive import ListingSizes
+from services.fanout.connectors.website.connector import WebsiteConnector
 from services.kernel.base.city import City
 from services.kernel.base.network.web import Running, serve
 from services.kernel.base.settings.city_file import CityFile, TownsquareSection
@@ -145,6 +147,12 @@ class WebsiteRig:
 
     def restart(self) -> Connector:
         return connectors(self.city, "https://mission.example")["website"]
+
+    def small(self) -> Connector:
+        """The website with listings that are full after a few messages."""
+        made, sizes = self.connector, ListingSizes(newest=2, part=3)
+        assert isinstance(made, WebsiteConnector)
+        return WebsiteConnector(self.city.site_folder, self.city.var / "website" / "live", made.site, sizes=sizes)
 
     def profile(self, name: str) -> Profile:
         return a_profile(name, "website")

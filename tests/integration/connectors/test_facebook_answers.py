@@ -13,7 +13,16 @@ from tests.integration.connectors.rigs import PICTURE, published
 
 
 @pytest.mark.parametrize(
-    "address", ["/1001/posts/{post}", "/mission.fire/posts/{post}/", "/mission/posts/pfbid0abc?x=1"]
+    "address",
+    [
+        "/1001/posts/{post}",
+        "/mission.fire/posts/{post}/",
+        "/mission/posts/a-flood/{post}/",
+        "/mission/posts/pfbid0abc?x=1",
+        "/story.php?story_fbid={post}&id=1001",
+        "/story.php?story_fbid=pfbid0abc&id=61550",
+        "/photo.php?fbid=77&set=a.1",
+    ],
 )
 async def test_a_post_of_the_page_is_answered_by_any_of_its_addresses(facebook: EmulatedRig, address: str) -> None:
     """Also one that does not hold its number: the Page's posts are looked through for it."""

@@ -36,7 +36,7 @@ LARGE = "x" * 2_000_000
 PICTURE_BYTES = LARGE.encode()
 PICTURE = Picture(sha256=canonical.sha256(PICTURE_BYTES), media_type="image/jpeg", alt="A map")
 
-needs_user_timeout = pytest.mark.skipif(sockets.USER_TIMEOUT is None, reason="this system has no TCP_USER_TIMEOUT")
+needs_user_timeout = pytest.mark.skipif(sockets.user_timeout() is None, reason="this system has no TCP_USER_TIMEOUT")
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ class Watched(CallConnector):
         connection = await super().connect(*asked, **more)
         assert connection.transport is not None
         line = connection.transport.get_extra_info("socket")
-        seconds = line.getsockopt(socket.IPPROTO_TCP, sockets.USER_TIMEOUT) / 1000
+        seconds = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1000
         self.seen.append((seconds, line.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)))
         return connection
 
@@ -267,7 +267,7 @@ async def test_a_call_that_ends_late_does_not_reset_the_next_ones_connection(the
 async def test_where_the_system_has_no_such_option_connections_are_closed_and_it_says_so(
     there: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "USER_TIMEOUT", None)
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")
     mastodon = connector(there, tmp_path)
     health = await mastodon.check(a_profile("water", "mastodon"))
     assert health.ok

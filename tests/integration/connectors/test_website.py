@@ -14,7 +14,6 @@ import pytest
 
 from services.fanout.connectors.contract import Permanent, Posted, Retracted, Retryable, Unknown
 from services.fanout.connectors.registry import connectors
-from services.fanout.connectors.website import archive, writer
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.preview import serve_site
 from services.kernel.base.files import locked
@@ -231,12 +230,9 @@ async def test_a_mirrored_message_may_be_a_post_too(website: WebsiteRig) -> None
     assert "this website" in page
 
 
-async def test_a_month_is_archived_in_parts_that_lead_to_each_other(
-    website: WebsiteRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_month_is_archived_in_parts_that_lead_to_each_other(website: WebsiteRig) -> None:
     """Every message is in exactly one part, and following the links from the newest part reaches all."""
-    monkeypatch.setattr(archive, "PART", 3)
-    monkeypatch.setattr(writer, "NEWEST", 2)
+    website.connector = website.small()
     for number in range(8):
         await website.connector.publish(an_intent(FIRE, f"Message {number}.", request_id=f"r{number}"), store)
     folder = website.city.site_folder / "archive"
@@ -267,20 +263,16 @@ async def test_publishing_does_not_rewrite_what_it_does_not_touch(website: Websi
     assert written[-1] <= written[1]
 
 
-async def test_pages_that_a_crash_left_behind_are_written_by_the_next_work(
-    website: WebsiteRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_pages_that_a_crash_left_behind_are_written_by_the_next_work(website: WebsiteRig) -> None:
     """Killed between the state and the pages: Unknown at most; reconcile finds it and the pages are there."""
     intent = an_intent(FIRE, "Survives")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(writer.Writer, "_write", full)
-        result = await website.connector.publish(intent, store)
-        assert isinstance(result, Unknown)
-        assert "No space left" in result.reason
+    in_the_way = website.city.site_folder / "messages" / intent.request_id
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    result = await website.connector.publish(intent, store)
+    assert isinstance(result, Unknown)
+    assert "the website cannot be written" in result.reason
+    in_the_way.unlink()
     assert await website.stands(FIRE) == []
     assert isinstance(await website.restart().reconcile(intent), Posted)
     assert [seen.text for seen in await website.stands(FIRE)] == ["Survives"]
@@ -430,12 +422,9 @@ async def test_ids_in_feeds_stay_when_the_address_of_the_site_changes(website: W
     assert feed["items"][1]["url"] == "https://www.mission.example/news/messages/r1/"
 
 
-async def test_a_reader_that_was_away_finds_every_message_by_the_links(
-    website: WebsiteRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_reader_that_was_away_finds_every_message_by_the_links(website: WebsiteRig) -> None:
     """RFC 5005, 4 and JSON Feed's next_url: also what was written before there were such documents."""
-    monkeypatch.setattr(archive, "PART", 3)
-    monkeypatch.setattr(writer, "NEWEST", 2)
+    website.connector = website.small()
     for number in range(10):
         await website.connector.publish(an_intent(FIRE, f"Message {number}.", request_id=f"r{number}"), store)
         if number == 6:

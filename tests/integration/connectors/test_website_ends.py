@@ -13,7 +13,6 @@ from xml.etree import ElementTree as Xml
 import pytest
 import pytest_asyncio
 
-from services.fanout.connectors.website import connector as website
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Pages, Site
 from services.kernel.base.clock import ManualClock
@@ -146,8 +145,7 @@ async def test_a_message_that_cannot_be_read_keeps_no_other_from_ending(town: To
     assert OVER in town.read(PAGE)
 
 
-async def test_a_disk_that_refuses_is_told_and_tried_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(website, "LOOK_SECONDS", 0.05)
+async def test_a_disk_that_refuses_is_told_and_tried_again(town: Town) -> None:
     await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
     town.clock.time = END
     (town.folder / "now").rename(town.folder / "away")

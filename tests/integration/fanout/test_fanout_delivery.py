@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from schemas import flow
-from schemas.events.control import ProfileSuspend
+from schemas.events.control import ProfileAdd, ProfileSuspend
 from schemas.events.verdicts import Outcome
 from services.fanout import overlooked
 from services.fanout.delivery.records import Records
@@ -350,3 +350,21 @@ async def test_a_connectorless_platform_is_held_back_visibly(town: FanoutCity, p
         receipt = await town.until(request, FIRE, lambda _: True)
         assert (str(receipt.outcome), receipt.final) == ("withheld", False)
         assert receipt.reason == "this city has no connector for mastodon"
+
+
+async def test_an_account_that_is_none_holds_its_own_profile_back_until_it_is_mended(
+    town: FanoutCity, platforms: Platforms
+) -> None:
+    """A city that is older than the check of accounts may have one."""
+    good = (await town.mission.fold()).control.profiles[WATER]
+    await town.order("mcpe", ProfileAdd(profile=good.model_copy(update={"account": "water"})))
+    async with fanout(town, platforms):
+        request = await town.cleared(FIRE, WATER)
+        assert str((await town.final(request, FIRE)).outcome) == "delivered"
+        receipt = await town.until(request, WATER, lambda _: True)
+        assert (str(receipt.outcome), receipt.final) == ("withheld", False)
+        assert receipt.reason == "water is no account on mastodon: there it is name@server"
+        await town.order("mcpe", ProfileAdd(profile=good))
+        await town.verdict(request)
+        assert str((await town.final(request, WATER)).outcome) == "delivered"
+    assert len(platforms["mastodon"].posts(FIRE)) == len(platforms["mastodon"].posts(WATER)) == 1

@@ -28,7 +28,7 @@ from services.kernel.authority.signing import load_key
 from services.kernel.base.crashpoints import VARIABLE
 from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout
-from tests.support.broker import connect
+from tests.support.broker import connect, short_memory
 from tests.support.emulators.folder import FolderPlatform
 from tests.support.messages import receipt_on
 from tests.support.mission import PATIENCE
@@ -145,6 +145,33 @@ async def test_each_decision_is_carried_out_and_a_repeat_answered_like_the_first
         assert URL in over["error"]["message"]
     assert [len(await resolutions(town, request, one)) for one in (FIRE, WATER, PARKS)] == [1, 1, 1]
     assert [len(platforms["mastodon"].posts(one)) for one in (FIRE, WATER, PARKS)] == [0, 0, 1]
+
+
+async def test_a_decision_whose_append_is_repeated_late_is_carried_out_once(
+    town: FanoutCity, platforms: Platforms
+) -> None:
+    """Stored twice, as the broker knew its id no more: the copy does nothing, and nobody is alarmed."""
+    request = await town.approved(FIRE, text="a late repeat")
+    await town.verdict(request)
+    place, attempt = (FIRE, request.request_id), await town.attempt_on(request, FIRE)
+    fence = (subjects.CONTROL, attempt.control_seq)
+    ledger = await town.ledger("fanout")
+    seq = (await ledger.append(subjects.attempt(*place), attempt, fence=fence)).seq
+    doubt = receipt_on(request.request_id, FIRE, seq, town.clock.now(), outcome=ReceiptOutcome.UNCONFIRMED)
+    seq = (await ledger.append(subjects.receipt(*place), doubt, expect_last=0)).seq
+    word = Desk(town, "pio").signed(request, FIRE, seq, "post_again")
+    async with short_memory((await town.mission.provisioner()).js) as seconds:
+        for _ in range(2):
+            fence = (subjects.receipt(*place), seq)
+            await ledger.append(subjects.resolution(*place), word, msg_id="one word", fence=fence)
+            await asyncio.sleep(1.1 * seconds)
+    first, _ = await resolutions(town, request, FIRE)
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0) as runtime:
+        await town.until(request, FIRE, lambda one: one.outcome is ReceiptOutcome.DELIVERED)
+        await done(town)
+        assert runtime.projection.void_count == 0
+    assert [one.resolution_seq for _, one in await town.receipts(request, FIRE)] == [None, first, None]
+    assert len(platforms["mastodon"].posts(FIRE)) == 1
 
 
 async def test_what_is_confirmed_is_mirrored_like_anything_delivered(town: FanoutCity, platforms: Platforms) -> None:

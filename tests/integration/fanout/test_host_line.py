@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from services.fanout.domain.limits import HostLimit
-from services.fanout.hosts import line as lines
-from services.fanout.hosts.line import HostLine, Priority
+from services.fanout.hosts.line import SLOW_AFTER, HostLine, Priority
 from tests.support.mission import PATIENCE
+from tests.support.virtual_time import in_virtual_time
 
 ROUTINE: Priority = (4, 1, 7)
 URGENT: Priority = (0, 0, 9)
@@ -78,15 +76,15 @@ async def a_queue(limit: HostLimit) -> AsyncIterator[Queue]:
         await queue.end()
 
 
-async def test_hanging_calls_keep_nobody_waiting_and_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+@in_virtual_time
+async def test_hanging_calls_keep_nobody_waiting_and_their_number_is_bounded() -> None:
     """Two slots and room aside for three: five may hang, and only then does the next one wait."""
-    monkeypatch.setattr(lines, "SLOW_AFTER", 0.01)
     async with a_queue(HostLimit(at_once=2, slow=3)) as queue:
         for number in range(5):
             queue.come(f"sick-{number}", calls=True)
             await queue.until_inside(*(f"sick-{one}" for one in range(number + 1)))
         queue.come("healthy")
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(10 * SLOW_AFTER)
         assert "healthy" not in queue.inside, "more calls are under way than the host is to get"
         await queue.go("sick-0")
         await queue.until_inside("healthy")

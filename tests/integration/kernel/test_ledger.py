@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,7 @@ from schemas.events.requests import Request
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unproven, Unreachable
 from services.kernel.control.control_state import ControlState
-from services.kernel.ledger import reader
-from services.kernel.ledger.asking import AskLimits
+from services.kernel.ledger.asking import USUAL, AskLimits
 from services.kernel.ledger.client import Conflict, Ledger
 from services.kernel.ledger.entry import parse_time
 from services.kernel.projection.source import NatsSource
@@ -119,14 +119,14 @@ async def test_the_same_picture_days_later_is_no_error(intake: Ledger) -> None:
 
 
 async def test_subjects_are_found_by_how_they_begin_without_reading_all_names(
-    intake: Ledger, state: ControlState, monkeypatch: pytest.MonkeyPatch
+    intake: Ledger, state: ControlState
 ) -> None:
     for name in ("rlikea", "rlikeab", "rlikeb"):
         await intake.append(subjects.request(name), a_request(state, name))
     found, whole = await intake.subjects_like(subjects.REQUESTS, subjects.request("rlikea"))
     assert (sorted(found), whole) == ([subjects.request("rlikea"), subjects.request("rlikeab")], True)
     assert await intake.subjects_like(subjects.REQUESTS, subjects.request("rnone")) == ([], True)
-    monkeypatch.setattr(reader, "_MOST_NAMED", 2)
+    intake.asks = replace(USUAL, names=2)
     assert (await intake.subjects_like(subjects.REQUESTS, subjects.request("rlikeb")))[1] is False
 
 

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from schemas import flow
 from services.kernel.base.city import City
+from services.web.desk import DESK, WebDesk
 from services.web.wiring import running
 from tests.support.mission import Mission, copy_city
 from tests.support.phone import Phone, phone, with_pages
@@ -22,6 +23,7 @@ class Pages:
     mission: Mission
     city: City
     phone: Phone
+    desk: WebDesk
 
 
 @pytest_asyncio.fixture
@@ -30,6 +32,6 @@ async def pages(made_city: City, tmp_path_factory: pytest.TempPathFactory) -> As
     city = with_pages(copy_city(made_city, tmp_path_factory.mktemp("pages") / "mission"))
     async with Mission(city) as mission:
         await mission.run(*(row.name for row in flow.SERVICES if row.name != "audit"))
-        async with running(city, lambda: mission.url), phone(city) as own:
+        async with running(city, lambda: mission.url) as server, phone(city) as own:
             await own.enroll(mission, "mcpe")
-            yield Pages(mission, city, own)
+            yield Pages(mission, city, own, server.runner.app[DESK])

@@ -10,11 +10,10 @@ from typing import Any
 
 import aiohttp
 import nats.errors
-import pytest
 
 from schemas.events.control import Hold
-from services.web import sessions
-from services.web.pages import live
+from services.web.pages.live import WARNED
+from services.web.sessions import IDLE
 from tests.integration.web.conftest import Pages
 from tests.support.mission import PATIENCE, eventually
 
@@ -60,14 +59,10 @@ async def test_a_browser_that_is_ahead_is_told_to_begin_anew(pages: Pages) -> No
         assert b"event: reset" in await answer.content.read()
 
 
-async def test_before_a_session_ends_its_pages_are_told_and_staying_puts_it_off(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = pages.phone
-    await own.get("/sessions")
-    monkeypatch.setattr(live, "BEAT_SECONDS", 0.1)
-    monkeypatch.setattr(sessions, "IDLE", timedelta(minutes=3, seconds=1))
-    await asyncio.sleep(1.2)
+async def test_before_a_session_ends_its_pages_are_told_and_staying_puts_it_off(pages: Pages) -> None:
+    own, now = pages.phone, pages.desk.clock.now()
+    (session,) = pages.desk.sessions.of("mcpe", now)
+    session.used = now - IDLE + WARNED - timedelta(seconds=1)
     async with own.session.get(f"{own.origin}/events?after=1") as answer:
         said = await _event_named(answer, "ending")
         assert re.fullmatch(r"\d\d:\d\d:\d\d \w+", said["at"])

@@ -12,6 +12,7 @@ import pytest_asyncio
 from schemas import flow
 from schemas.events.control import Revoke
 from services.kernel.base.city import City, load_city
+from services.web.desk import DESK
 from services.web.wiring import running
 from tests.integration.web.conftest import Pages
 from tests.support.mission import Mission, copy_city, eventually
@@ -37,9 +38,9 @@ async def pages(port: int, made_city: City, tmp_path_factory: object) -> AsyncIt
     city = load_city(city.folder, city.realm)
     async with Mission(city) as mission:
         await mission.run(*(row.name for row in flow.SERVICES if row.name != "audit"))
-        async with running(city, lambda: mission.url), phone(city) as own_phone:
+        async with running(city, lambda: mission.url) as server, phone(city) as own_phone:
             await own_phone.enroll(mission, "mcpe")
-            yield Pages(mission, city, own_phone)
+            yield Pages(mission, city, own_phone, server.runner.app[DESK])
 
 
 TEXT = "Leave Hatzic now."

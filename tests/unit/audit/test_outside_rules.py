@@ -47,6 +47,25 @@ def test_the_same_post_twice_and_the_same_word_twice_are_found(builder: LedgerBu
     assert named(verify(builder)) == {(again, "outside.twice"), (twice, "acknowledgement.twice")}
 
 
+def test_an_append_that_was_repeated_is_one_word(builder: LedgerBuilder, verify: Verify) -> None:
+    """The same bytes again, also when their officer is gone and their time is over, say nothing new."""
+    seq = builder.outside()
+    word = builder.entries[builder.acknowledge(seq) - 1]
+    builder.append(word.subject, word.data, fence=(subjects.outside(FIRE, NAME), seq))
+    builder.order("mcpe", Revoke(officer="pio"))
+    builder.wait(300)
+    builder.append(word.subject, word.data)
+    assert named(verify(builder)) == set()
+
+
+def test_a_word_that_was_wrong_is_so_each_time(builder: LedgerBuilder, verify: Verify) -> None:
+    seq = builder.outside()
+    late = builder.acknowledge(seq, expires_at=builder.now - timedelta(minutes=1))
+    again = builder.append(builder.entries[late - 1].subject, builder.entries[late - 1].data)
+    found = named(verify(builder))
+    assert {(late, "acknowledgement.expired"), (again, "acknowledgement.twice")} <= found
+
+
 def test_a_word_by_another_key_or_without_the_role_is_found(builder: LedgerBuilder, verify: Verify) -> None:
     seq = builder.outside()
     forged = builder.acknowledge(seq, signer=stranger())

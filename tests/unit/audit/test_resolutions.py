@@ -276,6 +276,23 @@ def test_two_decisions_on_one_receipt(builder: LedgerBuilder, verify: Verify, do
     assert named(verify(builder)) == {(second, "resolution.twice")}
 
 
+@pytest.mark.parametrize("decision", ["posted", "post_again"])
+def test_an_append_that_was_repeated_is_one_decision(
+    builder: LedgerBuilder, verify: Verify, doubt: Doubt, decision: str
+) -> None:
+    """The same bytes again, before and after it was carried out, are nothing; a receipt cannot name them."""
+    first = builder.resolve(doubt.request, decision, doubt.receipt)
+    subject, data = builder.entries[first - 1].subject, builder.entries[first - 1].data
+    again = builder.append(subject, data, fence=(subjects.receipt(FIRE, doubt.request.request_id), doubt.receipt))
+    builder.carry_out(doubt.request, doubt.attempt, first, decision)
+    builder.append(subject, data)
+    if decision == "post_again":
+        builder.post(doubt.request, FIRE)
+    assert named(verify(builder)) == set()
+    forged = builder.carry_out(doubt.request, doubt.attempt, again, decision)
+    assert (forged, "receipt.resolution") in named(verify(builder))
+
+
 def test_a_decision_under_another_subject(builder: LedgerBuilder, verify: Verify, doubt: Doubt) -> None:
     builder.resolve(doubt.request, "give_up", doubt.receipt)
     line = builder.entries[-1]

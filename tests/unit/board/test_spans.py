@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.platforms import MIRROR
-from services.board.domain import spans
 from services.board.domain.spans import LedgerSpan, SpanTracker, trace_of
 
 AT = datetime(2026, 1, 31, 14, tzinfo=UTC)
@@ -86,11 +85,10 @@ def test_a_refusal_ends_a_trace_as_an_error() -> None:
     assert (found[-1].name, found[-1].ok) == ("post to fire-x", False)
 
 
-def test_what_began_before_is_passed_over_and_memory_has_an_end(monkeypatch: Any) -> None:
+def test_what_began_before_is_passed_over_and_memory_has_an_end() -> None:
     """A board that starts in the middle tells no half of a trace; the oldest is let go."""
-    tracker = SpanTracker("live")
+    tracker = SpanTracker("live", most=2)
     assert told(tracker, ("ledger.verdict.r1", CLEARED), ("ledger.receipt.fire-x.r1", {"final": True})) == []
-    monkeypatch.setattr(spans, "MOST_OPEN", 2)
     for name in ("ra", "rb", "rc"):
         tracker.take(1, f"ledger.request.{name}", AT, REQUEST)
     assert tracker.take(2, "ledger.verdict.ra", AT, CLEARED) == ()

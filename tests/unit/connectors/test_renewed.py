@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from services.desk.city.wall import held_by, shared
-from services.desk.connect import renewing
 from services.desk.connect.person import Access
 from services.desk.connect.sealing import seal_all
 from services.desk.connect.storing import keep
@@ -183,18 +182,15 @@ def test_a_renewal_under_way_is_waited_for_and_not_lost(city: City, token: Path,
     assert (read_token(token), token.read_text()[:7]) == ("the-second", "sealed:")
 
 
-def test_a_lock_that_nobody_lets_go_of_is_one_clear_error(
-    city: City, token: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(renewing, "WAIT_SECONDS", 0.2)
+def test_a_lock_that_nobody_lets_go_of_is_one_clear_error(city: City, token: Path, tmp_path: Path) -> None:
     renewal_lock(city).parent.mkdir(parents=True, exist_ok=True)
     lock = ExclusiveLock(renewal_lock(city))
     assert lock.take()
     with pytest.raises(Unreachable) as busy:
-        keep(city, "fire-x", Access("another", "@fire"))
+        keep(city, "fire-x", Access("another", "@fire"), wait=0.2)
     assert busy.value.code == "credentials.busy"
     with pytest.raises(Unreachable):
-        seal_all(city, f"file:{tmp_path / 'key'}")
+        seal_all(city, f"file:{tmp_path / 'key'}", wait=0.2)
     assert read_token(token) == "the-first"
     lock.close()
     keep(city, "fire-x", Access("another", "@fire"))

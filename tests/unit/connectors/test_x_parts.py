@@ -94,6 +94,8 @@ def test_what_x_shows_is_read_as_it_was_written() -> None:
         ("https://twitter.com/jo_b/status/1234?s=20", "1234"),
         ("https://mobile.twitter.com/jo/status/1234/", "1234"),
         ("https://x.example/jo/status/1234", "1234"),
+        ("https://X.com/jo/status/1234", "1234"),
+        ("https://x.com/i/web/status/1234/photo/1", "1234"),
     ],
 )
 def test_an_address_names_the_post_that_is_answered(address: str, goes_under: str) -> None:

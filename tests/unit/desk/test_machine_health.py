@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from schemas import flow
 from schemas.events.audit import Checkpoint
 from services.desk.city import checks
+from services.desk.city.machine import UNITS, lines, services_here
 from services.desk.views.state.health import Level
 from services.desk.views.state.machine_health import PageAnswer, PageMark, measures, officers_pages, witnesses
 from services.kernel.base.city import City
+from services.kernel.base.settings.city_file import MetricsSection
+from services.provision.deployment.systemd import systemd
+from services.provision.deployment.target import DeployTarget
 from tests.unit.desk.views import NOW
 
+UNIT = "onevoice-doctor.service"
 URL, ORIGIN = "http://127.0.0.1:4225", "https://desk.mission.example"
 MARK = PageMark("Vîlle d'été", "live")
 PAGE = '<body class="govuk-template__body realm-live">\n<span class="name">Vîlle d&#39;été</span>'
@@ -81,3 +87,39 @@ def test_what_cannot_be_written_to_is_a_line(made_city: City, tmp_path: Path) ->
     line = checks.disk(City(tmp_path / "file", made_city.settings))
     assert (line.check, line.level) == ("disk", Level.FAIL)
     assert "cannot write to" in line.detail
+
+
+def test_the_services_of_a_machine_are_those_whose_keys_it_has(made_city: City, tmp_path: Path) -> None:
+    city = City(tmp_path, made_city.settings)
+    assert services_here(city) == frozenset()
+    (tmp_path / "keys" / "services").mkdir(parents=True)
+    for user in ("fanout", "eoc-state", "web"):
+        city.service_key_path(user).write_text("")
+    assert services_here(city) == {"fanout", "eoc-state", "web"}
+
+
+def test_the_doctors_unit_sees_no_keys_and_goes_by_the_units(
+    made_city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine with credentials alone has no officers' pages, and the doctor warned that they did not answer."""
+    assert f"Environment={UNITS}=/etc/systemd/system/onevoice.target.wants" in systemd(DeployTarget())[UNIT]
+    city, units = City(tmp_path, made_city.settings), tmp_path / "onevoice.target.wants"
+    (tmp_path / "secrets").mkdir()
+    monkeypatch.setenv(UNITS, str(units))
+    assert {"web", "registry", "fanout"} <= services_here(city), "units that nobody enabled say nothing"
+    units.mkdir()
+    for name in ("onevoice-fanout@1.service", "onevoice-fanout@2.service", "onevoice-nats.service"):
+        (units / name).symlink_to("/dev/null")
+    assert services_here(city) == {"fanout"}
+
+
+async def test_only_the_measures_of_this_machines_services_are_asked_for(
+    made_city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = made_city.settings.model_copy(update={"metrics": MetricsSection(port=1)})
+    (tmp_path / "onevoice-fanout.service").touch()
+    monkeypatch.setenv(UNITS, str(tmp_path))
+    [line] = await lines(City(tmp_path, settings))
+    number = [row.user for row in flow.SERVICES].index("fanout") + 1
+    assert (line.level, line.detail.count("http://")) == (Level.WARN, 1)
+    assert f":{1 + number}" in line.detail

@@ -46,6 +46,16 @@ def test_it_says_when_a_credential_ends_and_who_renews_it(
     assert says in remark
 
 
+def test_an_account_that_is_none_is_named(tmp_path: Path) -> None:
+    """Nothing can be posted there, whatever else is right: an older city may have one."""
+    profile = a_profile("fire", "facebook").model_copy(update={"account": "mission.fire"})
+    found = examine(a_city(tmp_path), profile)
+    assert (found.ok, found.problems) == (
+        False,
+        ("mission.fire is no account on facebook: there it is the number of a Page",),
+    )
+
+
 def test_what_the_platform_said_is_a_remark_or_a_problem(tmp_path: Path) -> None:
     city, profile = a_city(tmp_path), a_profile("fire", "x")
     good = examine(

@@ -10,12 +10,12 @@ import pytest
 
 from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.connectors.contract import ReadsBack
-from services.fanout.delivery import readback
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.readback import GIVE_WAY, ReadBack
+from services.fanout.delivery.readback import GIVE_WAY, PAUSE, ReadBack
 from services.fanout.domain.settling import SETTLING
 from services.fanout.hosts.starts import Starts
 from services.kernel.base.clock import ManualClock
+from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.world import NOW, receipt
 
 
@@ -42,7 +42,7 @@ class Copy:
     async def is_taken(self) -> bool:
         """Return whether the look is taken up by now."""
         try:
-            async with asyncio.timeout(0.02):
+            async with asyncio.timeout(10 * PAUSE):
                 await self.read_back._next()
         except TimeoutError:
             return False
@@ -50,14 +50,14 @@ class Copy:
 
 
 @pytest.fixture
-def copy(monkeypatch: pytest.MonkeyPatch) -> Copy:
-    monkeypatch.setattr(readback, "PAUSE", 0.001)
+def copy() -> Copy:
     return Copy()
 
 
 DUE = timedelta(seconds=SETTLING["mastodon"].read_back[0])
 
 
+@in_virtual_time
 async def test_a_look_that_is_due_is_taken_when_nothing_is_posted(copy: Copy) -> None:
     copy.clock.time = NOW + DUE - timedelta(seconds=1)
     assert not await copy.is_taken()
@@ -65,6 +65,7 @@ async def test_a_look_that_is_due_is_taken_when_nothing_is_posted(copy: Copy) ->
     assert await copy.is_taken()
 
 
+@in_virtual_time
 async def test_it_waits_for_a_post_that_is_under_way_until_that_has_ended(copy: Copy) -> None:
     copy.clock.time = NOW + DUE
     async with copy.starts.one() as start:
@@ -74,6 +75,7 @@ async def test_it_waits_for_a_post_that_is_under_way_until_that_has_ended(copy: 
     assert await copy.is_taken()
 
 
+@in_virtual_time
 async def test_it_waits_no_longer_than_a_while(copy: Copy) -> None:
     copy.clock.time = NOW + DUE + GIVE_WAY
     async with copy.starts.one():

@@ -77,7 +77,7 @@ def test_the_signatures_of_one_message_are_weighed_for_each_of_its_profiles(
     """They are remembered where no role hangs on the profile: whichever is asked first, the answers are the same."""
     subject = request(targets=("fire-social", "parks-social"), submitted_posture=submitted.value)
     asked = [facts(subject, signed_by=(name,), control=control(posture))]
-    asked.append(replace(asked[0], profile_id="parks-social"))
+    asked.append(asked[0]._replace(profile_id="parks-social"))
     apart = [
         codes(facts(subject, signed_by=(name,), control=control(posture), profile_id=one.profile_id)) for one in asked
     ]
@@ -88,7 +88,7 @@ def test_a_signature_ends_while_its_message_goes_out() -> None:
     subject = request()
     before = facts(subject, control=control(Posture.CRISIS))
     assert codes(before) == set()
-    assert "no_signature" in codes(replace(before, now=NOW + timedelta(hours=2)))
+    assert "no_signature" in codes(before._replace(now=NOW + timedelta(hours=2)))
 
 
 def test_routine_crisis_content_needs_a_designated_publisher() -> None:
@@ -404,13 +404,13 @@ def test_all_reasons_are_named_at_once_in_sentences() -> None:
 
 def test_a_surprise_is_a_violation() -> None:
     broken = facts().request.model_copy(update={"renderings": None})
-    assert "surprise" in codes(replace(facts(), request=broken))
+    assert "surprise" in codes(facts()._replace(request=broken))
 
 
 def test_a_lone_surrogate_in_a_body_is_a_violation() -> None:
     bad = rendering().model_copy(update={"body": "\ud800"})
     subject = request()
-    assert codes(replace(facts(), request=subject.model_copy(update={"renderings": (bad,)})))
+    assert codes(facts()._replace(request=subject.model_copy(update={"renderings": (bad,)})))
 
 
 @given(

@@ -30,6 +30,7 @@ from services.kernel.base.clock import ManualClock
 from services.kernel.base.settings.city_platforms import XSection
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
+from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, attempt, control, profile, request, verdict
 
 
@@ -157,20 +158,13 @@ async def test_what_ends_without_a_post_follows_on_what_stood_before_it_was_look
 
 
 @pytest.mark.parametrize("found", [Posted("https://x.example/1", "1"), Absent()])
-async def test_who_stood_still_over_its_call_looks_what_became_of_it(
-    monkeypatch: pytest.MonkeyPatch, found: Posted | Absent
-) -> None:
+@in_virtual_time
+async def test_who_stood_still_over_its_call_looks_what_became_of_it(found: Posted | Absent) -> None:
     """Found by the model: another one had looked, found nothing and said so, and then the post landed."""
     rig = Rig()
     rig.found = found
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
     assert await rig.settler.look_after_sleep(rig.place, attempt(), 50, 44) == LookAgain()
-    assert waited == [15.0]
+    assert asyncio.get_running_loop().time() == 15.0
     assert rig.records.written == ([(ReceiptOutcome.DELIVERED, 44)] if isinstance(found, Posted) else [])
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from schemas import subjects
 from schemas.events.verdicts import Outcome
-from services.gatekeeper import second_look
 from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.handlers import GateHandlers
 from services.gatekeeper.overlooked import OverlookedRequests
@@ -21,6 +20,7 @@ from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
 from services.kernel.projection.listeners import Listeners
 from tests.support.broker import PATIENCE
+from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.world import NOW, approval, control, request, verdict
 from tests.unit.gatekeeper.test_following import about
 from tests.unit.states import state
@@ -81,8 +81,12 @@ class TwoCorrections:
             clock=SimpleNamespace(monotonic=lambda: 0.0),
             alarm=lambda said, **_: self.alarms.append(said),
         )
-        self.second_look = SecondLook(runtime)
+        self.over: RequestState | None = None
+        self.second_look = SecondLook(runtime, self._found)
         self.gate = GateHandlers(runtime, Schedule(), self.second_look, OverlookedRequests(runtime))
+
+    async def _found(self, request_id: str, *_: object) -> RequestState | None:
+        return self.requests.get(request_id, self.over)
 
     def clear(self, made: Any, seq: int, as_of: int) -> None:
         """Fold a verdict at ``seq`` that was decided at ``as_of``."""
@@ -133,11 +137,9 @@ def test_of_two_corrections_the_one_that_was_cleared_second_is_judged_anew() -> 
 
 
 @pytest.mark.parametrize(("as_of", "forged"), [(90, False), (91, True)])
-async def test_a_gate_that_had_not_heard_of_the_other_correction_is_no_forger(
-    monkeypatch: pytest.MonkeyPatch, as_of: int, forged: bool
-) -> None:
+@in_virtual_time
+async def test_a_gate_that_had_not_heard_of_the_other_correction_is_no_forger(as_of: int, forged: bool) -> None:
     """A verdict is weighed by what stood where it was decided; whoever had heard of the other would have refused."""
-    monkeypatch.setattr(second_look, "AFTER_SECONDS", 0.01)
     city = TwoCorrections()
     city.second_look._running = True
     city.clear(FIRST, seq=91, as_of=90)
@@ -147,19 +149,12 @@ async def test_a_gate_that_had_not_heard_of_the_other_correction_is_no_forger(
 
 
 @pytest.mark.parametrize(("as_of", "forged"), [(91, False), (90, True)])
-async def test_a_gate_that_refused_the_second_correction_is_no_forger(
-    monkeypatch: pytest.MonkeyPatch, as_of: int, forged: bool
-) -> None:
+@in_virtual_time
+async def test_a_gate_that_refused_the_second_correction_is_no_forger(as_of: int, forged: bool) -> None:
     """It has left memory by then, and what it replaces is known all the same."""
-    monkeypatch.setattr(second_look, "AFTER_SECONDS", 0.01)
     city = TwoCorrections()
     city.second_look._running = True
     city.clear(FIRST, seq=91, as_of=90)
     city.refuse(SECOND, seq=92, as_of=as_of)
-
-    async def state_of(request_id: str, *_: Any) -> RequestState:
-        return city.requests.get(request_id, city.over)
-
-    monkeypatch.setattr(second_look, "state_of", state_of)
     told = await city.look()
     assert [SECOND.request_id in one for one in told] == ([True] if forged else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from services.intake.domain.submission import Draft, draft_of, request_of
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState, TargetState
 from tests.support.messages import receipt_on
-from tests.unit.intake.world import NOW, SITE, city, event, request
+from tests.unit.intake.world import NOW, SITE, city, code_of, event, request
 
 FIRE, WATER, PARKS = (f"{name}-mastodon" for name in ("fire", "water", "parks"))
 
@@ -56,6 +57,18 @@ def test_a_profile_that_is_not_official_any_more_is_left_out_and_named() -> None
     assert (draft.targets, draft.left_out) == ((FIRE,), ("arena-mastodon",))
     found = screen(draft, render(draft, LIMITS), ScreeningRules(SITE), {FIRE: "fire"})
     assert [one.where for one in found if one.code == "left-out"] == ["arena-mastodon"]
+
+
+def test_a_carrier_whose_account_is_none_keeps_no_correction_from_the_others() -> None:
+    """A city may have it from an older version; who names it is refused."""
+    state = city()
+    wrong = state.profiles[WATER].model_copy(update={"account": "water"})
+    state = replace(state, profiles={**state.profiles, WATER: wrong})
+    draft = following(earlier(FIRE, WATER), state=state)
+    assert (draft.targets, draft.unreachable) == ((FIRE, WATER), (WATER,))
+    found = screen(draft, render(draft, LIMITS), ScreeningRules(SITE), {FIRE: "fire", WATER: "water"})
+    assert [one.where for one in found if one.code == "account"] == [WATER]
+    assert code_of(following, earlier(FIRE, WATER), state=state, targets=[WATER]) == "profile.account"
 
 
 @pytest.mark.parametrize(

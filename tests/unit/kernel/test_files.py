@@ -17,6 +17,7 @@ from services.kernel.base.line_files import (
     count_lines,
     last_line,
     lines_backwards,
+    lines_with,
     sizes,
 )
 from tests.support.mission import PATIENCE
@@ -104,6 +105,17 @@ def test_a_growing_file_takes_a_torn_line_away_and_nothing_else(tmp_path: Path) 
         file.add(b"three\n")
     assert path.read_bytes() == b"one\ntwo\ngossip\n"
     file.close()
+
+
+@pytest.mark.parametrize("window", [1, 7, 64, 1 << 20])
+def test_lines_that_hold_something_are_found_wherever_a_window_ends(tmp_path: Path, window: int) -> None:
+    path = tmp_path / "lines"
+    assert list(lines_with(path, b"mark", window)) == []
+    path.write_bytes(b"")
+    assert list(lines_with(path, b"mark", window)) == []
+    held = [b"mark\n", b"a mark, and a mark\n", b"x" * 70 + b"mark\n"]
+    path.write_bytes(held[0] + b"\nmar\nk\n" + held[1] + b"other\n" + held[2] + b"a torn mark")
+    assert list(lines_with(path, b"mark", window)) == held
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from schemas.events.control import Revoke
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
@@ -63,6 +64,22 @@ def test_the_mirror_may_have_nothing_to_show() -> None:
 def test_what_is_held_back_for_a_while_needs_no_proof() -> None:
     story = begun().cleared()
     assert why_void(story, story.receipt(0, ReceiptOutcome.WITHHELD)) == ""
+
+
+def test_a_decision_whose_append_was_repeated_stands_once() -> None:
+    """Also when its officer is gone by then: the same bytes say nothing new, and raise no alarm."""
+    story = begun().cleared()
+    attempt = story.attempt()
+    unconfirmed = story.receipt(attempt, ReceiptOutcome.UNCONFIRMED)
+    decided = story.resolve(unconfirmed)
+    word = story.entries[decided - 1]
+    again = story.put(word.subject, word.data)
+    story.order("mcpe", Revoke(officer="pio"))
+    late = story.put(word.subject, word.data)
+    reader = folded(story)
+    assert [reader.void(seq) for seq in (decided, again, late)] == ["", "", ""]
+    assert [seq for seq, _ in reader.state().target(FIRE).resolutions] == [decided]
+    assert why_void(story, story.receipt(attempt, ReceiptOutcome.WITHHELD, resolution_seq=again)) != ""
 
 
 def test_a_receipt_carries_out_a_decision_that_stands_and_no_other() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -150,7 +149,7 @@ def test_an_order_is_fresh_by_the_servers_time(age: int, counts: bool) -> None:
     story = begun()
     seq = story.order("pio", c.Hold(on=True))
     entry = story.entries.pop()
-    story.entries.append(replace(entry, at=entry.at + timedelta(seconds=age)))
+    story.entries.append(entry._replace(at=entry.at + timedelta(seconds=age)))
     reader = folded(story)
     assert (reader.void(seq) == "", reader.fold.control.hold) == (counts, counts)
 
@@ -160,7 +159,7 @@ def test_the_ledger_of_an_older_version_is_judged_by_its_own_time_until_the_firs
     story.genesis(rule=None)
     story.order("pio", c.Hold(on=True), rule=None)
     late = story.entries.pop()
-    story.entries.append(replace(late, at=late.at + timedelta(minutes=10)))
+    story.entries.append(late._replace(at=late.at + timedelta(minutes=10)))
     story.wait(600)
     assert folded(story).fold.control.hold
     story.order("pio", c.Hold(on=False), rule=2)

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
-
-import pytest
 
 from schemas.events.control import Posture
 from schemas.events.desk import BoardQuery, BoardReply, EocView
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
-from services.web import connection as module
 from services.web.connection import CityConnection
 from services.web.hub import Hub
-from tests.unit.web.test_web_hub import AT, event, made
+from tests.unit.web.test_web_hub import AT, event
+
+
+class _AskingHere(CityConnection):
+    """A connection whose questions are answered by the test."""
+
+    def __init__(self, city: City, answer: Callable[[BoardQuery], Awaitable[BoardReply]], hub: Hub) -> None:
+        super().__init__(city, lambda: "nats://127.0.0.1:1", hub)
+        self._answer = answer
+
+    async def board(self, query: BoardQuery) -> BoardReply:
+        """Have a question answered."""
+        return await self._answer(query)
 
 
 class Board:
     """Answers one question after the other, each when it is let."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, city: City, hub: Hub) -> None:
-        self.connection = CityConnection(city, lambda: "nats://127.0.0.1:1", hub)
+    def __init__(self, city: City, hub: Hub) -> None:
+        self.connection = _AskingHere(city, self.board, hub)
         self.asked: list[tuple[BoardQuery, asyncio.Future[BoardReply]]] = []
-        monkeypatch.setattr(self.connection, "board", self.board)
 
     async def board(self, query: BoardQuery) -> BoardReply:
         """Wait for the answer."""
@@ -38,17 +48,10 @@ class Board:
         self.asked[number][1].set_result(BoardReply(eoc=EocView.model_validate(calm | {"last_seq": last_seq})))
 
 
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The present, in seconds."""
-    found = [100.0]
-    monkeypatch.setattr(module, "monotonic", lambda: found[0])
-    return found
-
-
-def alive() -> Hub:
+def alive(clock: ManualClock | None = None) -> Hub:
     """A hub that hears the city."""
-    hub = made(event(1))
+    hub = Hub(clock or ManualClock(AT))
+    hub.add(event(1))
     hub.beat()
     return hub
 
@@ -59,16 +62,15 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_hundred_pages_ask_once_what_the_city_is_in(
-    made_city: City, monkeypatch: pytest.MonkeyPatch, now: list[float]
-) -> None:
-    board = Board(monkeypatch, made_city, alive())
+async def test_a_hundred_pages_ask_once_what_the_city_is_in(made_city: City) -> None:
+    clock = ManualClock(AT)
+    board = Board(made_city, alive(clock))
     asking = [asyncio.create_task(board.connection.eoc()) for _ in range(100)]
     await settle()
     board.answer(0, 1, 7)
     assert {one.last_seq for one in await asyncio.gather(*asking)} == {7}
     assert len(board.asked) == 1
-    now[0] += 0.6
+    clock.time += timedelta(seconds=0.6)
     assert (await board.connection.eoc()).last_seq == 7, "nobody waits for the next answer"
     await settle()
     assert len(board.asked) == 2, "which is asked for already"
@@ -78,17 +80,18 @@ async def test_a_hundred_pages_ask_once_what_the_city_is_in(
 
 
 async def test_an_answer_from_before_a_change_of_control_is_given_to_nobody_who_asks_after(
-    made_city: City, monkeypatch: pytest.MonkeyPatch, now: list[float]
+    made_city: City,
 ) -> None:
-    hub = alive()
-    board = Board(monkeypatch, made_city, hub)
+    clock = ManualClock(AT)
+    hub = alive(clock)
+    board = Board(made_city, hub)
     early = asyncio.create_task(board.connection.eoc())
     await settle()
     hub.add(event(2))
     late = asyncio.create_task(board.connection.eoc())
     await settle()
     assert [query.at_least for query, _ in board.asked] == [1, 2]
-    now[0] += 0.1
+    clock.time += timedelta(seconds=0.1)
     board.answer(1, 2, 2)
     assert (await late).control_seq == 2
     board.answer(0, 1, 1)
@@ -97,9 +100,9 @@ async def test_an_answer_from_before_a_change_of_control_is_given_to_nobody_who_
 
 
 async def test_who_has_just_done_something_gets_an_answer_that_knows_of_it(
-    made_city: City, monkeypatch: pytest.MonkeyPatch, now: list[float]
+    made_city: City,
 ) -> None:
-    board = Board(monkeypatch, made_city, alive())
+    board = Board(made_city, alive())
     first = asyncio.create_task(board.connection.eoc())
     await settle()
     board.answer(0, 1, 1)
@@ -111,9 +114,9 @@ async def test_who_has_just_done_something_gets_an_answer_that_knows_of_it(
     assert (await own).control_seq == 5
 
 
-async def test_what_waits_says_up_to_where_it_was_known(made_city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_waits_says_up_to_where_it_was_known(made_city: City) -> None:
     """Of several pages the first one's place counts: what came while the others were asked for is heard again."""
-    board = Board(monkeypatch, made_city, Hub(ManualClock(AT)))
+    board = Board(made_city, Hub(ManualClock(AT)))
     asking = asyncio.create_task(board.connection.waiting())
     await settle()
     board.asked[0][1].set_result(BoardReply(requests=(), as_of=7, next="2.0.1"))

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from schemas.events.desk import BoardEvent
 from services.desk.views.message.messages import MessageIndex
 from services.kernel.base.clock import ManualClock
-from services.web import hub as module
 from services.web.domain.news import news_of
-from services.web.hub import Hub
+from services.web.hub import KEPT, Hub
 
 AT = datetime(2026, 11, 26, 11, 14, 7, tzinfo=UTC)
 
@@ -44,9 +43,9 @@ def receipt(seq: int, name: str, profile: str = "fire-website", outcome: str = "
     return event(seq, f"ledger.receipt.{profile}.{name}", profile=profile, outcome=outcome, url="https://x.example/1")
 
 
-def made(*events: BoardEvent) -> Hub:
+def made(*events: BoardEvent, most: int = KEPT) -> Hub:
     """A hub that was told this."""
-    hub = Hub(ManualClock(AT))
+    hub = Hub(ManualClock(AT), most)
     for one in events:
         hub.add(one)
     return hub
@@ -63,27 +62,22 @@ def test_whoever_reads_on_gets_each_later_entry_once_and_in_order(told: list[int
     assert [one.seq for one in hub.after(seen)] == [seq for seq in kept if seq > seen]
 
 
-def test_a_place_before_what_is_kept_is_known_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT", 3)
-    hub = Hub(ManualClock(AT))
-    hub._kept = type(hub._kept)(maxlen=3)
-    for seq in range(1, 8):
-        hub.add(event(seq))
+def test_a_place_before_what_is_kept_is_known_as_such() -> None:
+    hub = made(*(event(seq) for seq in range(1, 8)), most=3)
     assert not hub.holds(3)
     assert hub.holds(4)
     assert [one.seq for one in hub.after(4)] == [5, 6, 7]
     assert not hub.holds(9)
 
 
-def test_after_five_seconds_without_the_board_the_pages_are_not_live(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(module, "monotonic", lambda: now[0])
-    hub = Hub(ManualClock(AT))
+def test_after_five_seconds_without_the_board_the_pages_are_not_live() -> None:
+    clock = ManualClock(AT)
+    hub = Hub(clock)
     assert not hub.alive()
     hub.beat()
-    now[0] += 4.9
+    clock.time += timedelta(seconds=4.9)
     assert hub.alive()
-    now[0] += 0.2
+    clock.time += timedelta(seconds=0.2)
     assert not hub.alive()
 
 
@@ -119,10 +113,10 @@ def test_a_recall_holds_nothing_and_the_mirror_is_no_profile() -> None:
     assert hub.messages.holding(AT) == []
 
 
-def test_what_was_said_on_a_message_is_kept_as_long_as_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_said_on_a_message_is_kept_as_long_as_its_entries() -> None:
     """In the ledger's order with what follows it; what falls out of memory is asked of the ledger again."""
-    monkeypatch.setattr(module, "KEPT", 5)
-    hub = made(request(1, "ra", "Water is off"), request(2, "rb", "Else"), request(3, "rc", "On again", follows="ra"))
+    first = (request(1, "ra", "Water is off"), request(2, "rb", "Else"), request(3, "rc", "On again", follows="ra"))
+    hub = made(*first, most=5)
     hub.add(receipt(4, "ra"))
     assert [one.seq for one in hub.on_message("ra") or ()] == [1, 3, 4]
     assert set(hub.names_with("rc")) == {"ra", "rc"}
@@ -197,19 +191,49 @@ def test_older_entries_come_later_and_are_found_and_count_all_the_same() -> None
     hub.add(receipt(7, "rc"))
     hub.add(request(8, "rd", "Water main is repaired"))
     assert (hub.older_left, hub.after(0)[0].seq) == (4, 5)
-    for one in (
-        request(1, "ra", "Road closed"),
-        request(2, "rb", "Water is off"),
-        receipt(3, "rb"),
-        event(4),
-        event(4),
-    ):
-        hub.add_older(one)
-    hub.add_older(request(9, "rz", "Never here"))
+    hub.add_older(2, (receipt(3, "rb"), event(4), request(5, "rz", "Never here")))
+    assert hub.older_left == 2
+    hub.add_older(0, (request(1, "ra", "Road closed"), request(2, "rb", "Water is off"), event(3)))
     assert hub.older_left == 0
     assert [one.request_id for one in hub.messages.search("")] == ["rd", "rc", "rb", "ra"]
     assert [one.request_id for one in hub.messages.search("water")] == ["rd", "rc", "rb"]
     assert [one.request_id for one in hub.messages.holding(AT)] == ["rc", "ra"], "rb was ended by one that came later"
+
+
+def test_the_past_is_read_until_there_is_no_place_for_more() -> None:
+    """Its newest messages are kept, and an earlier revision does not stand for the later one."""
+    index = MessageIndex(1, older=MessageIndex(2))
+    index.add(request(9, "rd", "Fourth"))
+    index.add_older(request(8, "rc", "Third, corrected"))
+    for one in (
+        receipt(7, "rb"),
+        request(6, "rc", "Third"),
+        request(5, "rd", "Fourth, before"),
+        request(4, "rb", "Two"),
+    ):
+        index.add_older(one)
+    assert index.older is not None
+    assert index.older.full
+    index.add_older(request(3, "ra", "First"))
+    assert [(one.text, one.posts) for one in index.newest_first()] == [
+        ("Fourth", ()),
+        ("Third, corrected", ()),
+        ("Two", ("fire-website",)),
+    ]
+
+
+def test_what_ended_an_older_message_may_be_among_the_older_ones_or_gone() -> None:
+    index = MessageIndex(1, older=MessageIndex(3))
+    index.add(request(9, "rd", "Newest"))
+    index.add_older(receipt(8, "rc"))
+    index.add_older(request(7, "rc", "Water is back", act="all_clear", follows="rb"))
+    index.add_older(request(6, "rb", "Water is off"))
+    assert (found := index.line("rb")) is not None
+    assert found.ended_by == "rc"
+    for number in range(10, 14):
+        index.add(request(number, f"r{number}", "More"))
+    assert index.line("rc") is None
+    assert index.line("rb") is None
 
 
 def test_what_leaves_the_newest_messages_is_an_older_one() -> None:

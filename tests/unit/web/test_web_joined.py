@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-
-import pytest
+from collections.abc import Callable, Coroutine
 
 from services.kernel.base.errors import Unreachable
-from services.web.sharing import joined as module
 from services.web.sharing.joined import JoinedAnswers
+from tests.support.virtual_time import LoopClock, in_virtual_time
 
 
 async def test_nobody_gets_an_answer_that_was_begun_before_they_asked() -> None:
-    answers: JoinedAnswers[int] = JoinedAnswers(0.0)
+    answers: JoinedAnswers[int] = JoinedAnswers(0.0, LoopClock())
     made: list[int] = []
     begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -32,7 +31,7 @@ async def test_nobody_gets_an_answer_that_was_begun_before_they_asked() -> None:
 
 
 async def test_another_name_is_another_answer_and_a_fault_reaches_all_who_wait() -> None:
-    answers: JoinedAnswers[str] = JoinedAnswers(0.0)
+    answers: JoinedAnswers[str] = JoinedAnswers(0.0, LoopClock())
 
     async def fail() -> str:
         raise Unreachable("service.unreachable", "the board does not run", "")
@@ -48,7 +47,7 @@ async def test_another_name_is_another_answer_and_a_fault_reaches_all_who_wait()
 
 
 async def test_one_who_goes_away_takes_the_answer_from_nobody() -> None:
-    answers: JoinedAnswers[int] = JoinedAnswers(0.0)
+    answers: JoinedAnswers[int] = JoinedAnswers(0.0, LoopClock())
 
     async def make() -> int:
         await asyncio.sleep(0.01)
@@ -60,25 +59,18 @@ async def test_one_who_goes_away_takes_the_answer_from_nobody() -> None:
     assert await stays == 1
 
 
-async def test_what_is_slow_is_made_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, slept = [100.0], []
-    real = asyncio.sleep
+@in_virtual_time
+async def test_what_is_slow_is_made_seldom() -> None:
+    clock, begun = LoopClock(), list[float]()
+    answers: JoinedAnswers[None] = JoinedAnswers(0.5, clock)
 
-    async def sleep(seconds: float) -> None:
-        slept.append(round(seconds, 3))
-        now[0] += seconds
-        await real(0)
+    def taking(seconds: float) -> Callable[[], Coroutine[None, None, None]]:
+        async def make() -> None:
+            begun.append(round(clock.monotonic(), 3))
+            await asyncio.sleep(seconds)
 
-    monkeypatch.setattr(module, "monotonic", lambda: now[0])
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    answers: JoinedAnswers[None] = JoinedAnswers(0.5)
+        return make
 
-    async def quick() -> None:
-        now[0] += 0.01
-
-    async def slow() -> None:
-        now[0] += 2.0
-
-    for make in (quick, slow, quick):
-        await answers.get("a", make)
-    assert slept == [0.0, 0.5, 8.0]
+    for seconds in (0.01, 2.0, 0.01):
+        await answers.get("a", taking(seconds))
+    assert begun == [0.0, 0.51, 10.51]

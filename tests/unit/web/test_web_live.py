@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,9 @@ from aiohttp.test_utils import make_mocked_request
 from schemas.events.control import Posture
 from schemas.events.desk import EocView
 from services.kernel.base.city import City
+from services.web.connection import CityConnection
 from services.web.desk import SESSION
+from services.web.hub import Hub
 from services.web.pages import live
 from services.web.pages.live import live_page
 from services.web.sessions import WebSession
@@ -22,17 +25,24 @@ AT = datetime(2026, 11, 26, 11, 14, 7, tzinfo=UTC)
 CALM = {"realm": "live", "city": "Mission", "website": "https://mission.example", "posture": Posture.ROUTINE}
 
 
-async def test_what_comes_while_the_city_is_asked_is_on_the_page_or_comes_to_it(
-    made_city: City, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk = build(made_city, lambda: "nats://127.0.0.1:1")
-    desk.hub.add(request(1, "ra", "Water is off"))
+class _SlowCity(CityConnection):
+    """A city in which a message goes out while it is asked what it is in."""
 
-    async def slow_city(_at_least: int | None = None) -> EocView:
-        desk.hub.add(receipt(2, "ra"))
+    def __init__(self, city: City, hub: Hub) -> None:
+        super().__init__(city, lambda: "nats://127.0.0.1:1", hub)
+
+    async def eoc(self, at_least: int | None = None) -> EocView:
+        """Say that all is calm."""
+        self.hub.add(receipt(2, "ra"))
         return EocView.model_validate(CALM | {"control_seq": 0, "hold": False, "in_flight": 0, "last_seq": 2})
 
-    monkeypatch.setattr(desk.connection, "eoc", slow_city)
+
+async def test_what_comes_while_the_city_is_asked_is_on_the_page_or_comes_to_it(
+    made_city: City,
+) -> None:
+    desk = build(made_city, lambda: "nats://127.0.0.1:1")
+    desk = replace(desk, connection=_SlowCity(made_city, desk.hub))
+    desk.hub.add(request(1, "ra", "Water is off"))
     asked = make_mocked_request("GET", "/live", app=application(desk))
     asked[SESSION] = WebSession("pio", "credential", "phone", AT, AT)
     text = (await live_page(asked)).text or ""

@@ -6,15 +6,13 @@ import asyncio
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kernel.base.clock import ManualClock
-from services.web import news_stream as module
 from services.web.hub import Hub
 from services.web.news_stream import NewsStream
-from tests.support.broker import PATIENCE
+from tests.support.virtual_time import LoopClock, in_virtual_time
 from tests.unit.web.test_web_hub import AT, event, made, receipt, request
 
 
@@ -80,20 +78,16 @@ def test_lines_name_each_place_once_and_in_order_however_they_are_cut(kinds: lis
     assert seen == list(range(1, len(kinds) + 1))
 
 
-async def test_a_flood_is_gathered_and_told_at_most_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_SECONDS", 0.0)
-    monkeypatch.setattr(module, "NEXT_SECONDS", 3600.0)
-    hub = made(event(1))
-    stream = NewsStream(hub, ManualClock(AT))
+@in_virtual_time
+async def test_a_flood_is_gathered_and_told_at_most_so_often() -> None:
+    hub, clock = made(event(1)), LoopClock()
+    stream, seen = NewsStream(hub, clock), list[tuple[float, int]]()
     running = asyncio.create_task(stream.run())
-    try:
-        await asyncio.sleep(0)
-        hub.add(event(2))
-        async with asyncio.timeout(PATIENCE):
-            while stream.seq < 2:
-                await stream.wait(0.01)
-        hub.add(event(3))
-        await asyncio.sleep(0.02)
-        assert stream.seq == 2
-    finally:
-        running.cancel()
+    await asyncio.sleep(0)
+    for seq in range(2, 12):
+        hub.add(event(seq))
+        await asyncio.sleep(0.05)
+        if not seen or seen[-1][1] != stream.seq:
+            seen.append((round(clock.monotonic(), 2), stream.seq))
+    assert seen == [(0.05, 0), (0.1, 3), (0.35, 8)]
+    running.cancel()

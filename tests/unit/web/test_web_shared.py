@@ -15,15 +15,17 @@ from aiohttp.test_utils import make_mocked_request
 
 from schemas.events.authority import Grant, Officer, Role
 from schemas.events.control import Posture
-from schemas.events.desk import EocView, OfficerView
+from schemas.events.desk import BoardQuery, BoardReply, EocView, OfficerView
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import Refused, Unreachable
+from services.web.connection import CityConnection
 from services.web.desk import SESSION, WebDesk
 from services.web.front import one_for_all, signed_in
 from services.web.hub import Hub
 from services.web.pages.city import state
 from services.web.pages.messages import holding
+from services.web.roster import Roster
 from services.web.sessions import WebSession
 from services.web.sharing.shared import KEPT_SECONDS, SLOW_SECONDS, Holes, SharedPage, SharedPages
 from services.web.wiring import application, build
@@ -150,24 +152,32 @@ async def test_who_hears_news_gets_a_page_that_was_begun_after_and_others_may_ha
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class _CalmCity(CityConnection):
+    """A city that answers at once what it is in, and who its officers are."""
+
+    def __init__(self, city: City, hub: Hub) -> None:
+        super().__init__(city, lambda: "nats://127.0.0.1:1", hub)
+
+    async def eoc(self, at_least: int | None = None) -> EocView:
+        """Say that all is calm."""
+        calm: dict[str, Any] = {"realm": "live", "city": "Mission", "website": "https://mission.example"}
+        calm |= {"posture": Posture.ROUTINE, "control_seq": 1, "hold": False, "in_flight": 0, "last_seq": 1}
+        return EocView.model_validate(calm)
+
+    async def board(self, query: BoardQuery) -> BoardReply:
+        """Name the officers."""
+        assert query.query == "officers"
+        return BoardReply(officers=(officer("pio", Role.PIO), officer("cao", Role.CAO), officer("clerk")))
+
+
 @pytest.fixture
-def desk(made_city: City, monkeypatch: pytest.MonkeyPatch) -> WebDesk:
-    """The pages of a city that answers at once what it is in, and who its officers are."""
+def desk(made_city: City) -> WebDesk:
+    """The pages of a calm city."""
     found = build(made_city, lambda: "nats://127.0.0.1:1")
     found.hub.add(event(1))
     found.hub.beat()
-    calm: dict[str, Any] = {"realm": "live", "city": "Mission", "website": "https://mission.example"}
-    calm |= {"posture": Posture.ROUTINE, "control_seq": 1, "hold": False, "in_flight": 0, "last_seq": 1}
-
-    async def eoc(_at_least: int | None = None) -> EocView:
-        return EocView.model_validate(calm)
-
-    async def officers() -> dict[str, OfficerView]:
-        return {"pio": officer("pio", Role.PIO), "cao": officer("cao", Role.CAO), "clerk": officer("clerk")}
-
-    monkeypatch.setattr(found.connection, "eoc", eoc)
-    monkeypatch.setattr(found.roster, "officers", officers)
-    return found
+    calm = _CalmCity(made_city, found.hub)
+    return replace(found, connection=calm, roster=Roster(calm))
 
 
 def officer(name: str, *roles: Role) -> OfficerView:

@@ -80,7 +80,7 @@ def _old_attempt(state: ReplayState, entry: RecordEntry, event: Attempt, here: b
     if not here:
         yield Violation(entry.seq, "event.subject", f"The attempt on {event.profile} is elsewhere.")
     yield from _fence(state, entry, event)
-    context = state.contexts.get(event.request_id)
+    context = state.request(event.request_id)
     if context is None:
         yield Violation(entry.seq, "attempt.request", f"There is no request {event.request_id}.")
         return

@@ -45,6 +45,7 @@ def judge(state: ReplayState, entry: RecordEntry, event: EocActive) -> Iterator[
 
 
 def _named(state: ReplayState, entry: RecordEntry, event: EocActive, one: UnknownPost) -> Iterator[Violation]:
+    state.request(one.request_id)  # its attempts are known from here on, if it was packed
     facts = state.attempts.get(one.attempt_seq)
     place = (one.profile, one.request_id, one.attempt_seq)
     if facts is None or facts.place != place or facts.seq >= event.activating_seq:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from schemas import streams, subjects
+from schemas import canonical, streams, subjects
 from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE, CLOCK_SKEW
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
 from schemas.roles import OFFICE_OR_APPROVER
-from services.audit.proof.replay_state import ReplayState
+from services.audit.proof.replay_state import Acknowledged, ReplayState
 from services.audit.proof.signers import signed_by_officer
 from services.audit.record.format import RecordEntry, header
 from services.audit.record.violation import Violation
@@ -39,8 +39,14 @@ def acknowledgement(state: ReplayState, entry: RecordEntry, tokens: list[str]) -
     except ValueError:
         yield Violation(entry.seq, "acknowledgement.malformed", f"What {event.officer} signed cannot be read.")
         return
-    yield from _signed(state, entry, event, statement)
-    yield from _answers(state, entry, statement)
+    known, sha256 = state.acknowledged.get((tokens[0], tokens[1])), canonical.sha256(entry.data)
+    if known is not None and known.good and known.sha256 == sha256:
+        return  # an append that got no ack was repeated: the same word, which counts where it stands first
+    found = [*_signed(state, entry, event, statement), *_answers(state, entry, statement)]
+    yield from found
+    place = (statement.profile, statement.outside)
+    is_good = not found and list(place) == tokens
+    state.acknowledged.setdefault(place, Acknowledged(entry.seq, sha256, is_good))
 
 
 # Not through kernel.authority.statements, for the reason that rules.people gives.
@@ -67,9 +73,8 @@ def _answers(state: ReplayState, entry: RecordEntry, statement: AcknowledgementS
     if state.outside.get(place) != statement.seq:
         yield Violation(entry.seq, "acknowledgement.post", f"No outside post {statement.outside} is there.")
     if place in state.acknowledged:
-        stands = state.acknowledged[place]
+        stands = state.acknowledged[place].seq
         yield Violation(entry.seq, "acknowledgement.twice", f"{statement.outside} was acknowledged at {stands}.")
-    state.acknowledged.setdefault(place, entry.seq)
     # Behind the post may stand what somebody wrote there besides; that is told of by itself.
     fence = header(entry, EXPECTED) or ""
     fenced = fence.isascii() and fence.isdecimal() and int(fence) >= statement.seq

@@ -82,7 +82,7 @@ def _withdrawal(state: ReplayState, entry: RecordEntry, event: Ordered) -> Itera
     if not isinstance(order.action, Withdraw):
         return
     _pace(state, entry, order.officer)
-    context = state.contexts.get(order.action.request_id)
+    context = state.request(order.action.request_id)
     if context is None:
         yield Violation(entry.seq, "withdraw.unknown", f"There is no request {order.action.request_id} to withdraw.")
         return
@@ -140,7 +140,7 @@ def _hides(rendering: Rendering) -> bool:
 
 def _enter(state: ReplayState, entry: RecordEntry, event: Request, *, counts: bool) -> None:
     """Add a request to the state; the first of its name counts, or a newer revision."""
-    older = state.contexts.get(event.request_id)
+    older = state.request(event.request_id)
     if older is None or (counts and not older.counts):
         state.contexts[event.request_id] = DeliveryContext(event, entry.seq, entry.at, CountedRequest(event), counts)
     elif older.counts and not counts:
@@ -172,7 +172,7 @@ def approval(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
     One that is not genuine is void, and so is a repeat.
     """
     event = Approval.from_bytes(entry.data)
-    context = state.contexts.get(event.request_id)
+    context = state.request(event.request_id)
     if context is None:
         state.void(entry.seq, "approval.request", f"There is no request {event.request_id}.")
         return

@@ -30,7 +30,7 @@ def receipt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     here = [event.profile, event.request_id] == tokens
     if not here:
         yield Violation(entry.seq, "event.subject", f"The receipt of {event.profile} is elsewhere.")
-    context = state.contexts.get(event.request_id)
+    context = state.request(event.request_id)
     if context is None:
         yield Violation(entry.seq, "receipt.request", f"There is no request {event.request_id}.")
         return

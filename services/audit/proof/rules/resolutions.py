@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from schemas import streams, subjects
+from schemas import canonical, streams, subjects
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.envelope import CLOCK_SKEW, RESOLUTION_TYPE
@@ -36,7 +36,7 @@ def resolution(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Ite
     event = Resolution.from_bytes(entry.data)
     if [event.profile, event.request_id] != tokens:
         yield Violation(entry.seq, "event.subject", f"The resolution on {event.profile} is elsewhere.")
-    context = state.contexts.get(event.request_id)
+    context = state.request(event.request_id)
     if context is None:
         yield Violation(entry.seq, "resolution.request", f"There is no request {event.request_id}.")
         return
@@ -45,12 +45,15 @@ def resolution(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Ite
     except ValueError:
         yield Violation(entry.seq, "resolution.malformed", f"What {event.officer} signed cannot be read.")
         return
+    decided, sha256 = context.target(event.revision, event.profile).decided, canonical.sha256(entry.data)
+    if any(one.good and one.sha256 == sha256 for one in decided.values()):
+        return  # an append that got no ack was repeated: the same word, which counts where it stands first
     found = [*_signed(state, entry, event, statement), *_in_time(entry, statement)]
     found += _by_whom(state, entry, statement, context)
     found += _answers(entry, statement, context)
     yield from found
-    target = context.target(event.revision, event.profile)
-    target.decided[entry.seq] = Decided(statement.receipt_seq, statement.decision, statement.url, good=not found)
+    is_good = not found
+    decided[entry.seq] = Decided(statement.receipt_seq, statement.decision, statement.url, is_good, sha256)
 
 
 # Not through kernel.authority.statements, for the reason that rules.people gives.

@@ -25,7 +25,7 @@ def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     """
     before, state.verdicts[tokens[0]] = state.verdicts.get(tokens[0], 0), entry.seq
     event = Verdict.from_bytes(entry.data)
-    context = state.contexts.get(event.request_id)
+    context = state.request(event.request_id)
     if [event.request_id] != tokens:
         state.void(entry.seq, "event.subject", f"The verdict on {event.request_id} is elsewhere.")
         return
@@ -82,7 +82,7 @@ def delivery(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
     event = DeliveryEvent.from_bytes(entry.data)
     if [event.profile, event.request_id] != tokens:
         yield Violation(entry.seq, "event.subject", f"The delivery to {event.profile} is elsewhere.")
-    context = state.contexts.get(event.request_id)
+    context = state.request(event.request_id)
     if context is None or not 0 < event.verdict_seq < entry.seq:
         yield Violation(entry.seq, "delivery.verdict", f"The delivery to {event.profile} has no verdict.")
     elif event.verdict_seq == context.verdict_seq and context.verdict and context.verdict.outcome != Outcome.CLEARED:

@@ -80,11 +80,18 @@ class MessageIndex:
         self._lines: dict[str, MessageLine] = {}
         self._early: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
         """What came of messages from before the first entry here: kind, profile, and outcome with address."""
+        self._ending: dict[str, list[str]] = {}
+        """The corrections, recalls and all-clears here, by the message that they end."""
 
     def line(self, request_id: str) -> MessageLine | None:
         """Return a message, here or among the older ones."""
         found = self._lines.get(request_id)
         return self.older.line(request_id) if found is None and self.older is not None else found
+
+    @property
+    def full(self) -> bool:
+        """True when it keeps as many messages as it may."""
+        return len(self._lines) >= self._kept
 
     def add(self, event: BoardEvent) -> None:
         """Take an entry; one that cannot be read, or is of no message here, changes nothing."""
@@ -104,10 +111,13 @@ class MessageIndex:
             return
 
     def _request(self, request_id: str, event: BoardEvent) -> None:
+        known = self._lines.get(request_id)
+        if known is not None and known.seq > event.seq:
+            return  # an earlier revision, where the past is read backwards
         body = event.body
         content = json.loads(body["renderings"][0]["body"])
         ends = content.get("expires")
-        self._lines[request_id] = MessageLine(
+        self._lines[request_id] = line = MessageLine(
             request_id,
             event.seq,
             event.at,
@@ -122,10 +132,31 @@ class MessageIndex:
             (content.get("languages") or [content.get("language")])[0],
             _time(body.get("not_before")),
         )
+        self._note_ending(line)
+        for kind, profile, said in self._early.pop(request_id, ()):
+            self._more(kind, profile, line, said)
         while len(self._lines) > self._kept:
-            oldest = self._lines.pop(next(iter(self._lines)))
+            oldest = self._taken(next(iter(self._lines)))
             if self.older is not None:
                 self.older.keep(oldest)
+
+    def _note_ending(self, line: MessageLine) -> None:
+        if line.about and line.act in _ENDS and line.request_id not in self._ending.get(line.about, ()):
+            self._ending.setdefault(line.about, []).append(line.request_id)
+
+    def _taken(self, request_id: str) -> MessageLine:
+        line = self._lines.pop(request_id)
+        if line.act in _ENDS and (names := self._ending.get(line.about or "")):
+            names.remove(request_id)
+            if not names:
+                del self._ending[line.about or ""]
+        return line
+
+    def _ended_by(self, request_id: str) -> str | None:
+        """Return what ended a message, here or among the older ones."""
+        names = (name for name in self._ending.get(request_id, ()) if self._lines[name].posts)
+        found = next(names, None)
+        return self.older._ended_by(request_id) if found is None and self.older is not None else found
 
     def _more(self, kind: str, profile: str, line: MessageLine, body: dict[str, Any]) -> None:
         if kind == "verdict":
@@ -153,24 +184,27 @@ class MessageIndex:
         return list(found.values())
 
     def add_older(self, event: BoardEvent) -> None:
-        """Take an entry from before the first one here; what came of its message already counts for it."""
-        if self.older is None:
+        """Take an entry from before the first one here; what came of its message already counts for it.
+
+        They may come in any order. A message that is older than all others is left out when there is no place for it.
+        """
+        kind, request_id, _ = place_of(event.subject)
+        if self.older is None or (kind == "request" and (self.older.full or request_id in self._lines)):
             return
         self.older.add(event)
-        request_id = place_of(event.subject).request_id
-        line = self.older.line(request_id)
+        line = self.older.line(request_id) if kind == "request" else None
         if line is None:
             return
-        for kind, profile, said in self._early.pop(request_id, ()):
-            self._more(kind, profile, line, said)
-        ending = (one for one in self._lines.values() if one.about == request_id and one.act in _ENDS and one.posts)
-        line.ended_by = next((one.request_id for one in ending), line.ended_by)
+        for said_kind, profile, said in self._early.pop(request_id, ()):
+            self._more(said_kind, profile, line, said)
+        line.ended_by = self._ended_by(request_id) or line.ended_by
 
     def keep(self, line: MessageLine) -> None:
         """Take in a message that is known already."""
         self._lines[line.request_id] = line
+        self._note_ending(line)
         while len(self._lines) > self._kept:
-            del self._lines[min(self._lines.values(), key=lambda one: one.seq).request_id]
+            self._taken(min(self._lines.values(), key=lambda one: one.seq).request_id)
 
     def newest_first(self) -> Iterator[MessageLine]:
         """Yield all messages that are known, the older ones last."""

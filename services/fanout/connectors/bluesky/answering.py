@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import unquote
 
-from schemas.places import BLUESKY_POST
-from services.fanout.connectors.answers import NOT_OURS, not_seen, split_on
+from schemas.places import named_post
+from services.fanout.connectors.answers import NOT_OURS, not_seen
 from services.fanout.connectors.bluesky.reading import Reader, Record, Thread
 from services.fanout.connectors.bluesky.record import Ref, opened_by, read_uri, uri_of
 from services.fanout.connectors.contract import Absent, CannotTell, Intent, Permanent, Retryable
@@ -22,14 +21,13 @@ async def answering(
     address = intent.content.answers
     if address is None or intent.follows:
         return intent
-    split = split_on(address, app)
-    found = BLUESKY_POST.fullmatch(unquote(split.path)) if split is not None else None
-    if found is None:
+    post = named_post("bluesky", address, app)
+    if post is None:
         return NOT_OURS
-    did = await reader.did_of(base, found["name"], deadline)
+    did = await reader.did_of(base, post.path["name"], deadline)
     if isinstance(did, CannotTell):
         return did
-    uri = uri_of(did, found["key"])
+    uri = uri_of(did, post.path["key"])
     return replace(intent, follows=uri) if read_uri(uri) is not None else NOT_OURS
 
 

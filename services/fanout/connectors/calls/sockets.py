@@ -20,10 +20,12 @@ import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
-"""The socket option that ends unacknowledged sending after so many ms (RFC 5482); None where the system has none."""
-
 _LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+def user_timeout() -> int | None:
+    """Return the socket option that ends unacknowledged sending after so many ms (RFC 5482), if there is one here."""
+    return getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
 def open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
@@ -39,9 +41,10 @@ def end_sending(transport: asyncio.Transport, seconds: float) -> None:
 
     Does nothing where the system has no such option. Raises OSError when the connection is gone.
     """
-    if USER_TIMEOUT is not None:
+    option = user_timeout()
+    if option is not None:
         line = transport.get_extra_info("socket")
-        line.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, max(1, int(seconds * 1000)))
+        line.setsockopt(socket.IPPROTO_TCP, option, max(1, int(seconds * 1000)))
 
 
 def unsent(transport: asyncio.Transport) -> bool:
@@ -57,7 +60,7 @@ def unsent(transport: asyncio.Transport) -> bool:
 
 def remark() -> str:
     """Return what a person should know of connections on this system; empty where all is well."""
-    return "" if USER_TIMEOUT is not None else "connections are closed after each call: no TCP_USER_TIMEOUT here"
+    return "" if user_timeout() is not None else "connections are closed after each call: no TCP_USER_TIMEOUT here"
 
 
 class CallConnector(aiohttp.TCPConnector):
@@ -67,7 +70,8 @@ class CallConnector(aiohttp.TCPConnector):
     """
 
     def __init__(self, per_host: int) -> None:
-        super().__init__(limit=0, limit_per_host=per_host, force_close=USER_TIMEOUT is None, socket_factory=open_socket)
+        force = user_timeout() is None
+        super().__init__(limit=0, limit_per_host=per_host, force_close=force, socket_factory=open_socket)
         self._users: WeakKeyDictionary[asyncio.Transport, BoundCall] = WeakKeyDictionary()
 
     def call(self, deadline: float) -> BoundCall:

@@ -6,12 +6,14 @@ A Page's token reaches the comments under that Page's own posts, and no others. 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from services.fanout.connectors.answers import GONE, NOT_OURS, answered, on_hold, split_on
+from schemas.places import FACEBOOK_POST, named_post
+from services.fanout.connectors.answers import GONE, NOT_OURS, answered, on_hold
 from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import CannotTell, Cause, Intent, Permanent, Retryable, Unknown
@@ -22,7 +24,9 @@ LOOKS_BACK = timedelta(days=30)
 """A post whose address does not hold its number is looked for among the Page's posts of so long."""
 _COMMENTS = "what is under the post that it answers"
 _POSTS = "the Page's posts"
-_NUMBERED = re.compile(r"/[^/]+/posts/([0-9]{1,30})/?")
+_NUMBER = re.compile(r"[0-9]{1,30}")
+_NAMES_POST = frozenset({"story_fbid", "id", "fbid", "v"})
+_SAME_PAGE = {"/story.php": "/permalink.php", "/photo.php": "/photo"}
 _NAMES_COMMENT = ("reply_comment_id", "comment_id")
 _NOT_THERE = 100
 
@@ -46,7 +50,7 @@ class _Named:
 
 async def question_of(graph: Graph, page: Page, intent: Intent, site: str) -> Question | Retryable | Permanent:
     """Return what an intent answers. Permanent where it is not there, or is none of the Page's."""
-    named = _named(answered(intent), site)
+    named = _named(page, answered(intent), site)
     if named is None:
         return NOT_OURS
     post = f"{page.id}_{named.post}" if named.post else await _by_permalink(graph, page, named, intent.author_time)
@@ -106,29 +110,34 @@ async def _by_permalink(graph: Graph, page: Page, named: _Named, before: datetim
         return on_hold(rows)
     for row in rows:
         name, link = str(row.get("id")), urlsplit(str(row.get("permalink_url") or ""))
-        if POST_ID.fullmatch(name) and _permalink(link.path, link.query)[0] == named.permalink:
+        if (
+            POST_ID.fullmatch(name)
+            and _permalink(unquote(link.path), dict(parse_qsl(link.query)))[0] == named.permalink
+        ):
             return name
     return Permanent(f"the post that it answers is none of the Page's of the last {LOOKS_BACK.days} days")
 
 
-def _named(address: str, site: str) -> _Named | None:
-    split = split_on(address, site)
-    if split is None:
+def _named(page: Page, address: str, site: str) -> _Named | None:
+    post = named_post("facebook", address, site)
+    if post is None:
         return None
-    permalink, comment = _permalink(split.path, split.query)
-    number = _NUMBERED.fullmatch(split.path)
+    permalink, comment = _permalink(post.path[0], post.query)
+    # "pfbid..." is no number, and the id of a Page that people see may be another than the API's.
+    own = post.query.get("story_fbid", "") if post.query.get("id") == page.id else ""
+    number = (post.path[1] or "") if post.path.re is FACEBOOK_POST else own
     if comment and not comment.isdigit():
         return None
-    return _Named(number[1] if number else "", permalink, comment)
+    return _Named(number if _NUMBER.fullmatch(number) else "", permalink, comment)
 
 
-def _permalink(path: str, query: str) -> tuple[tuple[str, tuple[tuple[str, str], ...]], str]:
+def _permalink(path: str, given: Mapping[str, str]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], str]:
     """Return an address without the comment that it names, and the number of that comment, empty for none."""
-    given = dict(parse_qsl(query))
     # Seen both as "12" and as "11_12", the comment's whole id.
     comment = next((given[name].rpartition("_")[2] for name in _NAMES_COMMENT if name in given), "")
-    rest = sorted((name, value) for name, value in given.items() if name not in _NAMES_COMMENT)
-    return (path.rstrip("/"), tuple(rest)), comment
+    rest = sorted((name, value) for name, value in given.items() if name in _NAMES_POST)
+    path = path.rstrip("/")
+    return (_SAME_PAGE.get(path, path), tuple(rest)), comment
 
 
 def _author(value: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.places import INSTAGRAM_POST
-from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_let_in, not_seen, on_hold, split_on
+from schemas.places import named_post
+from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_let_in, not_seen, on_hold
 from services.fanout.connectors.calls.http import Outcome, cannot_tell
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.chains import same
@@ -35,7 +35,6 @@ from services.kernel.base.clock import Clock
 LOOKS_BACK = timedelta(days=30)
 _MARGIN = timedelta(seconds=30)
 _NOT_THERE = 100
-_ALSO = ("https://www.instagram.com", "https://instagram.com")
 _POSTS = "the account's posts"
 _COMMENTS = "what is under the post that it answers"
 
@@ -156,9 +155,8 @@ class Comments:
 
     def _named(self, address: str) -> tuple[str, str] | None:
         """Return the code of the post that an address names, and the number of the comment above; None: no such one."""
-        split = split_on(address, self._site, *_ALSO)
-        found = INSTAGRAM_POST.fullmatch(split.path) if split is not None else None
-        return (found[1], found[2] or "") if found is not None else None
+        post = named_post("instagram", address, self._site)
+        return (post.path[1], post.path[2] or "") if post is not None else None
 
 
 def _dated(row: dict[str, Any]) -> tuple[datetime, str]:

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote
 
-from schemas.places import LINKEDIN_POST, LINKEDIN_UPDATE
-from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen, split_on
+from schemas.places import LINKEDIN_UPDATE, named_post
+from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen
 from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.chains import same
@@ -36,7 +36,6 @@ from services.kernel.base.clock import Clock
 _MARGIN = timedelta(seconds=30)
 _PAGES = 5
 _COUNT = 100
-_ALSO = ("https://www.linkedin.com", "https://linkedin.com")
 _COMMENT = re.compile(r"urn:li:comment:\((?:urn:li:)?((?:activity|share|ugcPost):[0-9]{1,30}),([0-9]{1,30})\)")
 _REMOTE = re.compile(r"(urn:li:(?:activity|share|ugcPost):[0-9]{1,30})/([0-9]{1,30})")
 
@@ -169,17 +168,13 @@ def is_comment(remote_id: str) -> bool:
 
 def named(address: str, site: str) -> Thread | None:
     """Return what an address names; None where that is no post of LinkedIn."""
-    split = split_on(address, site, *_ALSO)
-    if split is None:
+    post = named_post("linkedin", address, site)
+    if post is None:
         return None
-    path = unquote(split.path)
-    update, slug = LINKEDIN_UPDATE.fullmatch(path), LINKEDIN_POST.fullmatch(path)
-    comment = _COMMENT.fullmatch(dict(parse_qsl(split.query)).get("commentUrn", ""))
-    if comment is not None and (update or slug):
+    comment = _COMMENT.fullmatch(post.query.get("commentUrn", ""))
+    if comment is not None:
         return Thread(f"urn:li:{comment[1]}", comment[2])
-    if update is not None:
-        return Thread(update[1])
-    return Thread(f"urn:li:{slug[1]}:{slug[2]}") if slug is not None else None
+    return Thread(post.path[1] if post.path.re is LINKEDIN_UPDATE else f"urn:li:{post.path[1]}:{post.path[2]}")
 
 
 def _path(remote_id: str) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
-from schemas.places import TELEGRAM_POST
-from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined, split_on
+from schemas.places import is_comment_on_telegram, named_post
+from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Intent, Permanent
 
-_ALSO = ("https://t.me", "https://telegram.me")
 _DISCUSSED = Permanent("it is a comment in a channel's discussion, where the bot cannot speak for the channel")
 
 
@@ -22,15 +20,14 @@ def reply_parameters(intent: Intent, site: str) -> dict[str, Any] | Permanent | 
         return _to(int(parent)) if parent.isdigit() else NOT_OURS
     if intent.content.answers is None:
         return None
-    split = split_on(intent.content.answers, site, *_ALSO)
-    named = TELEGRAM_POST.fullmatch(split.path) if split is not None else None
-    if split is None or named is None:
+    post = named_post("telegram", intent.content.answers, site)
+    if post is None:
         return NOT_OURS
-    if "comment" in dict(parse_qsl(split.query)):
+    if is_comment_on_telegram(post):
         return _DISCUSSED
-    channel = f"@{named[1]}"
+    channel, number = f"@{post.path[1]}", int(post.path[2])
     own = channel.casefold() == intent.profile.account.casefold()
-    return _to(int(named[2])) if own else _to(int(named[2])) | {"chat_id": channel}
+    return _to(number) if own else _to(number) | {"chat_id": channel}
 
 
 def remark_on(asked: Mapping[str, Any], made: Mapping[str, Any]) -> str:

@@ -10,14 +10,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.places import THREADS_POST
-from services.fanout.connectors.answers import NOT_OURS, on_hold, split_on
+from schemas.places import named_post
+from services.fanout.connectors.answers import NOT_OURS, on_hold
 from services.fanout.connectors.contract import CannotTell, Permanent, Retryable
 from services.fanout.connectors.meta.graph import Graph, Page
 
 LOOKS_BACK = timedelta(days=30)
 LOOKED_UNDER = 25
-_ALSO = ("https://www.threads.com", "https://threads.com", "https://www.threads.net", "https://threads.net")
 _POSTS = "the account's posts"
 _ANSWERS = "what people answered"
 _NOWHERE = Permanent(
@@ -62,6 +61,5 @@ def _is_at(row: dict[str, Any], code: str, site: str) -> bool:
 
 def _code(address: str, site: str) -> str:
     """Return a post's code as its address holds it; empty where that is none of a post."""
-    split = split_on(address, site, *_ALSO)
-    named = THREADS_POST.fullmatch(split.path) if split is not None else None
-    return named[1] if named is not None else ""
+    post = named_post("threads", address, site)
+    return post.path[1] if post is not None else ""

@@ -7,21 +7,32 @@ newer one is after it, in its month or a later one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from services.fanout.connectors.website.pages import Part
 from services.fanout.connectors.website.state import State
 
-PART = 100
-"""How many messages one part holds."""
+
+@dataclass(frozen=True)
+class ListingSizes:
+    """How many messages a listing's documents hold.
+
+    ``newest``: the front page and a profile's page; feeds hold at least as many. ``part``: one part of a month.
+    """
+
+    newest: int = 20
+    part: int = 100
+
 
 PartId = tuple[str, int]
 """A month, and the number of the part in it, from 0."""
 
 
 class Archive:
-    """The parts of one listing; ``home`` is the path of its archive."""
+    """The parts of one listing, of ``size`` messages; ``home`` is the path of its archive."""
 
-    def __init__(self, state: State, listing: str, home: str) -> None:
+    def __init__(self, state: State, listing: str, home: str, size: int) -> None:
+        self._part = size
         self._state, self._listing, self._home = state, listing, home
         self._months = state.months(listing)
 
@@ -31,7 +42,7 @@ class Archive:
         return self._months[-1], self._last(self._months[-1])
 
     def _last(self, month: str) -> int:
-        return (len(self._state.month(self._listing, month)) - 1) // PART
+        return (len(self._state.month(self._listing, month)) - 1) // self._part
 
     def before(self, part: PartId) -> PartId | None:
         """Return the part before one, across months."""
@@ -44,7 +55,7 @@ class Archive:
     def ids(self, part: PartId) -> list[str]:
         """Return the ids of a part's messages, newest first."""
         month, number = part
-        return self._state.month(self._listing, month)[number * PART : (number + 1) * PART][::-1]
+        return self._state.month(self._listing, month)[number * self._part : (number + 1) * self._part][::-1]
 
     def size(self, part: PartId) -> int:
         """Return how many messages a part has."""
@@ -66,17 +77,20 @@ class Archive:
         return found
 
 
-def parts_with(ids: Sequence[str], month: str, request_id: str) -> set[PartId]:
-    """Return the parts of a month's archive to write for a message: its own, and those that now link to it."""
+def parts_with(ids: Sequence[str], month: str, request_id: str, size: int) -> set[PartId]:
+    """Return the parts of a month's archive to write for a message: its own, and those that now link to it.
+
+    ``size``: how many messages one part holds.
+    """
     position = ids.index(request_id)
-    number = position // PART
-    before = {number - 1, number - 2} if position % PART == 0 else set()
+    number = position // size
+    before = {number - 1, number - 2} if position % size == 0 else set()
     return {(month, one) for one in {number} | before if one >= 0}
 
 
-def place_of(home: str, number: int, count: int) -> tuple[str, Part]:
-    """Return the file of a part's page, and its neighbours in the month."""
-    last = (count - 1) // PART
+def place_of(home: str, number: int, count: int, size: int) -> tuple[str, Part]:
+    """Return the file of a part's page, and its neighbours in the month; ``count`` messages in parts of ``size``."""
+    last = (count - 1) // size
 
     def path(one: int) -> str | None:
         return _path(home, one, last) if 0 <= one <= last else None

@@ -31,6 +31,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.website import changes
+from services.fanout.connectors.website.archive import ListingSizes
 from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.website.queue import Failed, Queue
 from services.fanout.connectors.website.writer import SiteEdit, Writer, can_write
@@ -52,12 +53,19 @@ class WebsiteConnector(Connector):
     platform = "website"
     declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, delete=True, marks=True)
 
-    def __init__(self, folder: Path, state_folder: Path, site: Site, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        state_folder: Path,
+        site: Site,
+        clock: Clock | None = None,
+        sizes: ListingSizes = ListingSizes(),  # noqa: B008 - frozen
+    ) -> None:
         self._folder = folder
         self._state_folder = state_folder
-        self._site = site
+        self.site = site
         self._clock = clock or SystemClock()
-        self._writer = Writer(folder, state_folder, site)
+        self._writer = Writer(folder, state_folder, site, sizes)
         self._queue = Queue(self._writer, self._clock)
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
@@ -65,7 +73,7 @@ class WebsiteConnector(Connector):
         pictures, note = await changes.fetch(intent, fetch_media)
 
         def change(work: SiteEdit) -> PublishResult:
-            return changes.publish(work, intent, pictures, self._site, note)
+            return changes.publish(work, intent, pictures, self.site, note)
 
         return await self._write(change, intent.call_timeout)
 
@@ -80,13 +88,13 @@ class WebsiteConnector(Connector):
         pictures, note = await changes.fetch(intent, fetch_media)
 
         def change(work: SiteEdit) -> PublishResult:
-            return changes.mirror(work, intent, posted_urls, pictures, self._site, note)
+            return changes.mirror(work, intent, posted_urls, pictures, self.site, note)
 
         return await self._write(change, intent.call_timeout)
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look into the state; pages that a crash left behind are written before the answer."""
-        done = await self._queue.ask(lambda work: changes.look(work, intent, self._site), intent.call_timeout * _SHARE)
+        done = await self._queue.ask(lambda work: changes.look(work, intent, self.site), intent.call_timeout * _SHARE)
         return CannotTell(done.reason) if isinstance(done, Failed) else done
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
@@ -99,7 +107,7 @@ class WebsiteConnector(Connector):
             problem = await asyncio.to_thread(can_write, folder)
             if problem is not None:
                 return Health(False, f"the website's folder {folder.name} cannot be written: {problem}")
-        return Health(True, f"pages go to {self._site.base}/profiles/{profile.id}/")
+        return Health(True, f"pages go to {self.site.base}/profiles/{profile.id}/")
 
     async def keep_up(self) -> None:
         """Mark what has ended, for ever; also when nothing is published."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from schemas.events.authority import Profile
-from services.fanout.connectors.website.archive import Archive, parts_with, place_of
+from services.fanout.connectors.website.archive import Archive, ListingSizes, parts_with, place_of
 from services.fanout.connectors.website.endings import mark_ended
 from services.fanout.connectors.website.feeds import Feed, atom, json_feed
 from services.fanout.connectors.website.pages import STYLE, STYLE_PATH, Pages, Site
@@ -22,8 +22,6 @@ from services.fanout.connectors.website.views import MessageView, name_of, view_
 from services.kernel.base import logs
 from services.kernel.base.files import flush_folder, locked, make_folder, write_atomically, write_unflushed
 
-NEWEST = 20
-"""How many messages the front page and a profile's page show; feeds hold at least as many."""
 NOW = 100
 """Among how many of the newest messages what holds now is looked for."""
 _WALK = 20
@@ -73,8 +71,8 @@ class Unfinished(OSError):
 class Writer:
     """The writer of one site: ``folder`` is served to the public, ``state_folder`` is not."""
 
-    def __init__(self, folder: Path, state_folder: Path, site: Site) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, state_folder: Path, site: Site, sizes: ListingSizes) -> None:
+        self._folder, self._sizes = folder, sizes
         self._state_folder = state_folder
         self._site = site
         self._ids = site.base
@@ -145,7 +143,8 @@ class Writer:
             pages[f"messages/{request_id}/index.html"] = self._pages.message(views.one(message))
             for listing, time in listings_of(message):
                 found = parts.setdefault(listing, set())
-                found |= parts_with(state.month(listing, f"{time:%Y-%m}"), f"{time:%Y-%m}", request_id)
+                month = f"{time:%Y-%m}"
+                found |= parts_with(state.month(listing, month), month, request_id, self._sizes.part)
         for listing, wanted in parts.items():
             pages.update(self._listing(state, views, listing, wanted, all_pages))
         if not (self._folder / STYLE_PATH).exists():
@@ -170,7 +169,7 @@ class Writer:
             raise Broken(f"the state does not know the profile {listing}")
         home = "" if owner is None else f"profiles/{owner.id}/"
         months = state.months(listing)
-        newest = views.of(state.newest(listing, NEWEST), owner)
+        newest = views.of(state.newest(listing, self._sizes.newest), owner)
         pages = self._feeds(state, views, listing, owner, set(wanted)) | {
             f"{home}index.html": self._pages.profile(owner, newest, months)
             if owner is not None
@@ -180,13 +179,13 @@ class Writer:
             recent = views.of(state.newest(CITY, NOW), None)
             over = {one.id for one in recent if not views.shows_what_holds(one.id)}
             pages["now/index.html"] = self._pages.now(recent, over, all_of_them=len(recent) < NOW)
-        archive, listed = Archive(state, listing, f"{home}archive/"), f"{home}archive/index.html"
+        archive, listed = Archive(state, listing, f"{home}archive/", self._sizes.part), f"{home}archive/index.html"
         new_month = any(not (self._folder / home / "archive" / month / "index.html").exists() for month, _ in wanted)
         if new_month or all_pages:
             pages[listed] = self._pages.archive(owner, months)
         for month, number in wanted:
             ids = state.month(listing, month)
-            path, part = place_of(f"{home}archive/{month}/", number, len(ids))
+            path, part = place_of(f"{home}archive/{month}/", number, len(ids), self._sizes.part)
             shown = views.of(archive.ids((month, number)), owner)
             pages[path] = self._pages.month(owner, month, shown, part)
         return pages
@@ -196,8 +195,8 @@ class Writer:
     ) -> dict[str, bytes]:
         """Return the feed, and the parts of its archive that changed, are new, or were never written."""
         home = "" if owner is None else f"profiles/{owner.id}/"
-        archive = Archive(state, listing, f"{home}archive/")
-        held = max(NEWEST, archive.size(archive.newest))
+        archive = Archive(state, listing, f"{home}archive/", self._sizes.part)
+        held = max(self._sizes.newest, archive.size(archive.newest))
         wanted = archive.to_write(changed, self._has_feed, _WALK)
         pages: dict[str, bytes] = {}
         for part in (None, *wanted):

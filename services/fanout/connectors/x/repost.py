@@ -5,9 +5,7 @@ To repost twice is to repost once, so what is not known is repeated. A repost's 
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from schemas.places import HOSTS, X_POST
+from schemas.places import named_post
 from services.fanout.connectors.calls.http import Answer, cannot_tell
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent, Posted, Retracted, Retryable, Unknown
@@ -78,9 +76,8 @@ def under(intent: Intent, site: str) -> str:
     address = intent.content.answers
     if address is None or intent.follows:
         return answered(intent.follows)
-    parts = urlsplit(address)
-    found = X_POST.fullmatch(parts.path) if parts.netloc in set(HOSTS["x"]) | {urlsplit(site).netloc} else None
-    return found[1] if found is not None else address
+    post = named_post("x", address, site)
+    return post.path[1] if post is not None else address
 
 
 def answered(remote_id: str) -> str:

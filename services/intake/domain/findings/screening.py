@@ -97,6 +97,7 @@ def screen(
     found.extend(_file_names(draft))
     found.extend(_off_topic(draft, rules, departments))
     found.extend(_left_out(draft))
+    found.extend(_unreachable(draft))
     found.extend(_shown_again(draft))
     return tuple(dict.fromkeys(found))
 
@@ -208,6 +209,16 @@ def _left_out(draft: Draft) -> Iterator[ScreeningFinding]:
             code="left-out",
             clause=OFFICIAL,
             reason="what it is about is there too, on a profile that is not official any more: it stays as it is",
+            where=profile,
+        )
+
+
+def _unreachable(draft: Draft) -> Iterator[ScreeningFinding]:
+    for profile in draft.unreachable:
+        yield ScreeningFinding(
+            code="account",
+            clause=OFFICIAL,
+            reason="its account is none on its platform, and gets nothing until it is put right: onevoice profiles add",
             where=profile,
         )
 

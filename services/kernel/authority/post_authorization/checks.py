@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
+from schemas.events.authority import Profile
 from schemas.events.envelope import CLOCK_SKEW
-from schemas.events.verdicts import Outcome
+from schemas.events.requests import Request
+from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.kernel.authority.post_authorization.content import content_violations
 from services.kernel.authority.post_authorization.facts import PostFacts, PostViolation
 from services.kernel.authority.post_authorization.signatures import signature_violations
 from services.kernel.base.remember import by_identity
+from services.kernel.control.control_state import ControlState
+
+Check = Callable[[PostFacts], Iterable[PostViolation]]
 
 EXPIRED = frozenset({"warrant.request_expired", "warrant.verdict_expired"})
 """The codes that mean: too late, as opposed to: not allowed."""
@@ -21,8 +27,53 @@ def post_violations(facts: PostFacts) -> tuple[PostViolation, ...]:
 
     Never raises: a check that fails on what it finds is an violation, ``warrant.surprise``.
     """
+    of_message = _of_message(
+        facts.request,
+        facts.verdict,
+        facts.verdict_seq,
+        facts.control,
+        facts.control_seq,
+        facts.now,
+        facts.realm,
+        facts.returned_by,
+    )
+    return of_message + _found(_OF_PROFILE, facts)
+
+
+@by_identity(64)
+def _of_message(
+    request: Request,
+    verdict: Verdict | None,
+    verdict_seq: int,
+    control: ControlState,
+    control_seq: int,
+    now: datetime,
+    realm: str,
+    returned_by: frozenset[str],
+) -> tuple[PostViolation, ...]:
+    """Check what is the same for all profiles of a message: these checks are given no profile, so none can look at it.
+
+    Remembered by the very facts that it hangs on; posts that are judged as of the same time share the answer.
+    """
+    facts = PostFacts(
+        request=request,
+        verdict=verdict,
+        verdict_seq=verdict_seq,
+        approvals=(),
+        control=control,
+        profile_id="",
+        rendering_sha256="",
+        control_seq=control_seq,
+        now=now,
+        realm=realm,
+        returned_by=returned_by,
+    )
+    return _found(_OF_MESSAGE, facts)
+
+
+def _found(checks: tuple[Check, ...], facts: PostFacts) -> tuple[PostViolation, ...]:
     found: list[PostViolation] = []
-    for check in _CHECKS:
+    for check in checks:
         try:
             found.extend(check(facts))
         except Exception as error:  # noqa: BLE001 - whatever a check stumbles over must hold the post back
@@ -104,14 +155,19 @@ def _schedule(facts: PostFacts) -> Iterator[PostViolation]:
         yield PostViolation("warrant.stood_down", "It was scheduled in an emergency that has ended since.")
 
 
-def _profile(facts: PostFacts) -> Iterator[PostViolation]:
+def _profile(facts: PostFacts) -> Iterable[PostViolation]:
     name = facts.profile_id
     if name == MIRROR:
-        return  # the city's own website, no profile of anybody
+        return ()  # the city's own website, no profile of anybody
     profile = facts.control.profiles.get(name)
     if profile is None:
-        yield PostViolation("warrant.profile_unknown", f"There is no profile {name}.")
-        return
+        return (PostViolation("warrant.profile_unknown", f"There is no profile {name}."),)
+    if profile.official and profile.purpose.strip() and profile.identification.strip() and profile.disclosure.strip():
+        return ()
+    return _lacks(profile, name)
+
+
+def _lacks(profile: Profile, name: str) -> Iterator[PostViolation]:
     if not profile.official:
         yield PostViolation("warrant.profile_not_official", f"{name} is not an official profile.")
     statements = {
@@ -125,14 +181,15 @@ def _profile(facts: PostFacts) -> Iterator[PostViolation]:
         yield PostViolation("warrant.profile_statements", f"{name} does not carry its {lacks} statement.")
 
 
-def _targets(facts: PostFacts) -> Iterator[PostViolation]:
+def _targets(facts: PostFacts) -> Iterable[PostViolation]:
     if facts.profile_id == MIRROR:
-        yield from _mirror(facts)
-        return
+        return _mirror(facts)
+    found = []
     if facts.profile_id not in _set_of(facts.request.targets):
-        yield PostViolation("warrant.not_a_target", f"{facts.profile_id} is not a target of the request.")
+        found.append(PostViolation("warrant.not_a_target", f"{facts.profile_id} is not a target of the request."))
     if facts.verdict is not None and facts.profile_id not in _set_of(facts.verdict.targets):
-        yield PostViolation("warrant.not_cleared_for", f"The verdict does not clear {facts.profile_id}.")
+        found.append(PostViolation("warrant.not_cleared_for", f"The verdict does not clear {facts.profile_id}."))
+    return found
 
 
 @by_identity(256)
@@ -149,15 +206,5 @@ def _mirror(facts: PostFacts) -> Iterator[PostViolation]:
         yield PostViolation("warrant.not_a_target", "The request goes to no official profile that it could mirror.")
 
 
-_CHECKS: tuple[Callable[[PostFacts], Iterator[PostViolation]], ...] = (
-    _realm,
-    _verdict,
-    _control,
-    _editor,
-    _time,
-    _schedule,
-    _profile,
-    _targets,
-    content_violations,
-    signature_violations,
-)
+_OF_MESSAGE: tuple[Check, ...] = (_realm, _verdict, _control, _editor, _time, _schedule)
+_OF_PROFILE: tuple[Check, ...] = (_profile, _targets, content_violations, signature_violations)

@@ -45,15 +45,20 @@ def _rendering(facts: PostFacts, platform: str) -> Iterator[PostViolation]:
         return
     if rendering.sha256 != facts.rendering_sha256:
         yield PostViolation("warrant.other_bytes", f"What would be posted is not the request's {platform} rendering.")
-    if content_of(rendering).platform != platform:
-        yield PostViolation("warrant.rendering_platform", f"The {platform} rendering holds another platform's content.")
-    if hidden := _unseen_in(rendering):
-        yield PostViolation("warrant.unseen", f"The {platform} rendering holds {hidden}, which no approver could see.")
+    yield from _content_of(rendering)
 
 
 @by_identity(512)
-def _unseen_in(rendering: Rendering) -> str:
-    return unseen_in(content_of(rendering))
+def _content_of(rendering: Rendering) -> tuple[PostViolation, ...]:
+    """Check what a rendering holds; remembered per rendering."""
+    found, platform = [], rendering.platform
+    if content_of(rendering).platform != platform:
+        what = f"The {platform} rendering holds another platform's content."
+        found.append(PostViolation("warrant.rendering_platform", what))
+    if hidden := unseen_in(content_of(rendering)):
+        what = f"The {platform} rendering holds {hidden}, which no approver could see."
+        found.append(PostViolation("warrant.unseen", what))
+    return tuple(found)
 
 
 @by_identity(512)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from schemas.events.approvals import Approval
 from schemas.events.requests import Request
@@ -11,8 +12,7 @@ from schemas.events.verdicts import Verdict
 from services.kernel.control.control_state import ControlState
 
 
-@dataclass(frozen=True)
-class PostFacts:
+class PostFacts(NamedTuple):
     """What the answer hangs on, as the ledger has it.
 
     ``approvals`` holds each officer's last statement on the request. ``rendering_sha256`` is the hash of the
