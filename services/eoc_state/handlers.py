@@ -16,19 +16,22 @@ from services.kernel.base.crashpoints import crash_point
 from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.messages.dependencies import EntryOf, Sender
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
 ACTIONS = frozenset(
     {"eoc_activate", "eoc_change", "eoc_stand_down", "crisis_declare", "crisis_end", "hold", "withdraw"}
 )
 BARRIER_LOOK_SECONDS = 0.2
-IDLE_LOOK_SECONDS = 1.0
 
 
 class EocHandlers:
-    """Carries out the EOC's orders and completes activations. ``flights``: the posts that may still land."""
+    """Carries out the EOC's orders and completes activations. ``flights``: the posts that may still land.
 
-    def __init__(self, runtime: Runtime, flights: Flights) -> None:
+    It looks at the posture each ``look`` seconds where nothing tells of a change.
+    """
+
+    def __init__(self, runtime: Runtime, flights: Flights, look: float = LookPace.barrier) -> None:
+        self._look = look
         self.runtime = runtime
         self.flights = flights
 
@@ -72,7 +75,7 @@ class EocHandlers:
             if state.posture is Posture.EOC_ACTIVATING:
                 await self._complete(state)
             else:
-                await self.runtime.projection.signals.wait(("control",), IDLE_LOOK_SECONDS)
+                await self.runtime.projection.signals.wait(("control",), self._look)
 
     async def _complete(self, began: ControlState) -> None:
         """Wait until the barrier is passed, and append ``eoc_active``; return at once if control has moved on."""

@@ -14,7 +14,7 @@ from services.kernel.runtime.service import Runtime
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
     flights = Flights(runtime)
-    handlers = EocHandlers(runtime, flights)
+    handlers = EocHandlers(runtime, flights, runtime.looks.barrier)
     bus = runtime.bus
     bus.serve(subjects.DESK_EOC_ORDER, Envelope.from_bytes, handlers.on_order, title="orders of the EOC")
     bus.consume(streams.EOC_STATE_CONTROL, read_object, handlers.on_control, title="control events to broadcast")

@@ -24,13 +24,9 @@ from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.tasks import cancel_all
 from services.kernel.fold.state import RequestState, TargetState
 from services.kernel.ledger.entry import Entry
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
 DURABLE = streams.FANOUT_VERDICTS
-
-LOOK_SECONDS = 5.0
-AGAIN_SECONDS = 60.0
-"""After so long a verdict is taken up again that still is not finished, whoever may hold it."""
 
 MOST = 100
 """Verdicts that are taken up at one look."""
@@ -70,13 +66,13 @@ class TakenUp:
     count = 2
     """It was in somebody's hands before: a death of the process while it is handled is counted."""
 
-    def __init__(self, durable: str, entry: Entry, again: Callable[[float], None]) -> None:
-        self.durable, self.entry = durable, entry
+    def __init__(self, durable: str, entry: Entry, again: Callable[[float], None], pause: float) -> None:
+        self.durable, self.entry, self._pause = durable, entry, pause
         self._again = again
 
     async def ack(self) -> bool:
         """Leave it for a while: what was done is on record, and nobody waits for a word."""
-        self._again(AGAIN_SECONDS)
+        self._again(self._pause)
         return True
 
     async def nak(self, delay: float) -> None:
@@ -90,7 +86,8 @@ class TakenUp:
 class OverlookedVerdicts:
     """Looks at what is unfinished. ``_due``: when each verdict is taken up, by the monotonic clock."""
 
-    def __init__(self, runtime: Runtime, work: Work, dead: DeadEntries) -> None:
+    def __init__(self, runtime: Runtime, work: Work, dead: DeadEntries, pace: LookPace) -> None:
+        self._pace = pace
         self._runtime, self._work, self._dead = runtime, work, dead
         self._due: dict[int, float] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -102,7 +99,7 @@ class OverlookedVerdicts:
                 await self.look_once()
             except (nats.errors.Error, OSError, OneVoiceError) as error:
                 self._runtime.log.debug("the durable could not be looked at", error=str(error))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._pace.look)
 
     async def finish(self) -> None:
         """Wait for what was taken up, as for handlers; what takes too long is left to its lease, as after a crash."""
@@ -115,14 +112,14 @@ class OverlookedVerdicts:
         now = self._runtime.clock.monotonic()
         unfinished = {state.verdict_seq: state for state in self._unfinished()}
         hands = self._work.verdicts_in_hand | self._tasks.keys()
-        next_look = now + LOOK_SECONDS
+        next_look = now + self._pace.look
         self._due = {seq: next_look if seq in hands else self._due.get(seq, next_look) for seq in unfinished}
         if all(due > now for due in self._due.values()):
             return
         dead = await self._dead.read()
         alive = [state for seq, state in unfinished.items() if seq not in dead]
         are_missing = await self._held() < len(alive)
-        before = now if are_missing else now - AGAIN_SECONDS
+        before = now if are_missing else now - self._pace.again
         due = [state for state in alive if self._due[state.verdict_seq] <= before]
         if self._runtime.supervisor.stopping:
             return
@@ -133,7 +130,7 @@ class OverlookedVerdicts:
         seq, log = state.verdict_seq, self._runtime.log
         said = "no copy was handed a cleared verdict" if are_missing else "nothing came of a cleared verdict for long"
         log.warning(said, request_id=state.request_id, seq=seq)
-        self._again(seq, AGAIN_SECONDS)
+        self._again(seq, self._pace.again)
         self._tasks[seq] = asyncio.create_task(self._take_up(seq))
 
     def _again(self, seq: int, delay: float) -> None:
@@ -157,7 +154,7 @@ class OverlookedVerdicts:
             around = self._runtime.around
             route = around.routes.get(DURABLE.durable)
             if entry is not None and route is not None:
-                delivery = TakenUp(DURABLE.durable, entry, lambda delay: self._again(seq, delay))
+                delivery = TakenUp(DURABLE.durable, entry, lambda delay: self._again(seq, delay), self._pace.again)
                 await around.consuming.handle(delivery, lambda: route.handle(entry))
         except OneVoiceError as error:
             self._runtime.log.warning("not brought, will try again", seq=seq, code=error.code, error=error.message)

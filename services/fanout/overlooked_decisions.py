@@ -14,15 +14,9 @@ from services.fanout.overlooked import FINISH_SECONDS, DeadEntries, TakenUp
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.tasks import cancel_all
 from services.kernel.fold.ledger_fold import LedgerFold
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
 DURABLE = streams.FANOUT_RESOLUTIONS
-
-LOOK_SECONDS = 5.0
-AFTER_SECONDS = 10.0
-"""A decision is carried out within milliseconds, and by then that of a copy that died was handed out again."""
-
-AGAIN_SECONDS = 60.0
 
 
 def not_carried_out(fold: LedgerFold) -> Iterator[int]:
@@ -37,7 +31,8 @@ def not_carried_out(fold: LedgerFold) -> Iterator[int]:
 class OverlookedDecisions:
     """Looks at what was decided. ``_due``: when each decision is taken up, by the monotonic clock."""
 
-    def __init__(self, runtime: Runtime, dead: DeadEntries) -> None:
+    def __init__(self, runtime: Runtime, dead: DeadEntries, pace: LookPace) -> None:
+        self._pace = pace
         self._runtime, self._dead = runtime, dead
         self._due: dict[int, float] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -49,7 +44,7 @@ class OverlookedDecisions:
                 await self.look_once()
             except OneVoiceError as error:
                 self._runtime.log.debug("decisions could not be looked at", error=error.message)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._pace.look)
 
     async def finish(self) -> None:
         """Wait for what was taken up, as for handlers."""
@@ -61,7 +56,7 @@ class OverlookedDecisions:
         """Take up what has waited for a while, and what was taken up here and is to be gone on with."""
         now = self._runtime.clock.monotonic()
         waiting = {*not_carried_out(self._runtime.fold), *(seq for seq, due in self._due.items() if due <= now)}
-        self._due = {seq: self._due.get(seq, now + AFTER_SECONDS) for seq in {*waiting, *self._due}}
+        self._due = {seq: self._due.get(seq, now + self._pace.decision) for seq in {*waiting, *self._due}}
         due = [seq for seq in sorted(waiting) if self._due[seq] <= now and seq not in self._tasks]
         dead = await self._dead.read() if due else frozenset[int]()
         for seq in due:
@@ -79,11 +74,11 @@ class OverlookedDecisions:
             entry, route = await runtime.ledger.get(seq), runtime.around.routes.get(DURABLE.durable)
             if entry is not None and route is not None:
                 runtime.log.warning("no copy has carried out a person's decision", seq=seq)
-                delivery = _Decision(DURABLE.durable, entry, lambda delay: self._again(seq, delay))
+                delivery = _Decision(DURABLE.durable, entry, lambda delay: self._again(seq, delay), self._pace.again)
                 await runtime.around.consuming.handle(delivery, lambda: route.handle(entry))
         except OneVoiceError as error:
             runtime.log.warning("not carried out, will try again", seq=seq, code=error.code, error=error.message)
-            self._again(seq, AGAIN_SECONDS)
+            self._again(seq, self._pace.again)
         finally:
             self._tasks.pop(seq, None)
 

@@ -29,11 +29,12 @@ from services.fanout.delivery.records import Records
 from services.fanout.delivery.settler import Settler
 from services.fanout.delivery.waits import Waits
 from services.fanout.delivery.work import Work
-from services.fanout.domain.limits import OTHER
+from services.fanout.domain.limits import OTHER, limit_of
+from services.fanout.domain.retry import USUAL_PACE, DeliveryPace
 from services.fanout.domain.settings import ASK_SECONDS, FanoutSettings
 from services.fanout.handlers import Handlers
 from services.fanout.hosts.credits import PrepaidCredit
-from services.fanout.hosts.host import HostRegistry
+from services.fanout.hosts.host import HostRegistry, Limits
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
@@ -68,8 +69,9 @@ def wire(runtime: Runtime) -> None:
 
 def look_for_overlooked(runtime: Runtime, work: Work) -> None:
     """Take up what was taken out of the durables; a service that stops finishes that too."""
-    verdicts = OverlookedVerdicts(runtime, work, DeadEntries(runtime, streams.FANOUT_VERDICTS.durable))
-    decisions = OverlookedDecisions(runtime, DeadEntries(runtime, streams.FANOUT_RESOLUTIONS.durable))
+    pace = runtime.looks
+    verdicts = OverlookedVerdicts(runtime, work, DeadEntries(runtime, streams.FANOUT_VERDICTS.durable), pace)
+    decisions = OverlookedDecisions(runtime, DeadEntries(runtime, streams.FANOUT_RESOLUTIONS.durable), pace)
     for overlooked in (verdicts, decisions):
         runtime.supervisor.supervise(overlooked.run)
         runtime.supervisor.at_stop(overlooked.finish)
@@ -83,18 +85,20 @@ def compose(
     ask_seconds: float = ASK_SECONDS,
     leads: Mapping[str, str] | None = None,
     watching: tuple[OutsideSection, CheckSection] | None = None,
+    pace: DeliveryPace = USUAL_PACE,
+    limits: Limits = limit_of,
 ) -> Work:
     """Register the handlers with given connectors; without ``watching`` no profile is watched or checked.
 
     The rest is as in FanoutSettings and Places.
     """
-    settings = FanoutSettings(lease, ask_seconds)
+    settings = FanoutSettings(lease, ask_seconds, pace)
     leads = declared_leads(leads or {}, platforms)
-    hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
+    hosts, records, waits = HostRegistry(runtime, limits), Records(runtime), Waits(runtime.clock)
     places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
     credit = PrepaidCredit(runtime, runtime.city.settings.x, CallCosts.of(runtime.city))
-    admission = Admission(runtime, hosts, caller, Credentials(runtime), credit)
+    admission = Admission(runtime, hosts, caller, Credentials(runtime), credit, pace)
     caller.on_reported = admission.on_reported
     earlier, starts = EarlierPosts(runtime), Starts()
     read_back = ReadBack(runtime, destinations, earlier, records, caller, starts, lease)
@@ -102,7 +106,7 @@ def compose(
     settler = Settler(runtime, destinations, earlier, caller, records, conclusion, settings)
     parts = (places, destinations, judge, earlier, admission, starts, caller, records, conclusion, settler, settings)
     posting = Posting(runtime, *parts)
-    work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER))
+    work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER), pace.hold)
     _register(runtime, work, Inquiring(runtime, platforms))
 
     async def look_after_hosts() -> None:

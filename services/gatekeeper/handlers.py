@@ -31,9 +31,8 @@ from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Conflict, Entry
 from services.kernel.runtime.messages.dependencies import EntryOf
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 
-SWEEP_SECONDS = 0.5
 TRIES = 20
 RETRY = timedelta(seconds=5)
 """After this long the sweep tries a request again that could not be decided."""
@@ -47,11 +46,20 @@ class Overtaken(Exception):
 
 
 class GateHandlers:
-    """Decides requests when something new is known of them, and when time alone may change a decision."""
+    """Decides requests when something new is known of them, and when time alone may change a decision.
+
+    ``sweep``: seconds between two looks at what is due.
+    """
 
     def __init__(
-        self, runtime: Runtime, schedule: Schedule, second_look: SecondLook, overlooked: OverlookedRequests
+        self,
+        runtime: Runtime,
+        schedule: Schedule,
+        second_look: SecondLook,
+        overlooked: OverlookedRequests,
+        sweep: float = LookPace.sweep,
     ) -> None:
+        self._pause = sweep
         self.runtime = runtime
         self.second_look = second_look
         self.schedule = schedule
@@ -107,7 +115,7 @@ class GateHandlers:
             now = self.runtime.clock.now()
             for request_id in await self._judge_all([*self.schedule.take_due(now), *self.overlooked.take()]):
                 self.schedule.add(request_id, now + RETRY)
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(self._pause)
 
     async def _append(self, state: RequestState, verdict: Verdict) -> None:
         """Append a verdict behind the newest one of the facts.

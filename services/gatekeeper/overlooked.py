@@ -11,10 +11,7 @@ from services.gatekeeper.domain.dossier import undecided
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry
-from services.kernel.runtime.service import Runtime
-
-AFTER_SECONDS = 5.0
-"""A request is decided within milliseconds of what is new of it."""
+from services.kernel.runtime.service import LookPace, Runtime
 
 MOST = 64
 """At one look: where the gate is only slow, its own turn comes first."""
@@ -23,24 +20,27 @@ NEWS = frozenset({"request", "approval", "control"})
 
 
 class OverlookedRequests:
-    """Remembers when each fact was folded, for a while: its sequence, and the monotonic clock's seconds."""
+    """Remembers when each fact was folded, for a while: its sequence, and the monotonic clock's seconds.
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    A request that waits ``after`` seconds later was overlooked.
+    """
+
+    def __init__(self, runtime: Runtime, after: float = LookPace.request) -> None:
+        self._runtime, self._after = runtime, after
         self._facts: deque[tuple[int, float]] = deque()
         runtime.projection.listen(self._on_folded, *NEWS)
 
     def take(self) -> list[str]:
         """Return requests that wait for a decision though what is new of them was folded a while ago."""
         now, old = self._runtime.clock.monotonic(), 0
-        while self._facts and now - self._facts[0][1] >= AFTER_SECONDS:
+        while self._facts and now - self._facts[0][1] >= self._after:
             old, _ = self._facts.popleft()
         if not old:
             return []
         fold = self._runtime.fold
         found = [one for one in undecided(fold) if self._newest(fold.requests[one]) <= old]
         if len(found) > MOST:
-            self._facts.appendleft((old, now - AFTER_SECONDS))  # the others at the next look
+            self._facts.appendleft((old, now - self._after))  # the others at the next look
         for request_id in found[:MOST]:
             self._runtime.log.warning("no copy was handed what is new of a request", request_id=request_id)
         return found[:MOST]

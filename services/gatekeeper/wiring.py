@@ -19,7 +19,9 @@ WORKERS = 64
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
     second_look = SecondLook(runtime)
-    handlers = GateHandlers(runtime, Schedule(), second_look, OverlookedRequests(runtime))
+    looks = runtime.looks
+    overlooked = OverlookedRequests(runtime, looks.request)
+    handlers = GateHandlers(runtime, Schedule(), second_look, overlooked, looks.sweep)
     bus = runtime.bus
     bus.consume(streams.GATEKEEPER_REQUESTS, Request.from_bytes, handlers.on_request, workers=WORKERS)
     bus.consume(streams.GATEKEEPER_APPROVALS, Approval.from_bytes, handlers.on_approval, workers=WORKERS)

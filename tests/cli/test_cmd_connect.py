@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.cookiejar
 import os
 import re
@@ -21,9 +22,12 @@ from typing import Any
 import pytest
 
 from services.desk.city.profile_check import token_problems
-from services.desk.connect import consent, mastodon
+from services.desk.connect import mastodon, ways
+from services.desk.connect.consent import Consent
+from services.desk.connect.person import TerminalPerson
 from services.fanout.connectors.credentials.tokens import TokenFault, expiry_of, read_token, renewal_path
 from services.kernel.base.city import load_city
+from services.kernel.base.errors import BadInput
 from services.townsquare.server import start
 from tests.cli.conftest import Done, Shell
 from tests.cli.terminal import ask, read
@@ -591,11 +595,12 @@ def test_the_townsquare_lets_nobody_in_without_the_operator(
     desk: Desk, square: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wrong token, a code that was never given: no credential."""
-    stranger = _Officer("guess", "fire")
+    stranger, person = _Officer("guess", "fire"), TerminalPerson()
     monkeypatch.setattr(webbrowser, "open", stranger.open)
-    monkeypatch.setattr(consent, "WAIT_SECONDS", 1.0)
-    done = desk.connect("mastodon", profile="fire-townsquare")
-    assert (done.status, done.code) == (2, "connect.no_consent")
+    asked = Consent(person, desk.port, wait=1.0)
+    way = ways.way_of("mastodon", as_given=False)
+    with pytest.raises(BadInput, match=r"connect\.no_consent|nobody agreed"):
+        asyncio.run(ways.got(load_city(desk.folder), "mastodon", "fire@townsquare", person, asked, way))
     assert "is not right" in stranger.page
     done = desk.connect("mastodon", "--paste", profile="fire-townsquare", stdin=b"guessed\n")
     assert (done.status, done.code) == (2, "connect.refused")

@@ -12,8 +12,6 @@ from typing import Any
 from unittest import mock
 
 from schemas.events.base import Contract
-from services.eoc_state import handlers as eoc
-from services.gatekeeper import handlers as gate
 from services.kernel.authority import signing
 from services.kernel.ledger.integrity.high_water import HighWaterMark
 from services.kernel.projection.snapshot import Snapshot
@@ -49,8 +47,6 @@ _REAL: Any = Contract.from_bytes.__func__  # type: ignore[attr-defined]
 def shared() -> Iterator[None]:
     """Share what is read, while one world plays."""
     with (
-        mock.patch.object(gate, "SWEEP_SECONDS", 2.5),  # nothing waits for the idle looks: they may be rarer
-        mock.patch.object(eoc, "IDLE_LOOK_SECONDS", 3.0),
         mock.patch.object(Snapshot, "write", lambda self, path: setattr(path, "raw", self.to_bytes())),
         mock.patch.object(HighWaterMark, "write", lambda self, path: setattr(path, "raw", self.to_bytes())),
         mock.patch.object(Contract, "from_bytes", classmethod(_from_bytes)),

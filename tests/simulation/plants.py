@@ -295,7 +295,7 @@ def _waits_in_line() -> list[Patch]:
     async def take(self: Any, place: Any, next_step: Any) -> Any:
         outcome = await real(self, place, next_step)
         profile = self._destinations.profile(place.profile)
-        if isinstance(outcome, step.Wait) and not outcome.hold and outcome.delay > work.HOLD_SECONDS and profile:
+        if isinstance(outcome, step.Wait) and not outcome.hold and outcome.delay > retry.HOLD_SECONDS and profile:
             async with self._destinations.host(profile).line.slot(place.profile, place.state.priority):
                 await asyncio.sleep(outcome.delay)
         return outcome

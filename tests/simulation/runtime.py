@@ -30,7 +30,7 @@ from services.kernel.runtime.messages.bus import (
     T,
     decode,
 )
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 from services.kernel.runtime.startup import Genesis, Wire, begin, register
 from tests.simulation.loop import Process
 from tests.simulation.network import Network, SimClient, SimDelivery, SimLedger, SimSource
@@ -205,7 +205,8 @@ class SimService:
             source=SimSource(network, process, ledger),
             snapshot_path=disk,  # type: ignore[arg-type]
             spawn=process.spawn,
-            timings=Timings(snapshots=SnapshotPace(4.0, 6)),  # a run has some fifty entries
+            # A run has some fifty entries; nothing waits for the idle looks, which may be rarer.
+            timings=Timings(snapshots=SnapshotPace(4.0, 6), looks=LookPace(sweep=2.5, barrier=3.0)),
         )
         runtime, _ = assemble(row, city, ports, lambda around, *_: SimBus(network, process, around), SimHealth)
         self.runtime = runtime

@@ -8,18 +8,16 @@ import hashlib
 import importlib
 import random
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
-from unittest import mock
 
 from schemas import streams, subjects
 from schemas.events.base import read_object
 from schemas.events.requests import SubmissionEvent
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.copy_plan import plan as copy_plan
-from services.fanout.hosts import host
+from services.fanout.domain.limits import HostLimit, limit_of
 from services.fanout.wiring import compose
 from services.kernel.base import crashpoints
 from services.kernel.ledger.client import Entry
@@ -129,6 +127,9 @@ class World:
         genesis = getattr(importlib.import_module(f"services.{slot.service}.wiring"), "genesis", None)
         process.spawn(service.run(self._wire(slot.service, process), genesis))
 
+    def _limit_of(self, platform: str, name: str) -> HostLimit:
+        return self.theme.limit or limit_of(platform, name)
+
     def _wire(self, service: str, process: Process) -> Callable[[Runtime], None]:
         if service == "fanout":
             connectors = {
@@ -137,7 +138,7 @@ class World:
             }
 
             def wire_fanout(runtime: Runtime) -> None:
-                compose(runtime, connectors, ask_seconds=PATIENCE)
+                compose(runtime, connectors, ask_seconds=PATIENCE, limits=self._limit_of)
 
             return wire_fanout
         if service == "audit":
@@ -265,10 +266,8 @@ def play(town: SimulatedCity, seed: int, theme: moments.Theme | None = None) -> 
     watch.world = world
     before = crashpoints._armed
     crashpoints._armed = watch
-    limits = mock.patch.object(host, "limit_of", return_value=world.theme.limit) if world.theme.limit else nullcontext()
     try:
-        with limits:
-            world.loop.run_until_complete(world.play())
+        world.loop.run_until_complete(world.play())
     except Stuck as stuck:
         world.faults.append(str(stuck))
     finally:

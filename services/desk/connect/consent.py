@@ -53,13 +53,14 @@ class Consent:
     """Sends a person to a platform's login and takes what comes back: by a page on this machine, or pasted.
 
     ``paste``: the browser is on another machine. ``redirect`` is the address that the platform knows of the city's
-    application, where it is not this machine's.
+    application, where it is not this machine's. ``wait``: so many seconds at most for what comes back to this machine.
     """
 
     person: Person
     port: int = PORT
     paste: bool = False
     redirect: str = ""
+    wait: float = WAIT_SECONDS
 
     def address(self, without: str = "") -> str:
         """Return where the platform sends the person back to; ``without`` is its word for nowhere, if it has one."""
@@ -108,11 +109,11 @@ class Consent:
         try:
             self.person.visit(login)
             with while_a_person_thinks():
-                async with asyncio.timeout(WAIT_SECONDS):
+                async with asyncio.timeout(self.wait):
                     return await came
         except TimeoutError:
             hint = "begin again; where the browser is on another machine: --paste"
-            raise BadInput("connect.no_consent", "nobody agreed within 10 minutes", hint) from None
+            raise BadInput("connect.no_consent", f"nobody agreed within {self.wait / 60:.0f} minutes", hint) from None
         finally:
             await running.stop()
 

@@ -50,8 +50,15 @@ class Admission:
     """Lets new attempts through; ``credentials`` are those that were refused."""
 
     def __init__(
-        self, runtime: Runtime, hosts: HostRegistry, caller: Caller, credentials: Credentials, credit: PrepaidCredit
+        self,
+        runtime: Runtime,
+        hosts: HostRegistry,
+        caller: Caller,
+        credentials: Credentials,
+        credit: PrepaidCredit,
+        pace: retry.DeliveryPace = retry.USUAL_PACE,
     ) -> None:
+        self._pace = pace
         self.credentials = credentials
         self._hosts = hosts
         self._runtime = runtime
@@ -124,7 +131,7 @@ class Admission:
         host.note_trial(profile.id, health)
         if health.cause in _CREDENTIAL:
             self.credentials.lose(profile.id, health.detail)
-            delay = retry.credential_look(len(self.credentials), _chance())
+            delay = retry.credential_look(len(self.credentials), _chance(), self._pace.credential_look)
             return Wait(delay, f"{profile.id} is not let in: {health.detail}", shown=True)
         if health.cause is not None:
             return Wait(retry.BASE_SECONDS, f"{host.name} does not answer: {health.detail}", shown=True)

@@ -257,8 +257,8 @@ class Posting:
         receipt = receipts.of_result(attempt, call.attempt_seq, result, now)
         if isinstance(result, Retryable):
             chance = random.random()  # noqa: S311 - jitter, no secret
-            after = result.after
-            receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance)
+            after, pace = result.after, self._settings.pace
+            receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance, pace)
         if await self._conclusion.write(receipt, call.known):
             return Done("it has its final receipt")
         if isinstance(result, NotAttempted) and result.late:

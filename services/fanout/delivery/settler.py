@@ -67,7 +67,8 @@ class Settler:
         receipt = receipts.reconcile_with_latest(receipt, place.target.receipt)
         if not receipt.final:
             chance = random.random()  # noqa: S311 - jitter, no secret
-            receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, None, now, chance)
+            pace = self._settings.pace
+            receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, None, now, chance, pace)
         await self._conclusion.write(receipt, known)
         return LookAgain()
 

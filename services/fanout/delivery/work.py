@@ -15,6 +15,7 @@ from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting
 from services.fanout.delivery.settler import Settler
 from services.fanout.delivery.waits import Waits
+from services.fanout.domain.retry import HOLD_SECONDS
 from services.fanout.domain.step import (
     Done,
     End,
@@ -31,9 +32,6 @@ from services.fanout.domain.step import (
 from services.fanout.hosts.line import HostLine, HostSlot
 from services.kernel.runtime.messages.reasons import RetryLater
 from services.kernel.runtime.service import Runtime
-
-HOLD_SECONDS = 30.0
-"""A post that waits longer leaves this copy's hands: the verdict is handed out again when it is due."""
 
 LONGEST_HOLD = 300.0
 """Seconds after which what waits is looked at again in any case."""
@@ -63,7 +61,10 @@ class _InHand:
 
 
 class Work:
-    """Brings requests to their profiles. ``nowhere`` is the line for profiles that the city does not have."""
+    """Brings requests to their profiles.
+
+    ``nowhere`` is the line for profiles that the city does not have. What waits longer than ``hold`` is let go.
+    """
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Work:
         settler: Settler,
         waits: Waits,
         nowhere: HostLine,
+        hold: float = HOLD_SECONDS,
     ) -> None:
         self._runtime = runtime
         self._places = places
@@ -82,6 +84,7 @@ class Work:
         self._settler = settler
         self._waits = waits
         self._nowhere = nowhere
+        self._hold = hold
         self._in_hand: dict[tuple[int, tuple[str, ...]], asyncio.Task[None]] = {}
         self._due: dict[int, float] = {}
         self._released = False
@@ -172,7 +175,7 @@ class Work:
         keys = [place.request_id, f"{place.request_id}@{place.profile}", f"@{place.profile}", "control"]
         if place.lead:
             keys.append(f"{place.request_id}@{place.lead}")
-        long = wait.delay > HOLD_SECONDS and not wait.hold
+        long = wait.delay > self._hold and not wait.hold
         if place.profile == MIRROR and not hand.brought:
             long = False
             if not place.state.standing:

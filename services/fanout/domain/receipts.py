@@ -181,7 +181,13 @@ def exhausted(receipt: Receipt, number: int) -> Receipt:
 
 
 def to_be_tried_again(
-    receipt: Receipt, state: RequestState, number: int, after: float | None, now: datetime, chance: float
+    receipt: Receipt,
+    state: RequestState,
+    number: int,
+    after: float | None,
+    now: datetime,
+    chance: float,
+    pace: retry.DeliveryPace = retry.USUAL_PACE,
 ) -> Receipt:
     """Return when it is tried again, or the end of a post that was attempted often enough.
 
@@ -192,13 +198,14 @@ def to_be_tried_again(
         after: the seconds that the platform asked for, if it did.
         now: the present time.
         chance: a number from 0 to below 1.
+        pace: how soon and how often.
     """
     made = len(state.target(receipt.profile).effective)
-    if made >= retry.MOST_ATTEMPTS:
+    if made >= pace.most_attempts:
         return exhausted(receipt, made)
     until = state.verdict.valid_until if state.verdict is not None else None
     ends = min(state.request.expires_at, until) if until is not None else state.request.expires_at
-    return receipt.model_copy(update={"retry_at": retry.again(number, after, now, ends, chance).at})
+    return receipt.model_copy(update={"retry_at": retry.again(number, after, now, ends, chance, pace.cap).at})
 
 
 def without_attempt(

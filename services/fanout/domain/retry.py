@@ -19,8 +19,28 @@ LONGEST_WAIT_SECONDS = 300.0
 SPREAD = 0.25
 """How much of a delay is left to chance, so that profiles on one platform do not come back all at once."""
 
+HOLD_SECONDS = 30.0
+"""A post that waits longer leaves a copy's hands: the verdict is handed out again when it is due."""
+
 CALL_STARTS_WITHIN = 1 / 3
 """The part of the lease in which a platform call may start; the rest is for its answer and the receipt."""
+
+
+@dataclass(frozen=True)
+class DeliveryPace:
+    """How often, and how soon, what did not stand is tried again; seconds.
+
+    ``hold``: as HOLD_SECONDS. ``cap``: the longest delay between early attempts. ``most_attempts``: on one profile.
+    ``credential_look``: the least time until it is asked again whether a profile is let in.
+    """
+
+    hold: float = HOLD_SECONDS
+    cap: float = CAP_SECONDS
+    most_attempts: int = MOST_ATTEMPTS
+    credential_look: float = 10.0
+
+
+USUAL_PACE = DeliveryPace()
 
 
 @dataclass(frozen=True)
@@ -31,10 +51,12 @@ class Again:
     at: datetime
 
 
-def again(number: int, after: float | None, now: datetime, expires_at: datetime, chance: float) -> Again:
+def again(
+    number: int, after: float | None, now: datetime, expires_at: datetime, chance: float, cap: float = CAP_SECONDS
+) -> Again:
     """Return when to try again after an attempt that surely did not post.
 
-    The delay doubles with each attempt up to CAP_SECONDS, and late ones come less often still; the platform's own wish
+    The delay doubles with each attempt up to ``cap``, and late ones come less often still; the platform's own wish
     is granted up to LONGEST_WAIT_SECONDS. It never passes the expiry: what is then too late gets its receipt at that
     time.
 
@@ -44,9 +66,10 @@ def again(number: int, after: float | None, now: datetime, expires_at: datetime,
         now: the present time.
         expires_at: the end of the delivery.
         chance: a number from 0 to below 1.
+        cap: the longest delay, in seconds; of late attempts LATE_CAP_SECONDS.
     """
-    cap = CAP_SECONDS if number <= LATE_AFTER else LATE_CAP_SECONDS
-    grown = min(cap, BASE_SECONDS * 2.0 ** min(max(number, 1) - 1, 16))
+    longest = cap if number <= LATE_AFTER else LATE_CAP_SECONDS
+    grown = min(longest, BASE_SECONDS * 2.0 ** min(max(number, 1) - 1, 16))
     spread = 1.0 + SPREAD * chance
     delay = max(grown * spread, _granted((after or 0.0) * spread))
     left = max((expires_at - now).total_seconds(), 0.0)
@@ -69,13 +92,13 @@ def _granted(wish: float) -> float:
     return min(wish, LONGEST_WAIT_SECONDS)
 
 
-def credential_look(lost: int, chance: float) -> float:
+def credential_look(lost: int, chance: float, least: float = USUAL_PACE.credential_look) -> float:
     """Return the seconds until it is asked again whether a profile is let in, when so many of a city are not.
 
     Ten seconds for a few; a hundred profiles ask once in five minutes each, which leaves two thirds of a host's 300
     requests in 5 minutes for posts.
     """
-    return max(10.0, 3.0 * lost) * (1.0 + SPREAD * chance)
+    return max(least, 3.0 * lost) * (1.0 + SPREAD * chance)
 
 
 def look_again(over_for: float, ask_for: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
@@ -23,6 +23,9 @@ from services.fanout.domain.limits import HostLimit, Quota, host_of, limit_of
 from services.fanout.hosts.line import HostLine
 from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime
+
+Limits = Callable[[str, str], HostLimit]
+"""Returns the limit of a platform's host, by its name; as ``domain.limits.limit_of``."""
 
 Said = PublishResult | ReadBackResult | ReconcileResult | Health
 """Whatever a call to a platform ends with."""
@@ -87,10 +90,10 @@ def _reason(said: Said) -> str:
 
 
 class HostRegistry:
-    """All hosts, by name."""
+    """All hosts, by name; ``limits`` says how much a platform's host is asked for."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, runtime: Runtime, limits: Limits = limit_of) -> None:
+        self._runtime, self._limits = runtime, limits
         self._hosts: dict[str, Host] = {}
 
     def idle(self) -> list[Host]:
@@ -119,5 +122,5 @@ class HostRegistry:
         name = host_of(profile)
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = Host(name, limit_of(profile.platform, name), self._runtime)
+            host = self._hosts[name] = Host(name, self._limits(profile.platform, name), self._runtime)
         return host

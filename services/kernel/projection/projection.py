@@ -45,11 +45,13 @@ class Projection:
     """Keeps one fold up to date. ``listen`` is told of each entry, right after it was folded.
 
     ``leader_seq`` is the newest sequence that the leader had when it was asked last, at ``asked_at`` (boot-time
-    seconds).
+    seconds); it is asked each ``look`` seconds.
     """
 
-    def __init__(self, source: Source, fold: LedgerFold, ledger: Ledger, clock: Clock, log: Any) -> None:
-        self.fold = fold
+    def __init__(
+        self, source: Source, fold: LedgerFold, ledger: Ledger, clock: Clock, log: Any, look: float = LOOK_SECONDS
+    ) -> None:
+        self.fold, self._look = fold, look
         self.signals = Signals()
         self.newest: Entry | None = None
         self.voids: deque[tuple[int, str]] = deque(maxlen=VOIDS_SHOWN)
@@ -95,7 +97,7 @@ class Projection:
         """Keep up until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(self._look):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -103,7 +105,7 @@ class Projection:
                 await self.catch_up()
             except OneVoiceError as error:
                 self._log.warning("the ledger cannot be followed, again soon", code=error.code, error=error.message)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(self._look)
 
     def disconnected(self) -> None:
         """Fold nothing more of the feed until the ledger was compared: what comes next may be another story."""

@@ -42,7 +42,7 @@ from services.kernel.runtime.messages.durable_watch import CHECK_SECONDS, Durabl
 from services.kernel.runtime.messages.failure_counter import FailureCounter
 from services.kernel.runtime.messages.faststream_bus import ConnectionEvents, FastStreamBus, make_broker
 from services.kernel.runtime.messages.serving import Serving, Subscribing
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.service import LookPace, Runtime
 from services.kernel.runtime.startup import Genesis, Wire, begin, register
 from services.kernel.runtime.supervisor import Spawn, Supervisor
 
@@ -55,6 +55,7 @@ class Timings:
     durable_check: float = CHECK_SECONDS
     budget: retry_budget.RetryBudget = field(default_factory=lambda: retry_budget.RetryBudget())
     snapshots: SnapshotPace = field(default_factory=SnapshotPace)
+    looks: LookPace = field(default_factory=LookPace)
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def assemble(
         watch=watch,
         dead_letters=dead_letters,
         around=around,
+        looks=ports.timings.looks,
     )
     return runtime, bus
 

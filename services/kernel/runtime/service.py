@@ -23,6 +23,24 @@ from services.kernel.runtime.messages.dead_letters import DeadLetterQueue
 from services.kernel.runtime.supervisor import Supervisor
 
 
+@dataclass(frozen=True)
+class LookPace:
+    """How often services look by the clock, and when what was taken out of a durable is taken up without it; seconds.
+
+    ``sweep``: between two looks of the gate, ``barrier`` of eoc_state, ``look`` of fan-out. ``request``: a request is
+    decided within milliseconds of what is new of it.
+    ``decision``: by then a person's decision in the hands of a copy that died was handed out again. ``again``: what was
+    taken up and still is not finished is taken up again, whoever may hold it.
+    """
+
+    sweep: float = 0.5
+    barrier: float = 1.0
+    look: float = 5.0
+    request: float = 5.0
+    decision: float = 10.0
+    again: float = 60.0
+
+
 @dataclass
 class Runtime:
     """One running service instance; services.kernel.runtime.compose builds it.
@@ -47,6 +65,7 @@ class Runtime:
     dead_letters: DeadLetterQueue
     around: Around
     lease_seconds: float = streams.LEASE_SECONDS
+    looks: LookPace = LookPace()
 
     @property
     def fold(self) -> LedgerFold:

@@ -102,10 +102,11 @@ async def refuse_running(city: City, url: str) -> None:
     raise BadInput("city.running", f"the service {name} runs on {url}", "stop all services, then restore")
 
 
-async def restore(city: City, url: str, report: Callable[[str], None]) -> Restored:
+async def restore(city: City, url: str, report: Callable[[str], None], report_every: int = REPORT_EVERY) -> Restored:
     """Put the copy of a realm back into the empty ledger of a provisioned broker.
 
-    The copy must have been verified, and no service may run. ``report`` is called with the progress.
+    The copy must have been verified, and no service may run. ``report`` is called with the progress,
+    after so many entries each time.
 
     Raises:
         BadInput: ``ledger.not_empty``, ``durable.used``: it is not a new store, or one that a restore has begun.
@@ -120,7 +121,7 @@ async def restore(city: City, url: str, report: Callable[[str], None]) -> Restor
         stood = await _check_what_stands(ledger, reader_of(city).entries(), last)
         writers = EntryWriters(city, url, stack)
         found, missing = await _pictures(city, writers, report)
-        entries = await _publish(writers, reader_of(city).entries(), stood, report)
+        entries = await _publish(writers, reader_of(city).entries(), stood, report, report_every)
         report("comparing ledger and copy")
         differences = await compare_record(city, ledger)
     if differences:
@@ -200,14 +201,14 @@ def _check_ack(put: Put, ack: Msg) -> None:
 
 
 async def _publish(
-    writers: EntryWriters, lines: Iterator[RecordEntry], stood: int, report: Callable[[str], None]
+    writers: EntryWriters, lines: Iterator[RecordEntry], stood: int, report: Callable[[str], None], every: int
 ) -> int:
     last, reported = stood, stood
     for run in runs(one for one in puts(lines) if one.seq > stood):
         writer = await writers.get(run[0].writer)
         await writer.put(run)
         last = run[-1].seq
-        if last - reported >= REPORT_EVERY:
+        if last - reported >= every:
             reported = last
             report(f"{last} entries are back")
     return last

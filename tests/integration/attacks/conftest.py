@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import pytest_asyncio
 import structlog
 
@@ -16,6 +17,7 @@ from services.audit.proof import Report, verify_record
 from services.audit.record.folder import LEDGER
 from services.kernel.base.line_files import count_lines
 from services.kernel.base.run_file import write_run_file
+from services.kernel.runtime.compose import Timings
 from tests.support.mission import Mission, Writer, eventually, now
 from tests.support.shell import Shell
 
@@ -90,12 +92,18 @@ class AttackedCity:
         return verify_record(self.mission.city, now())
 
 
+@pytest.fixture
+def timings() -> Timings | None:
+    """As in a real city; a file of tests may have others."""
+    return None
+
+
 @pytest_asyncio.fixture
-async def city(mission: Mission) -> AsyncIterator[AttackedCity]:
+async def city(mission: Mission, timings: Timings | None) -> AsyncIterator[AttackedCity]:
     """A city whose services all run, each with its own key and permissions."""
     write_run_file(mission.city, {"pid": os.getpid(), "nats_url": mission.url})
     with structlog.testing.capture_logs() as logs:
-        await mission.run(*SERVICES)
+        await mission.run(*SERVICES, timings=timings)
         intake = await mission.writer("intake")
 
         async def begun() -> bool:

@@ -15,23 +15,21 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome
 from services.desk.statements import resolution_statement, resolved
-from services.fanout import overlooked as workers
-from services.fanout import overlooked_decisions as decisions
-from services.gatekeeper import overlooked as gate
 from services.kernel.authority.signing import load_key
 from services.kernel.authority.statements import signed
+from services.kernel.runtime.compose import Timings
+from services.kernel.runtime.service import LookPace
 from tests.integration.attacks.conftest import WEB, AttackedCity
 from tests.support.mission import Mission, Writer, eventually, flushed, now
 
+# What was taken away is looked after at once: how long that may take is not what these tests are about.
+SOON = Timings(looks=LookPace(look=0.2, request=0.2, decision=0.2, again=0.5))
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look after what was taken away at once: how long that may take is not what these tests are about."""
-    monkeypatch.setattr(gate, "AFTER_SECONDS", 0.2)
-    monkeypatch.setattr(workers, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(workers, "AGAIN_SECONDS", 0.5)
-    monkeypatch.setattr(decisions, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(decisions, "AFTER_SECONDS", 0.2)
+
+@pytest.fixture
+def timings() -> Timings:
+    """The attacked city's."""
+    return SOON
 
 
 @contextlib.asynccontextmanager
@@ -88,7 +86,7 @@ async def test_a_verdict_with_a_dead_letter_is_left_to_its_officer(mission: Miss
     """Also after a restart, and while other verdicts are taken up that nobody was handed."""
     await mission.begin()
     intake, gatekeeper, fanout = await asyncio.gather(*map(mission.writer, ("intake", "gatekeeper", "fanout")))
-    await mission.run("gatekeeper")
+    await mission.run("gatekeeper", timings=SOON)
 
     async def cleared() -> int:
         request = await intake.submit(targets=(WEB,))
@@ -118,7 +116,7 @@ async def test_a_verdict_with_a_dead_letter_is_left_to_its_officer(mission: Miss
         )
         await fanout.ledger.keep("dead.fanout", letter)
         await cleared()
-        await mission.run("fanout")
+        await mission.run("fanout", timings=SOON)
         await eventually(lambda: begun(requests[1]))
     assert taken, "the thief got them"
     assert not await begun(requests[0])
@@ -128,7 +126,7 @@ async def test_who_takes_decisions_away_stops_none_from_being_carried_out(missio
     """What the officer said of an unconfirmed post is followed by its receipt, once."""
     await mission.begin()
     intake, fanout = await asyncio.gather(*map(mission.writer, ("intake", "fanout")))
-    await mission.run("gatekeeper")
+    await mission.run("gatekeeper", timings=SOON)
     request = await intake.submit(targets=(WEB,))
     await intake.approve(request, "mcpe")
 
@@ -152,7 +150,7 @@ async def test_who_takes_decisions_away_stops_none_from_being_carried_out(missio
         return (await outcomes())[1:] == [ReceiptOutcome.FAILED]
 
     async with swallowing(fanout, "fanout-resolutions") as taken:
-        await mission.run("fanout")
+        await mission.run("fanout", timings=SOON)
         await fanout.ledger.append(subjects.resolution(WEB, request.request_id), decided)
         await eventually(carried_out)
     assert taken, "the thief got it"

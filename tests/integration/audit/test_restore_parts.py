@@ -21,7 +21,7 @@ from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
 from services.provision import EmbeddedBroker, provision
 from services.provision.broker.connection import connected
-from services.provision.broker.restore import EntryWriter, restore
+from services.provision.broker.restore import restore
 from tests.integration.audit.conftest import AuditedCity
 from tests.support.broker import jetstream
 from tests.support.ledger_builder import story
@@ -32,7 +32,7 @@ def quiet(_text: str) -> None:
     """Nobody listens."""
 
 
-async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(audited: AuditedCity, monkeypatch: Any) -> None:
+async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(audited: AuditedCity) -> None:
     """Copied by any tool in the middle of the writing, with the keys: a ledger that verifies, on another machine.
 
     A copy that fell between a line and its checkpoint says so when it is verified, and is taken again.
@@ -61,7 +61,7 @@ async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(audited:
     await broker.start(elsewhere, free_port())
     try:
         await provision(elsewhere, broker.url)
-        await _interrupted(elsewhere, broker.url, monkeypatch)
+        await _interrupted(elsewhere, broker.url)
         done = await restore(elsewhere, broker.url, quiet)
         assert 0 < done.stood < done.entries
         async with connected(elsewhere, broker.url, elsewhere.service_key_path("audit"), "audit") as client:
@@ -73,20 +73,15 @@ async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(audited:
         await broker.stop()
 
 
-async def _interrupted(city: Any, url: str, monkeypatch: Any) -> None:
-    """The first restore ends after some runs, as by a power cut."""
-    whole, left = EntryWriter.put, [6]
+async def _interrupted(city: Any, url: str) -> None:
+    """The first restore ends after some entries, as by a power cut."""
 
-    async def put(self: EntryWriter, run: Any) -> None:
-        left[0] -= 1
-        if left[0] < 0:
+    def report(text: str) -> None:
+        if text.endswith("entries are back"):
             raise Unreachable("broker.unreachable", "the lights went out", "")
-        await whole(self, run)
 
-    monkeypatch.setattr(EntryWriter, "put", put)
     with pytest.raises(Unreachable, match="lights"):
-        await restore(city, url, quiet)
-    monkeypatch.setattr(EntryWriter, "put", whole)
+        await restore(city, url, report, report_every=6)
 
 
 async def _refuses_more(city: Any, url: str, ledger: Ledger) -> None:

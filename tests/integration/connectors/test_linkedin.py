@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 import pytest
 
 from schemas.platforms import LITTLE_TEXT
 from services.fanout.connectors.contract import Altered, Cause, Permanent, Unknown
-from services.fanout.connectors.linkedin import roles
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
-from tests.support.emulators.linkedin import shown
+from tests.support.emulators.linkedin import LinkedInEmulator, shown
 
 TEXT = "Boil water in Cedar Valley."
 
@@ -86,12 +88,17 @@ async def test_a_post_that_was_changed_is_told_in_what(linkedin: EmulatedRig) ->
     assert set(await told()) == {"text", "visibility"}
 
 
-async def test_the_check_says_what_is_left_of_the_day(linkedin: EmulatedRig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_check_says_what_is_left_of_the_day(linkedin: EmulatedRig) -> None:
     """By what the page lists, since LinkedIn names no number."""
     fire = linkedin.profile("fire")
     await linkedin.connector.publish(an_intent(fire, TEXT), store)
     health = await linkedin.connector.check(fire)
     assert (health.ok, health.detail) == (True, "page 1001 can be posted to: about 149 posts left today")
-    monkeypatch.setattr(roles, "A_DAY", 1)
+    emulator = cast(LinkedInEmulator, linkedin.emulator)
+    (first,) = emulator.posts
+    for number in range(149):
+        name = f"urn:li:share:{number + 1}"
+        emulator.posts.append(replace(first, id=name))
+        emulator.made[name], emulator.raw[name] = emulator.made[first.id], emulator.raw[first.id]
     health = await linkedin.connector.check(fire)
     assert (health.ok, health.cause) == (False, Cause.LIMIT)

@@ -20,8 +20,8 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.mastodon import timeline as mastodon_timeline
 from services.fanout.connectors.mastodon.connector import MastodonConnector
+from services.fanout.connectors.mastodon.timeline import TimelineDepth
 from tests.integration.connectors.rigs import PICTURE, MastodonRig, Seen, an_intent, published, store
 
 PARTS = ("Leave Silverdale now. (1/3)", "Take medication and papers. (2/3)", "Reception: Leisure Centre. (3/3)")
@@ -213,16 +213,14 @@ async def test_a_post_is_found_behind_many_newer_ones(mastodon: MastodonRig) -> 
     assert posted == await mastodon.connector.reconcile(intent)
 
 
-async def test_absent_is_said_only_when_the_listing_covers_the_time(
-    mastodon: MastodonRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_absent_is_said_only_when_the_listing_covers_the_time(mastodon: MastodonRig) -> None:
     """When there are more posts since than are looked through, nobody can tell."""
-    monkeypatch.setattr(mastodon_timeline, "_PAGE", 2)
-    monkeypatch.setattr(mastodon_timeline, "_PAGES", 2)
     fire = mastodon.profile("fire")
     for number in range(5):
         await mastodon.connector.publish(an_intent(fire, f"Newer {number}", request_id=f"r{number}"), store)
-    assert isinstance(await mastodon.connector.reconcile(an_intent(fire, "Never posted")), CannotTell)
+    shallow = MastodonConnector(lambda _: mastodon.running.url, mastodon.city.token_path, depth=TimelineDepth(2, 2))
+    mastodon.others.append(shallow)
+    assert isinstance(await shallow.reconcile(an_intent(fire, "Never posted")), CannotTell)
 
 
 async def test_an_older_post_with_the_same_text_is_not_taken_for_it(mastodon: MastodonRig) -> None:

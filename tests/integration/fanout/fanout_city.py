@@ -273,11 +273,15 @@ async def fanout(
     patience: float = 2.0,
     url: str | None = None,
     ledger: Ledger | None = None,
+    **more: Any,
 ) -> AsyncIterator[Runtime]:
-    """A running fanout with these platforms; ``url``: another way to the broker, ``ledger``: another one than usual."""
+    """A running fanout with these platforms.
+
+    ``url``: another way to the broker, ``ledger``: another one than usual; ``more`` is given to fan-out's ``compose``.
+    """
 
     def wire(runtime: Runtime) -> None:
-        _compose(runtime, platforms, lease, patience)
+        _compose(runtime, platforms, lease, patience, **more)
 
     runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=url or town.url, ledger=ledger)
     await app.start()
@@ -306,11 +310,11 @@ async def gatekeeper(town: FanoutCity) -> AsyncIterator[Runtime]:
         yield runtime
 
 
-def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float, patience: float) -> None:
+def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float, patience: float, **more: Any) -> None:
     runtime.lease_seconds = lease
     if WEBSITE in platforms:
         platforms = {MIRROR: platforms[WEBSITE], **platforms}
-    compose(runtime, platforms, lease=lease, ask_seconds=patience)
+    compose(runtime, platforms, lease=lease, ask_seconds=patience, **more)
 
 
 def later(seconds: float) -> datetime:

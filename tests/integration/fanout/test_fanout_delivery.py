@@ -9,13 +9,13 @@ import pytest
 from schemas import flow
 from schemas.events.control import ProfileAdd, ProfileSuspend
 from schemas.events.verdicts import Outcome
-from services.fanout import overlooked
 from services.fanout.delivery.records import Records
-from services.fanout.domain import retry
+from services.fanout.domain.retry import DeliveryPace
 from services.fanout.wiring import compose, look_for_overlooked
 from services.kernel.ledger.asking import AskLimits
 from services.kernel.ledger.client import Conflict, Ledger
-from services.kernel.runtime.compose import on_nats
+from services.kernel.runtime.compose import Timings, on_nats
+from services.kernel.runtime.service import LookPace
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, later
 from tests.support.batches import BadLine
 from tests.support.emulators.folder import FolderPlatform
@@ -115,13 +115,10 @@ async def test_a_longer_rate_limit_ends_the_attempt_and_a_new_one_delivers(
     assert len({attempt.idempotency_key for _, attempt in await town.attempts(request, FIRE)}) == 1
 
 
-async def test_the_attempts_of_a_platform_that_always_fails_are_bounded(
-    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_attempts_of_a_platform_that_always_fails_are_bounded(town: FanoutCity, platforms: Platforms) -> None:
     """Then it failed, for good and in the platform's words, and the next message is delivered."""
-    monkeypatch.setattr(retry, "MOST_ATTEMPTS", 2)
     platforms["mastodon"].behave(FIRE, "rate_limit 3", "rate_limit 3")
-    async with fanout(town, platforms, lease=NINE):
+    async with fanout(town, platforms, lease=NINE, pace=DeliveryPace(most_attempts=2)):
         request = await town.cleared(FIRE)
         receipt = await town.final(request, FIRE)
         assert (str(receipt.outcome), receipt.reason) == (
@@ -319,11 +316,8 @@ async def test_stopping_finishes_what_is_in_hand(town: FanoutCity, platforms: Pl
     assert len(platforms["mastodon"].posts(FIRE)) == 1
 
 
-async def test_stopping_finishes_what_was_taken_up(
-    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_stopping_finishes_what_was_taken_up(town: FanoutCity, platforms: Platforms) -> None:
     """A post that no durable handed out is awaited like one that it did."""
-    monkeypatch.setattr(overlooked, "LOOK_SECONDS", 0.1)
     platforms["mastodon"].behave(FIRE, "slow 1")
     request = await town.cleared(FIRE)
     thief = await (await town.js("fanout")).pull_subscribe_bind("fanout-verdicts", "LEDGER")
@@ -334,6 +328,7 @@ async def test_stopping_finishes_what_was_taken_up(
         town.city,
         lambda runtime: look_for_overlooked(runtime, compose(runtime, platforms)),
         url=town.url,
+        timings=Timings(looks=LookPace(look=0.1)),
     )
     await app.start()
     try:

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from schemas import flow
 from services.fanout.connectors.registry import connectors
-from services.fanout.domain import retry
+from services.fanout.domain.retry import USUAL_PACE, DeliveryPace
 from services.fanout.wiring import compose, wire
 from services.kernel.base.network import web
 from services.kernel.runtime.compose import on_nats
@@ -61,13 +61,15 @@ async def square(town: FanoutCity) -> AsyncIterator[Square]:
 
 
 @asynccontextmanager
-async def the_fanout(town: FanoutCity, lease: float | None = None) -> AsyncIterator[Runtime]:
+async def the_fanout(
+    town: FanoutCity, lease: float | None = None, pace: DeliveryPace = USUAL_PACE
+) -> AsyncIterator[Runtime]:
     """Fan-out as it runs in a city: its own wiring and platforms; with another lease for drills that outlast one."""
 
     def wire_with_lease(runtime: Runtime) -> None:
         platforms = connectors(town.city, runtime.control.website)
         runtime.lease_seconds = lease or 0.0
-        compose(runtime, platforms, lease=lease or 0.0)
+        compose(runtime, platforms, lease=lease or 0.0, pace=pace)
 
     wiring = wire_with_lease if lease else wire
     runtime, app = on_nats(flow.service("fanout"), town.city, wiring, url=town.url)
@@ -139,14 +141,13 @@ async def test_a_slow_answer_beyond_the_lease_ends_in_one_post(town: FanoutCity,
 
 
 async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_mended(
-    town: FanoutCity, square: Square, monkeypatch: pytest.MonkeyPatch
+    town: FanoutCity, square: Square
 ) -> None:
     """Not lost: withheld, told in the heartbeat, asked for again without further attempts on record."""
-    monkeypatch.setattr(retry, "credential_look", lambda lost, chance: 0.5)
     path = town.city.token_path(PARKS)
     kept = path.read_bytes()
     path.unlink()
-    async with the_fanout(town) as runtime:
+    async with the_fanout(town, LEASE, DeliveryPace(credential_look=0.5)) as runtime:
         request = await town.cleared(PARKS, text="No way in.")
         receipt = await town.until(request, PARKS, lambda receipt: not receipt.final)
         assert str(receipt.outcome) == "withheld"

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from schemas.events.control import EocActivate, Hold, ProfileSuspend, Withdraw
-from services.fanout.delivery import work
-from services.fanout.domain import limits, retry
-from services.fanout.domain.limits import HostLimit
+from services.fanout.domain.limits import HostLimit, limit_of
+from services.fanout.domain.retry import DeliveryPace
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, gatekeeper, later
 from tests.support.emulators.folder import FolderPlatform
 from tests.support.stopwatch import Stopwatch
@@ -28,9 +27,9 @@ URGENT: dict[str, Any] = {"severity": "extreme"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-def lets_through_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the platform's host take one call at a time."""
-    monkeypatch.setitem(limits.LOCAL, "townsquare", HostLimit(at_once=1))
+def one_at_a_time(platform: str, host: str) -> HostLimit:
+    """The platform's host takes one call at a time."""
+    return HostLimit(at_once=1) if host == "townsquare" else limit_of(platform, host)
 
 
 async def limited(town: FanoutCity, platforms: Platforms, seconds: float = LONG, **changes: Any) -> Any:
@@ -48,12 +47,9 @@ async def due(town: FanoutCity, request: Any) -> datetime:
     return at
 
 
-async def test_a_rate_limit_with_a_long_wait_holds_nobody_else_up(
-    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_rate_limit_with_a_long_wait_holds_nobody_else_up(town: FanoutCity, platforms: Platforms) -> None:
     """Neither on its host nor on its profile; not even on a host that takes one call at a time."""
-    lets_through_one(monkeypatch)
-    async with gatekeeper(town), fanout(town, platforms):
+    async with gatekeeper(town), fanout(town, platforms, limits=one_at_a_time):
         waiting = await limited(town, platforms)
         for number in range(3):
             other = await town.approved(FIRE, WATER, text=f"other {number}")
@@ -141,11 +137,10 @@ async def test_an_urgent_message_passes_a_routine_one_that_waits_on_the_same_pro
 
 
 async def test_an_urgent_message_passes_a_routine_one_that_waits_at_the_same_host(
-    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+    town: FanoutCity, platforms: Platforms
 ) -> None:
-    lets_through_one(monkeypatch)
     platforms["mastodon"].behave(WATER, "wait")
-    async with fanout(town, platforms, lease=60.0):
+    async with fanout(town, platforms, lease=60.0, limits=one_at_a_time):
         await town.cleared(WATER, text="under way")
         await eventually(lambda: bool(platforms["mastodon"].calls(WATER)))
         routine = await town.cleared(PARKS, text="routine")
@@ -159,14 +154,12 @@ async def test_an_urgent_message_passes_a_routine_one_that_waits_at_the_same_hos
 
 
 async def test_the_trouble_of_one_profile_does_not_prolong_the_wait_of_another(
-    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     """Both belong to one message: FIRE fails again and again, WATER is due after its rate limit."""
-    monkeypatch.setattr(work, "HOLD_SECONDS", 3.0)
-    monkeypatch.setattr(retry, "CAP_SECONDS", 2.0)
     platforms["mastodon"].behave(FIRE, *["unreachable"] * 1_000)
     platforms["mastodon"].behave(WATER, "rate_limit 4")
-    async with fanout(town, platforms, lease=9.0):
+    async with fanout(town, platforms, lease=9.0, pace=DeliveryPace(hold=3.0, cap=2.0)):
         request = await town.cleared(FIRE, WATER)
         assert str((await town.final(request, WATER)).outcome) == "delivered"
         assert not any(receipt.final for _, receipt in await town.receipts(request, FIRE))
@@ -174,19 +167,16 @@ async def test_the_trouble_of_one_profile_does_not_prolong_the_wait_of_another(
         assert str((await town.final(request, FIRE)).outcome) == "delivered"
 
 
-async def test_what_only_waits_leaves_the_copys_hands(
-    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_only_waits_leaves_the_copys_hands(town: FanoutCity, platforms: Platforms) -> None:
     """When all that is left of a message waits long it is handed out again when it is due, to whoever is there."""
-    monkeypatch.setattr(work, "HOLD_SECONDS", 1.0)
     platforms["mastodon"].behave(FIRE, "rate_limit 8")
     platforms["mastodon"].behave(WATER, "rate_limit 8")
-    async with fanout(town, platforms, lease=9.0):
+    async with fanout(town, platforms, lease=9.0, pace=DeliveryPace(hold=1.0)):
         request = await town.cleared(FIRE, WATER, PARKS)
         for profile in (FIRE, WATER):
             await town.until(request, profile, lambda receipt: receipt.retry_at is not None)
         await town.final(request, PARKS)
-    async with fanout(town, platforms, lease=9.0):
+    async with fanout(town, platforms, lease=9.0, pace=DeliveryPace(hold=1.0)):
         for profile in (FIRE, WATER):
             assert str((await town.final(request, profile)).outcome) == "delivered"
     for profile in request.targets:

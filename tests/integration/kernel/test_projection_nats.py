@@ -25,8 +25,7 @@ from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, LedgerFold
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import IntegrityFault
-from services.kernel.projection import projection as following_module
-from services.kernel.projection.projection import Projection
+from services.kernel.projection.projection import LOOK_SECONDS, Projection
 from services.kernel.projection.source import NatsSource, OnEntry
 from services.kernel.runtime.service import Runtime
 from tests.support.batches import attempts, fenced
@@ -55,7 +54,7 @@ class Logged:
 class Following:
     """A projection with a service's key; ``drop`` loses what the feed brings, ``seen`` is what was folded."""
 
-    def __init__(self, mission: Mission, writer: Writer) -> None:
+    def __init__(self, mission: Mission, writer: Writer, look: float) -> None:
         self.seen: list[int] = []
         self.lost = 0
         self.ledger: Ledger = writer.ledger
@@ -76,7 +75,7 @@ class Following:
         client: Any = writer.client
         client._disconnected_cb, client._reconnected_cb = self._disconnected, self._reconnected
         fold = LedgerFold(authority_of(mission.city), EVERYTHING)
-        self.projection = Projection(source, fold, self.ledger, SystemClock(), logger(service="test"))
+        self.projection = Projection(source, fold, self.ledger, SystemClock(), logger(service="test"), look)
         self.projection.listen(self._folded)
 
     def _folded(self, entry: Entry, _applied: Applied) -> None:
@@ -98,8 +97,8 @@ class Following:
         await cancel_all(self._run)
 
 
-async def following(mission: Mission, service: str = "gatekeeper") -> Following:
-    return Following(mission, await mission.writer(service))
+async def following(mission: Mission, service: str = "gatekeeper", look: float = LOOK_SECONDS) -> Following:
+    return Following(mission, await mission.writer(service), look)
 
 
 async def test_it_folds_each_entry_once_and_in_order_over_a_broker_that_is_killed(mission: Mission) -> None:
@@ -163,14 +162,11 @@ async def test_what_the_feed_lost_is_read_and_folded_in_order(mission: Mission, 
         assert one.seen == list(range(1, 302))
 
 
-async def test_a_sequence_whose_feed_message_was_lost_is_read_by_who_waits_for_it(
-    mission: Mission, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_sequence_whose_feed_message_was_lost_is_read_by_who_waits_for_it(mission: Mission) -> None:
     """Nothing else comes that would show the gap: the waiter has it read."""
-    monkeypatch.setattr(following_module, "LOOK_SECONDS", 2 * PATIENCE)  # nobody looks by the clock
     control = await mission.begin()
     writer = await mission.writer("fanout")
-    async with await following(mission) as one:
+    async with await following(mission, look=2 * PATIENCE) as one:  # nobody looks by the clock
         one.drop = lambda _entry: True
         for event in attempts(control, 5):
             ack = await fenced(writer.ledger, event)

@@ -6,7 +6,6 @@ import errno
 import stat
 import subprocess
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
 from services.provision import demo_plan, find_nats_server, interactive_plan, make_city, read_manifest
-from services.provision.city import city_init as subject
 from services.townsquare.accounts import accounts_path, read_accounts
 
 
@@ -121,10 +119,14 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
 
 
 def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_folder: Path, _wanted: Iterable[tuple[str, str, str]]) -> dict[str, str]:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    replace = Path.replace
 
-    monkeypatch.setattr(subject, "make_accounts", full)
+    def full(beside: Path, target: Path) -> Path:
+        if target.name == "accounts.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(beside, target)
+
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(BadInput, match="No space left") as caught:
         make_city(tmp_path / "city", demo_plan())
     assert caught.value.code == "init.unwritable"

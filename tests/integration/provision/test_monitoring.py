@@ -16,7 +16,7 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas import flow, subjects
-from services.audit import store_watch
+from services.audit.store_watch import WARN_AT, StoreWatch
 from services.kernel.base.city import City
 from services.kernel.base.settings.city_file import MetricsSection
 from services.kernel.ledger.integrity.checks import IntegrityFault
@@ -99,14 +99,15 @@ async def test_a_service_that_is_not_well_says_so(watched: Watched) -> None:
 
 
 async def test_a_disk_that_fills_is_told_by_the_heartbeat(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The watch measures real files; only the threshold is another, so that they are much."""
+    """The watch measures real files; only the disk is smaller, so that they are much."""
     (audit,) = [one for one in watched.runtimes if one.row.name == "audit"]
     share = await watched.value("onevoice_store_used_ratio")
     assert share is not None
-    assert 0.0 < share < store_watch.WARN_AT
+    assert 0.0 < share < WARN_AT
     assert (await watched.value("onevoice_store_free_bytes") or 0) > 0
-    watch = store_watch.StoreWatch(audit)
-    monkeypatch.setattr(store_watch, "WARN_AT", share / 2)
+    watch = StoreWatch(audit)
+    usage = type(shutil.disk_usage("/"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(1 << 30, 1 << 30, 0))
     await watch.look_once()
     assert "the store nears its limit" in "; ".join(audit.health.all_troubles())
     monkeypatch.undo()

@@ -10,7 +10,6 @@ import pytest
 from schemas import subjects
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.credentials import Credentials
-from services.fanout.domain import limits
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry
@@ -30,13 +29,14 @@ class City:
     """A copy of fan-out whose host takes three posts, and one more an hour."""
 
     def __init__(self) -> None:
+        rate = Rate(SIZE, SLOW, reserve=0.0)
         self.instance = "this-copy"
         self.clock = ManualClock(NOW)
         self.control = control()
         held = state()
         self.fold: Any = type("Fold", (), {"requests": {held.request_id: held}, "control": self.control})
         runtime: Any = self
-        self.hosts = HostRegistry(runtime)
+        self.hosts = HostRegistry(runtime, lambda _platform, _host: HostLimit(at_once=8, host=rate, account=rate))
         self.troubles: dict[str, str] = {}
         nobody: Any = None
         self.admission = Admission(
@@ -54,9 +54,7 @@ class City:
 
 
 @pytest.fixture
-def city(monkeypatch: pytest.MonkeyPatch) -> City:
-    rate = Rate(SIZE, SLOW, reserve=0.0)
-    monkeypatch.setitem(limits.LOCAL, "townsquare", HostLimit(at_once=8, host=rate, account=rate))
+def city() -> City:
     return City()
 
 

@@ -22,10 +22,10 @@ from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import Shape
-from services.kernel.projection import past
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.source import BATCH, OnEntry
+from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.world import attempt, request
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,8 +116,8 @@ async def test_catching_up_reaches_what_the_leader_has_though_a_replica_is_behin
     assert fold.seen == [1, 2, 3]
 
 
-async def test_a_replica_that_stays_behind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(past, "LAGGING_SECONDS", 0.0)
+@in_virtual_time
+async def test_a_replica_that_stays_behind_is_told() -> None:
     leader = Leader("ledger.seal", "ledger.seal")
     leader.cuts = [{2}] * 1_000
     follower, _ = follow(leader)

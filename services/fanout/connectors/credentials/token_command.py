@@ -12,6 +12,7 @@ import signal
 import stat
 import subprocess
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,40 +42,42 @@ class _Kept:
         self.until = 0.0
         self.gave: str | CommandFault = ""
 
-    @property
-    def current(self) -> str | None:
-        """What it gave, if that still counts."""
-        return self.gave if isinstance(self.gave, str) and monotonic() < self.until else None
+
+class TokenCommands:
+    """Commands, and what each gave a moment ago; one that runs longer than ``seconds`` is ended."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic, seconds: float = SECONDS) -> None:
+        self._clock, self._seconds = clock, seconds
+        self._kept: dict[str, _Kept] = {}
+
+    def known(self, words: str) -> str | None:
+        """Return what a command printed a moment ago; None where it has to be run."""
+        kept = self._kept.get(words)
+        return kept.gave if kept is not None and isinstance(kept.gave, str) and self._clock() < kept.until else None
+
+    def printed_by(self, words: str) -> str:
+        """Return what a command prints, without the white space round it; who asks meanwhile waits for the same run.
+
+        Args:
+            words: the whole path of a program and its arguments, in words as a shell splits them; nothing is expanded.
+
+        Raises:
+            CommandFault: it cannot be run, or not safely; it failed, or took too long.
+        """
+        kept = self._kept.setdefault(words, _Kept())
+        with kept.lock:
+            if self._clock() >= kept.until:
+                try:
+                    kept.gave, kept.until = _run(_split(words), self._seconds), self._clock() + KEPT_SECONDS
+                except CommandFault as fault:
+                    kept.gave, kept.until = fault, self._clock() + FAILED_SECONDS
+            if isinstance(kept.gave, CommandFault):
+                raise CommandFault(str(kept.gave))
+            return kept.gave
 
 
-_kept: dict[str, _Kept] = {}
-
-
-def known(words: str) -> str | None:
-    """Return what a command printed a moment ago; None where it has to be run."""
-    kept = _kept.get(words)
-    return kept.current if kept is not None else None
-
-
-def printed_by(words: str) -> str:
-    """Return what a command prints, without the white space round it; whoever asks meanwhile waits for the same run.
-
-    Args:
-        words: the whole path of a program and its arguments, in words as a shell splits them; nothing is expanded.
-
-    Raises:
-        CommandFault: it cannot be run, or not safely; it failed, or took too long.
-    """
-    kept = _kept.setdefault(words, _Kept())
-    with kept.lock:
-        if monotonic() >= kept.until:
-            try:
-                kept.gave, kept.until = _run(_split(words)), monotonic() + KEPT_SECONDS
-            except CommandFault as fault:
-                kept.gave, kept.until = fault, monotonic() + FAILED_SECONDS
-        if isinstance(kept.gave, CommandFault):
-            raise CommandFault(str(kept.gave))
-        return kept.gave
+COMMANDS = TokenCommands()
+"""The process's own: what one call learned, all others know."""
 
 
 def _split(words: str) -> list[str]:
@@ -105,7 +108,7 @@ def _refuse_unsafe(program: Path) -> None:
         raise CommandFault(f"{program} is no program that may be run here")
 
 
-def _run(call: list[str]) -> str:
+def _run(call: list[str], seconds: float) -> str:
     name = Path(call[0]).name[:80]
     try:
         process = subprocess.Popen(  # noqa: S603 - no shell; who may write the credential's file names the program
@@ -113,13 +116,13 @@ def _run(call: list[str]) -> str:
         )
     except (OSError, ValueError) as error:
         raise CommandFault(f"the command {name} cannot be run: {getattr(error, 'strerror', None) or 'a NUL'}") from None
-    deadline = monotonic() + SECONDS
+    deadline = monotonic() + seconds
     try:
         out = _read(process, deadline)
         status = process.wait(max(0.0, deadline - monotonic()))
     except subprocess.TimeoutExpired:
         _end(process)
-        raise CommandFault(f"the command {name} took longer than {SECONDS:g} s") from None
+        raise CommandFault(f"the command {name} took longer than {seconds:g} s") from None
     except BaseException:
         _end(process)
         raise
@@ -148,4 +151,4 @@ def _read(process: subprocess.Popen[bytes], deadline: float) -> bytes:
             out += block
             if len(out) > _LONGEST:
                 raise CommandFault("the command printed more than a credential")
-    raise subprocess.TimeoutExpired(process.args, SECONDS)
+    raise subprocess.TimeoutExpired(process.args, max(0.0, deadline - monotonic()))

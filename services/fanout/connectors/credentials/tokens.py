@@ -27,7 +27,7 @@ from services.fanout.connectors.credentials.renewed import (
     renewed_path,
 )
 from services.fanout.connectors.credentials.sealing import MOST_KEYS, SEALED, SealFault, read_key, sealing_path, unseal
-from services.fanout.connectors.credentials.token_command import CommandFault, known, printed_by
+from services.fanout.connectors.credentials.token_command import COMMANDS, CommandFault
 
 _ENVIRONMENT, _FILE, _COMMAND = REFERENCES
 _commands = ThreadPoolExecutor(max_workers=32, thread_name_prefix="credentials")
@@ -49,7 +49,7 @@ async def token_of(path: Path) -> str:
     """
     held = _counting(path)
     sources = key_references(path.parent) if held.startswith(SEALED) else [held]
-    if any(one.startswith(_COMMAND) and known(one.removeprefix(_COMMAND)) is None for one in sources):
+    if any(one.startswith(_COMMAND) and COMMANDS.known(one.removeprefix(_COMMAND)) is None for one in sources):
         return await asyncio.get_running_loop().run_in_executor(_commands, _opened_or_referred, path, held)
     return _opened_or_referred(path, held)
 
@@ -198,7 +198,7 @@ def _of_environment(name: str) -> str:
 
 def _of_command(path: Path, words: str) -> str:
     try:
-        token = printed_by(words)
+        token = COMMANDS.printed_by(words)
     except CommandFault as fault:
         raise TokenFault(f"{_shown(path)}: {fault}") from fault
     if not is_token(token) or is_reference(token):

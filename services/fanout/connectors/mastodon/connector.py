@@ -52,7 +52,7 @@ from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send, status_of
-from services.fanout.connectors.mastodon.timeline import find
+from services.fanout.connectors.mastodon.timeline import USUAL_DEPTH, TimelineDepth, find
 from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import SystemClock
@@ -77,7 +77,7 @@ class MastodonConnector(Connector):
     """Posts as the accounts of profiles of the form ``name@instance``.
 
     ``base_of`` gives an instance's base URL or raises LookupError; ``token_path`` is where a profile's token lies;
-    ``language`` (ISO 639) is that of content without one; ``connections`` may be open to one host at a time.
+    ``language`` (ISO 639) is that of content without one; a post is looked for as far back as ``depth`` says.
     """
 
     platform = "mastodon"
@@ -90,7 +90,9 @@ class MastodonConnector(Connector):
         *,
         language: str = "en",
         expected: Mapping[str, ServerLimits] | None = None,
+        depth: TimelineDepth = USUAL_DEPTH,
     ) -> None:
+        self._depth = depth
         self._base_of = base_of
         self._token_path = lru_cache(maxsize=16_384)(token_path)
         self._language = language
@@ -281,7 +283,7 @@ class MastodonConnector(Connector):
         if not isinstance(there, Intent):
             return not_let_in(there)
         parts, made_at, answers = intent.content.parts, intent.author_time, _answers(there)
-        return await find(self._http, self._clock, account.endpoint, account.id, parts, made_at, answers)
+        return await find(self._http, self._clock, account.endpoint, account.id, parts, made_at, answers, self._depth)
 
 
 def _answers(intent: Intent) -> str | None:

@@ -14,11 +14,20 @@ from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.text import read_status
 from services.kernel.base.clock import Clock
 
-_PAGE = 40
-_PAGES = 15
 _SOURCES = 30
 _MARGIN = timedelta(seconds=10)
 """How far two clocks that were compared by the Date header (whole seconds) may still be apart."""
+
+
+@dataclass(frozen=True)
+class TimelineDepth:
+    """How far an account's own statuses are looked through: so many ``pages`` of ``size``."""
+
+    size: int = 40
+    pages: int = 15
+
+
+USUAL_DEPTH = TimelineDepth()
 
 
 @dataclass(frozen=True)
@@ -37,13 +46,14 @@ async def find(
     parts: Sequence[str],
     made_at: datetime,
     answers: str | None,
+    depth: TimelineDepth = USUAL_DEPTH,
 ) -> list[Status] | CannotTell:
     """Return the parts of a message that stand, in order; empty only when the listing surely covers the time since.
 
     ``answers`` is the id of the status that the first part answers, None for none.
     The texts are compared with the source of a status (as it was sent); its HTML is only a first look.
     """
-    listing = await _list(http, clock, endpoint, account_id, made_at)
+    listing = await _list(http, clock, endpoint, account_id, made_at, depth)
     if isinstance(listing, CannotTell):
         return listing
     recent = [status for status in listing.statuses if status.created_at >= listing.since]
@@ -63,11 +73,11 @@ async def find(
 
 
 async def _list(
-    http: Http, clock: Clock, endpoint: Endpoint, account_id: str, made_at: datetime
+    http: Http, clock: Clock, endpoint: Endpoint, account_id: str, made_at: datetime, depth: TimelineDepth
 ) -> _Listing | CannotTell:
     statuses: list[Status] = []
-    query = {"limit": str(_PAGE), "exclude_reblogs": "true"}
-    for _ in range(_PAGES):
+    query = {"limit": str(depth.size), "exclude_reblogs": "true"}
+    for _ in range(depth.pages):
         outcome = await http.call(endpoint, "GET", f"/api/v1/accounts/{account_id}/statuses", query=query)
         if not isinstance(outcome, Answer):
             return cannot_tell(f"the platform cannot be asked: {outcome.reason}", outcome, clock)
@@ -79,7 +89,7 @@ async def _list(
         if not page or page[-1].created_at < since:
             return _Listing(statuses, since)
         query["max_id"] = page[-1].id
-    return CannotTell(f"the account posted more than {_PAGES * _PAGE} times since the request was made")
+    return CannotTell(f"the account posted more than {depth.pages * depth.size} times since the request was made")
 
 
 def _read_page(outcome: Answer, clock: Clock) -> list[Status] | CannotTell:
