@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from services.kernel.base import logs
-from tests.faults import activation, batches, cluster, crashes, server
+from tests.faults import activation, batches, batches_cluster, cluster, crashes, server
 from tests.faults.platforms import platforms
 from tests.faults.poison import poison
 from tests.faults.restore import restore
@@ -35,6 +35,7 @@ SCENARIOS: dict[str, Scenario] = {
     "crashes": crashes.crashes,
     "broker-killed": server.broker_killed,
     "batches-killed": batches.batches_killed,
+    "batches-cluster": batches_cluster.batches_cluster,
     "batches-disk-full": batches.batches_disk_full,
     "batches-fsync": batches.batches_fsync,
     "broker-away": server.broker_away,

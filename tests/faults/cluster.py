@@ -17,9 +17,7 @@ import nats.errors
 import nats.js.errors
 
 from schemas import canonical, streams, subjects
-from schemas.events.control import Hold, Ordered
 from schemas.events.deliveries import Attempt
-from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.client import Conflict
@@ -27,10 +25,10 @@ from services.provision import find_nats_server
 from services.provision.accounts.server_conf import Cluster, ServerSettings, Tls, render_server
 from tests.faults.crashes import delivered, flowing
 from tests.faults.harness import ALL, SQUARES, FaultCity
-from tests.faults.load import Load
+from tests.faults.load import Load, move_fence
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import compare
-from tests.support.mission import Mission, Writer, eventually, now, sign_order
+from tests.support.mission import Mission, Writer, eventually, now
 from tests.support.ports import free_port
 
 NODES = ("nats-1", "nats-2", "nats-3")
@@ -244,20 +242,10 @@ async def _fence(city: ClusterCity, writers: int, moves: int) -> Row:
 async def _move(mission: Mission, moves: int, halfway: asyncio.Event) -> int:
     """Push and release the stop button so many times, as eoc_state does; return how often."""
     writer, count = await mission.writer("eoc_state"), 0
-    signer = load_key(mission.city.key_path("pio"))
     while count < moves:
         if count >= moves / 2:
             halfway.set()
-        state = await _patiently(writer.state)
-        if state is None:
-            continue
-        action = Hold(on=not state.hold, hold=state.hold_seq if state.hold else None)
-        event = Ordered(at=now(), order=sign_order(mission.city, signer, "pio", action), rule=3)
-        try:
-            await writer.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
-            count += 1
-        except (Conflict, Unreachable):
-            continue
+        count += await move_fence(writer)
         await asyncio.sleep(0.02)
     return count
 

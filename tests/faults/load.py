@@ -7,10 +7,17 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import nats.errors
+import nats.js.errors
+
 from schemas import canonical, subjects
+from schemas.events.control import Hold, Ordered
 from schemas.events.requests import ALL_DEPARTMENTS, Request, SubmissionEvent
+from services.kernel.authority.signing import load_key
+from services.kernel.base.errors import Unreachable
+from services.kernel.ledger.client import Conflict
 from tests.faults.harness import SQUARES, FaultCity
-from tests.support.mission import an_approval, eventually
+from tests.support.mission import Writer, an_approval, eventually, now, sign_order
 
 
 @dataclass
@@ -98,3 +105,21 @@ def _event(one: Sent, name: str) -> bytes:
     }
     SubmissionEvent.from_value(event)
     return canonical.dumps(event)
+
+
+async def move_fence(writer: Writer, *, push: bool = False) -> bool:
+    """Push or release the stop button, as eoc_state does; return whether it was told that it moved.
+
+    ``push``: it is pushed, again and again, without a condition. On a cluster one that has a condition is refused while
+    others' fenced appends are on their way.
+    """
+    try:
+        state = None if push else await writer.state()
+        held = state.hold_seq if state is not None and state.hold else None
+        signer = load_key(writer.city.key_path("pio"))
+        order = sign_order(writer.city, signer, "pio", Hold(on=held is None, hold=held))
+        last = None if state is None else state.seq
+        await writer.ledger.append(subjects.CONTROL, Ordered(at=now(), order=order, rule=3), expect_last=last)
+    except (Conflict, Unreachable, nats.errors.Error, nats.js.errors.Error):
+        return False
+    return True

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import server
+from tests.faults.batches_cluster import batches_cluster
 from tests.faults.cluster import cluster, possible
 from tests.faults.rows import Row, Scale
 
@@ -38,3 +39,8 @@ async def test_a_rolling_restart_under_load_is_not_noticed(tmp_path: Path) -> No
 @pytest.mark.skipif(not possible(), reason="certificates are made by openssl")
 async def test_three_servers_survive_one_stop_with_two_gone_and_keep_the_fence(tmp_path: Path) -> None:
     fine(await cluster(tmp_path, Scale.SHORT))
+
+
+@pytest.mark.skipif(not possible(), reason="certificates are made by openssl")
+async def test_a_batch_is_whole_on_three_servers_whose_leader_is_killed(tmp_path: Path) -> None:
+    fine(await batches_cluster(tmp_path, Scale.SHORT))

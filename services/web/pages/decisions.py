@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from schemas import subjects
 from schemas.events.control import Withdraw
-from schemas.events.desk import ApprovalReply, OrderReply, RequestView, ResolutionReply
-from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.desk import ApprovalReply, RequestView, ResolutionReply
+from schemas.events.envelope import APPROVAL_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.fingerprint import words_of
 from services.desk import statements
 from services.desk.commands.message.resolve import decision_of, unconfirmed_on
@@ -22,6 +22,7 @@ from services.web.desk import WebDesk, desk_of, say, session_of, to_be_signed
 from services.web.domain import shown
 from services.web.pages.city import authority_of
 from services.web.pages.messages import difference
+from services.web.pages.orders import order_to_be_signed
 
 Verb = Literal["approve", "reject", "return"]
 
@@ -130,16 +131,10 @@ async def _decide(request: web.Request, desk: WebDesk, view: RequestView, verb: 
 
 async def withdraw(request: web.Request) -> web.Response:
     """Have a withdrawal signed: what is not out yet stays back."""
-    desk, view, form = desk_of(request), await _view(request), await request.post()
+    view, form = await _view(request), await request.post()
     request_id = view.request.request_id
     action = Withdraw(request_id=request_id, reason=reason_of(form.get("reason")))
-    statement = statements.order_statement(desk.city.realm, session_of(request).officer, action, desk.clock.now())
-
-    async def finish(envelope: Envelope) -> str:
-        reply = await desk.connection.ask(subjects.DESK_EOC_ORDER, envelope, OrderReply)
-        return f"/messages/{request_id}?at={reply.control_seq}"
-
-    return to_be_signed(request, ORDER_TYPE, statement, finish)
+    return order_to_be_signed(request, action, subjects.DESK_EOC_ORDER, f"/messages/{request_id}")
 
 
 async def resolve(request: web.Request) -> web.Response:

@@ -121,18 +121,24 @@ async def order(request: web.Request) -> web.Response:
         action = deed.action(eoc, form)
     except ValidationError as error:
         raise BadInput("incident.name", "the incident's name is too long", "Use at most 500 characters.") from error
+    return order_to_be_signed(request, action, subjects.DESK_EOC_ORDER, "/state")
+
+
+def order_to_be_signed(request: web.Request, action: c.Action, to: str, shown: str) -> web.Response:
+    """Have an order signed and sent to a desk subject; the page ``shown`` then knows of what it did."""
+    desk = desk_of(request)
     statement = statements.order_statement(desk.city.realm, session_of(request).officer, action, desk.clock.now())
 
     async def finish(envelope: Envelope) -> str:
-        reply = await desk.connection.ask(subjects.DESK_EOC_ORDER, envelope, OrderReply)
-        return f"/state?at={reply.control_seq}"
+        reply = await desk.connection.ask(to, envelope, OrderReply)
+        return f"{shown}?at={reply.control_seq}"
 
     return to_be_signed(request, ORDER_TYPE, statement, finish)
 
 
 async def answer_proposal(request: web.Request) -> web.Response:
     """Have signed that a change of power is confirmed, or turned down."""
-    desk, form, number = desk_of(request), await request.post(), request.match_info["number"]
+    form, number = await request.post(), request.match_info["number"]
     confirms = request.match_info["answer"] == "confirm"
     if confirms and form.get(f"sure-{number}") != "yes":
         raise BadInput("confirm.needed", say(request, "order.unsure"), say(request, "approve.tick"))
@@ -141,13 +147,7 @@ async def answer_proposal(request: web.Request) -> web.Response:
         action = make(proposal=int(number), order=str(form.get("order", "")))
     except ValueError as error:
         raise web.HTTPBadRequest from error
-    statement = statements.order_statement(desk.city.realm, session_of(request).officer, action, desk.clock.now())
-
-    async def finish(envelope: Envelope) -> str:
-        reply = await desk.connection.ask(subjects.DESK_REGISTRY_ORDER, envelope, OrderReply)
-        return f"/people?at={reply.control_seq}"
-
-    return to_be_signed(request, ORDER_TYPE, statement, finish)
+    return order_to_be_signed(request, action, subjects.DESK_REGISTRY_ORDER, "/people")
 
 
 def _deed(request: web.Request) -> Deed:

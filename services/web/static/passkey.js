@@ -50,7 +50,7 @@
     const field = said.field && form.querySelector(`[name="${said.field}"], [name^="${said.field}-"]`);
     const lines = (said.lines || [[said.message], [said.hint]]).filter(([words]) => words).map(([words, lang], nth) => {
       const p = made("p", nth ? words : "", { lang: lang || document.documentElement.lang });
-      const to = field ? "#" + field.id : said.code === "session.ended" && signIn;
+      const to = field ? "#" + field.id : ways[said.code];
       if (!nth) p.append(to ? made("a", words, { href: to }) : words);
       return p;
     });
@@ -62,7 +62,12 @@
     box.focus();
   }
 
-  const signIn = "/sign-in?next=" + encodeURIComponent(location.pathname + location.search);
+  // Where it goes on: signed in again, or on the page as it is by now.
+  const here = location.pathname + location.search;
+  const ways = {
+    "session.ended": "/sign-in?next=" + encodeURIComponent(here),
+    "request.changed": here, "outside.changed": here, "order.past": here,
+  };
 
   function inWords(form, error) {
     if (error && error.message && error.code && typeof error.code === "string") return error;

@@ -90,7 +90,7 @@ async def test_files_are_small_on_the_wire_and_kept_and_pages_hold_their_token_u
             assert (answer.status, answer.headers["Content-Encoding"]) == (200, "deflate"), path
             assert "immutable" in answer.headers["Cache-Control"]
             sent += len(await answer.read())
-    assert len(paths) == 10
+    assert len(paths) == 11
     assert sent <= 60_000
     assert (await own.get("/static/0000000000000000/desk.css")).status == 404
 
