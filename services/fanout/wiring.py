@@ -38,8 +38,8 @@ from services.fanout.hosts.host import HostRegistry, Limits
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
-from services.fanout.overlooked import DeadEntries, OverlookedVerdicts
 from services.fanout.overlooked_decisions import OverlookedDecisions
+from services.fanout.overlooked_verdicts import OverlookedVerdicts
 from services.fanout.resolving import Resolving
 from services.fanout.watching.budgets import budgets_of
 from services.fanout.watching.checks import ProfileChecks
@@ -70,9 +70,7 @@ def wire(runtime: Runtime) -> None:
 def look_for_overlooked(runtime: Runtime, work: Work) -> None:
     """Take up what was taken out of the durables; a service that stops finishes that too."""
     pace = runtime.looks
-    verdicts = OverlookedVerdicts(runtime, work, DeadEntries(runtime, streams.FANOUT_VERDICTS.durable), pace)
-    decisions = OverlookedDecisions(runtime, DeadEntries(runtime, streams.FANOUT_RESOLUTIONS.durable), pace)
-    for overlooked in (verdicts, decisions):
+    for overlooked in (OverlookedVerdicts(runtime, work, pace), OverlookedDecisions(runtime, pace)):
         runtime.supervisor.supervise(overlooked.run)
         runtime.supervisor.at_stop(overlooked.finish)
 

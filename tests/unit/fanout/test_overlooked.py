@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from schemas.events.deliveries import ReceiptOutcome
-from services.fanout.overlooked import rests
+from schemas.events.resolutions import Resolution
 from services.fanout.overlooked_decisions import not_carried_out
+from services.fanout.overlooked_verdicts import rests, unfinished
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.fold.state import TargetState
-from tests.unit.fanout.world import NOW, receipt, request
+from tests.support.people import resolution_of
+from tests.unit.fanout.world import NOW, STRANGER, receipt, request
 from tests.unit.states import ended_target, open_target, state
 
 LATER = NOW + timedelta(minutes=2)
@@ -50,12 +52,40 @@ def fold_of(target: TargetState) -> LedgerFold:
 
 
 @pytest.mark.parametrize(
-    ("decided", "last", "waiting"), [((), 50, []), ((60,), 50, [60]), ((60, 70), 50, [70]), ((60,), 61, [])]
+    ("name", "counted"),
+    [("nothing was done", True), ("a platform asked to wait", True), ("held back behind its verdict", False)],
 )
-def test_the_newest_decision_that_no_receipt_follows_waits(
-    decided: tuple[int, ...], last: int, waiting: list[int]
+def test_what_waits_for_a_platform_has_its_message_still(name: str, counted: bool) -> None:
+    """So it counts beside what the durable holds: left out, as many stolen verdicts would not be missed."""
+    fold = fold_of(RESTING[name][0])
+    assert [one.request_id for one in unfinished(fold)] == (list(fold.requests) if counted else [])
+
+
+UNCONFIRMED = 40
+EARLIER = 20
+"""Another receipt, that was unconfirmed before."""
+
+
+@pytest.mark.parametrize(
+    ("decided", "last", "waiting"),
+    [
+        ({}, 50, []),
+        ({60: UNCONFIRMED}, 50, [60]),
+        ({60: UNCONFIRMED}, 61, []),
+        ({60: UNCONFIRMED, 70: EARLIER}, 50, [60]),
+        ({45: EARLIER, 60: UNCONFIRMED, 70: UNCONFIRMED}, 50, [60, 70]),
+    ],
+)
+def test_each_decision_on_what_is_unconfirmed_waits_until_a_receipt_follows(
+    decided: dict[int, int], last: int, waiting: list[int]
 ) -> None:
+    """Also where a thief has appended an old genuine one behind it."""
     target = ended_target(receipt(outcome=ReceiptOutcome.UNCONFIRMED, final=True))
-    anything: Any = None
-    target.resolutions, target.receipt_last = [(seq, anything) for seq in decided], last
+    target.resolutions = [(seq, decision_on(answered)) for seq, answered in decided.items()]
+    target.receipt_seq, target.receipt_last = UNCONFIRMED, last
     assert list(not_carried_out(fold_of(target))) == waiting
+
+
+def decision_on(receipt_seq: int) -> Resolution:
+    about = ("r1", "fire-social", receipt_seq)
+    return resolution_of(about, "give_up", "pio", STRANGER, NOW)
