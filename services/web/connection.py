@@ -25,12 +25,14 @@ AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
 WAIT_SECONDS = 1.0
 EOC_SECONDS = 1.0
-OLDER_PAUSE_SECONDS = 0.05
 OLDER_AT_ONCE = 500
 """As many as the board gives in one answer."""
 
-OLDER_SHARE = 9.0
-"""Older entries are read in a tenth of the time: after each page a pause that is so many times as long."""
+OLDER_SHARE, OLDER_PAUSES = 9.0, (0.05, 0.15)
+"""Older entries are read in a tenth of the time: after each answer a pause that is so many times as long.
+
+It lasts so many seconds at least and at most: an answer that was late because the machine is busy took no more work.
+"""
 
 READ_BACK = 20_000
 """How many of the newest entries are read at the start, for the lists of what was said."""
@@ -105,7 +107,8 @@ class CityConnection:
             except Unreachable:
                 return
             self.hub.add_older(above, reply.changes or ())
-            await asyncio.sleep(max(OLDER_PAUSE_SECONDS, OLDER_SHARE * (self.hub.clock.monotonic() - began)))
+            shortest, longest = OLDER_PAUSES
+            await asyncio.sleep(min(max(shortest, OLDER_SHARE * (self.hub.clock.monotonic() - began)), longest))
 
     async def _catch_up(self, link: Link, start: int, newest: int) -> None:
         self.hub.begin(start)
