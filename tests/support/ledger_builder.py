@@ -18,12 +18,7 @@ from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Ordered, UnknownPost
 from schemas.events.deliveries import DeliveryEvent, ReceiptOutcome
-from schemas.events.envelope import (
-    APPROVAL_TYPE,
-    CHECKPOINT_TYPE,
-    ORDER_TYPE,
-    Envelope,
-)
+from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, Envelope
 from schemas.events.notices import NoticeSent
 from schemas.events.outside import OutsidePost
 from schemas.events.requests import Request

@@ -9,13 +9,7 @@ from datetime import datetime
 
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement
 from schemas.roles import OFFICE_OR_APPROVER
-from services.kernel.authority.statements import (
-    ORDER_LIFETIME,
-    Denied,
-    check_signed,
-    faults_of,
-    read_sent,
-)
+from services.kernel.authority.statements import ORDER_LIFETIME, Denied, check_signed, faults_of, read_sent
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
 

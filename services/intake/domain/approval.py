@@ -18,13 +18,7 @@ from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
-from services.kernel.authority.statements import (
-    Denied,
-    check_signed,
-    faults_of,
-    read_sent,
-    statement_on_record,
-)
+from services.kernel.authority.statements import Denied, check_signed, faults_of, read_sent, statement_on_record
 from services.kernel.base.errors import Refused
 from services.kernel.control.control_state import ControlState
 

@@ -6,13 +6,7 @@ from datetime import datetime
 
 from schemas.events.enrolment import SubmissionStatement
 from schemas.events.envelope import Envelope
-from services.kernel.authority.statements import (
-    ORDER_LIFETIME,
-    check_signed,
-    faults_of,
-    read_signed,
-    speaks_for,
-)
+from services.kernel.authority.statements import ORDER_LIFETIME, check_signed, faults_of, read_signed, speaks_for
 from services.kernel.base.errors import Refused
 from services.kernel.control.control_state import ControlState
 

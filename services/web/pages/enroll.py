@@ -20,16 +20,7 @@ from services.kernel.base.errors import BadInput, Refused
 from services.web.desk import WebDesk, desk_of
 from services.web.domain.enrolling import asked, link_of, registration
 from services.web.pages.city import authority_of
-from services.web.signing import (
-    KEPT_SECONDS,
-    STRANGERS,
-    Prepared,
-    asked_of_browser,
-    keep,
-    part,
-    signed,
-    take,
-)
+from services.web.signing import KEPT_SECONDS, STRANGERS, Prepared, asked_of_browser, keep, part, signed, take
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,7 @@ import aiohttp
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture, PlatformContent
-from services.fanout.connectors.contract import (
-    Connector,
-    Intent,
-    Posted,
-)
+from services.fanout.connectors.contract import Connector, Intent, Posted
 from services.fanout.connectors.registry import connectors
 from services.fanout.connectors.website.archive import ListingSizes
 from services.fanout.connectors.website.connector import WebsiteConnector

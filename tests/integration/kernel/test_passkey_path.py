@@ -19,14 +19,7 @@ from schemas import canonical, flow, subjects
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Grant, Officer, Role
 from schemas.events.base import Contract
-from schemas.events.control import (
-    Confirm,
-    CrisisDeclare,
-    Hold,
-    OfficerAdd,
-    PasskeyInvite,
-    PasskeyRemove,
-)
+from schemas.events.control import Confirm, CrisisDeclare, Hold, OfficerAdd, PasskeyInvite, PasskeyRemove
 from schemas.events.deliveries import Receipt
 from schemas.events.desk import BoardQuery, PreviewReply
 from schemas.events.enrolment import BrowserPreview, SubmissionStatement

@@ -6,14 +6,7 @@ import pytest
 
 from schemas import subjects
 from schemas.events.authority import Profile, Settings
-from schemas.events.control import (
-    CrisisDeclare,
-    Hold,
-    ProfileAdd,
-    ProfileSuspend,
-    Revoke,
-    Withdraw,
-)
+from schemas.events.control import CrisisDeclare, Hold, ProfileAdd, ProfileSuspend, Revoke, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.envelope import MANIFEST_TYPE
 from schemas.events.verdicts import Outcome

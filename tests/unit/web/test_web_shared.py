@@ -172,12 +172,12 @@ class _CalmCity(CityConnection):
 
 @pytest.fixture
 def desk(made_city: City) -> WebDesk:
-    """The pages of a calm city."""
+    """The pages of a calm city; what is shared is kept as long as a test takes."""
     found = build(made_city, lambda: "nats://127.0.0.1:1")
     found.hub.add(event(1))
     found.hub.beat()
     calm = _CalmCity(made_city, found.hub)
-    return replace(found, connection=calm, roster=Roster(calm))
+    return replace(found, connection=calm, roster=Roster(calm), shared=SharedPages(found.hub, ManualClock(AT)))
 
 
 def officer(name: str, *roles: Role) -> OfficerView:

@@ -7,12 +7,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from schemas.events.desk import (
-    EocView,
-    PreviewReply,
-    RequestView,
-    SubmitReply,
-)
+from schemas.events.desk import EocView, PreviewReply, RequestView, SubmitReply
 from services.desk import confirm, options, people, sent, session, statements, words
 from services.desk.app import Invocation, command, group
 from services.desk.connection.follow import fetch, follow, landing

@@ -42,15 +42,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.credentials.tokens import TokenFault, renewal_of
 from services.fanout.connectors.entering import enter_numbered
-from services.fanout.connectors.linkedin.api import (
-    LinkedInApi,
-    Organization,
-    code_of,
-    encoded,
-    is_urn,
-    made,
-    named_in,
-)
+from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, code_of, encoded, is_urn, made, named_in
 from services.fanout.connectors.linkedin.comments import PageComments, is_comment
 from services.fanout.connectors.linkedin.comparing import differences
 from services.fanout.connectors.linkedin.little_text import escaped, plain

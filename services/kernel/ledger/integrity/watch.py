@@ -18,13 +18,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import Unproven
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
-from services.kernel.ledger.integrity.checks import (
-    CONTRADICTED,
-    HINT,
-    IntegrityFault,
-    check_count,
-    check_report,
-)
+from services.kernel.ledger.integrity.checks import CONTRADICTED, HINT, IntegrityFault, check_count, check_report
 from services.kernel.ledger.integrity.high_water import HighWaterMark, mark_of, read_mark
 
 MARK_SECONDS = 1.0
