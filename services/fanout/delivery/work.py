@@ -30,6 +30,7 @@ from services.fanout.domain.step import (
     Wait,
 )
 from services.fanout.hosts.line import HostLine, HostSlot
+from services.kernel.base.tasks import begin
 from services.kernel.runtime.messages.reasons import RetryLater
 from services.kernel.runtime.service import Runtime
 
