@@ -30,12 +30,15 @@ from services.fanout.domain.step import (
     Wait,
 )
 from services.fanout.hosts.line import HostLine, HostSlot
+from services.kernel.base.tasks import begin
 from services.kernel.runtime.messages.reasons import RetryLater
 from services.kernel.runtime.service import Runtime
 
 LONGEST_HOLD = 300.0
 """Seconds after which what waits is looked at again in any case."""
 
+BEGUN_AT_A_TIME = 32
+"""Profiles that are begun with in one turn of the loop, so that the first are called while others are looked at."""
 
 LET_GO_SECONDS = 0.5
 """What a copy lets go of as it stops is handed out again so soon: to another one, or to the next start."""
@@ -118,11 +121,13 @@ class Work:
     async def _deliver(self, request_id: str, verdict_seq: int, profiles: tuple[str, ...]) -> None:
         # The website's page follows the posts: it is brought along, and not waited for longer than they are.
         hand = _InHand(f"{request_id}#{verdict_seq}", {profile for profile in profiles if profile != MIRROR})
-        bring = (self._bring(request_id, verdict_seq, profile, hand) for profile in profiles if profile != MIRROR)
         mirror = None
         if MIRROR in profiles:
             mirror = asyncio.ensure_future(self._bring(request_id, verdict_seq, MIRROR, hand))
-        results = await asyncio.gather(*bring, return_exceptions=True)
+        # Where another message is in hand all begin together, so that the more urgent one goes first at each host.
+        bring = (self._bring(request_id, verdict_seq, profile, hand) for profile in profiles if profile != MIRROR)
+        begun = await begin(bring, BEGUN_AT_A_TIME, lambda: len(self._in_hand) == 1)
+        results = await asyncio.gather(*begun, return_exceptions=True)
         if mirror is not None:
             hand.brought = True
             self._runtime.projection.signals.ring((f"{request_id}@{MIRROR}",))

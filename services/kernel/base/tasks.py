@@ -1,9 +1,12 @@
-"""Ends tasks of the event loop, for sure."""
+"""Begins tasks of the event loop some at a time, and ends them for sure."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 CANCEL_AGAIN_SECONDS = 3.0
 """Longer than an orderly end takes: being asked again would break it off."""
@@ -21,3 +24,23 @@ async def cancel_all(*tasks: asyncio.Future[Any], again: float = CANCEL_AGAIN_SE
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=again)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def begin(
+    work: Iterable[Coroutine[Any, Any, Result]], at_a_time: int, apart: Callable[[], bool]
+) -> list[asyncio.Task[Result]]:
+    """Begin pieces of work, ``at_a_time`` of them in one turn of the loop while ``apart`` says so, else all in one.
+
+    What is begun goes on while the rest is begun. When this is cancelled, so is what was begun.
+    """
+    tasks: list[asyncio.Task[Result]] = []
+    try:
+        for piece in work:
+            tasks.append(asyncio.create_task(piece))
+            if len(tasks) % at_a_time == 0 and apart():
+                await asyncio.sleep(0)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        raise
+    return tasks
