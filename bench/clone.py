@@ -22,10 +22,10 @@ from bench import product
 from bench.ledger import Entry, LedgerReader
 
 _FIRST = 7_000_000_000_000_000
-"""Stands for the sequence of a copy's first entry in what is prepared; no genuine number is near it."""
+"""Stands for the sequence of a copy's first entry in what is prepared; no genuine number or hash looks like it."""
 
 _REQUEST, _EVENT, _DIGEST = "@request@", "@event@", "@digest@"
-_SLOT = re.compile(rf"({_REQUEST}|{_EVENT}|{_DIGEST}|7\d{{15}})")
+_SLOT = re.compile(rf"({_REQUEST}|{_EVENT}|{_DIGEST}|70{{9}}\d{{6}})")
 _MSG_ID = "Nats-Msg-Id"
 _EXPECT = "Nats-Expected-Last-Subject-Sequence"
 Put = tuple[str, dict[str, str], bytes]
