@@ -100,11 +100,18 @@ class Work:
             Exception: what a post stumbled over, after all others have gone as far as they go.
         """
         key = (verdict_seq, profiles)
+        earlier = self._in_hand.get(key)
+        if earlier is not None:  # it may have passed a profile before what asks now was on record
+            await asyncio.shield(earlier)
         task = self._in_hand.get(key)
-        if task is None:
+        if task is None or task is earlier:
             task = self._in_hand[key] = asyncio.create_task(self._deliver(request_id, verdict_seq, profiles))
-            task.add_done_callback(lambda _: self._in_hand.pop(key, None))
+            task.add_done_callback(lambda done: self._over(key, done))
         await asyncio.shield(task)
+
+    def _over(self, key: tuple[int, tuple[str, ...]], task: asyncio.Task[None]) -> None:
+        if self._in_hand.get(key) is task:
+            del self._in_hand[key]
 
     @property
     def verdicts_in_hand(self) -> frozenset[int]:
