@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from schemas import subjects
 from schemas.events.authority import Profile
-from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
 from services.fanout.connectors.contract import Connector, Correction, Intent
 from services.fanout.delivery.caller import intent_of
 from services.fanout.delivery.records import key_of
 from services.fanout.delivery.taking_back import TakesBack
-from services.fanout.domain.receipts import readable
 from services.kernel.authority.post_authorization import content_of, rendering_for
-from services.kernel.fold.reading import parse
 from services.kernel.runtime.service import Runtime
 
 MAY_STAND = frozenset({ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED})
@@ -82,28 +79,13 @@ class EarlierPosts:
         seen: set[str] = set()
         while request_id is not None and request_id not in seen:
             seen.add(request_id)
-            request = await self._request(request_id)
-            receipt = await self._receipt(request_id, profile.id)
-            if request is None:
+            state = await self._runtime.state_on(request_id, profile.id)
+            if state is None:
                 return
+            request, receipt = state.request, state.target(profile.id).receipt
             if receipt is not None and (receipt.outcome in MAY_STAND or receipt.remote_id):
                 rendering = rendering_for(request, profile.platform)
                 if rendering is not None:
                     key = key_of(request, profile.id, rendering.sha256)
                     yield intent_of(request, profile, key, 0.0), receipt.remote_id or ""
             request_id = request.replaces
-
-    async def _request(self, request_id: str) -> Request | None:
-        known = self._runtime.fold.requests.get(request_id)
-        if known is not None:
-            return known.request
-        entry = await self._runtime.ledger.last(subjects.request(request_id))
-        return parse(Request, entry.data) if entry is not None else None
-
-    async def _receipt(self, request_id: str, profile: str) -> Receipt | None:
-        known = self._runtime.fold.requests.get(request_id)
-        if known is not None:
-            return known.target(profile).receipt
-        entries = await self._runtime.ledger.history(subjects.receipt(profile, request_id))
-        found = [one for one in readable(entry.data for entry in entries) if one.outcome is not ReceiptOutcome.LAPSED]
-        return found[-1] if found else None

@@ -240,14 +240,15 @@ class Projection:
             ledger.folded(entry)
         if applied.void:
             self._alarm(entry, applied)
-        for listener in self._listeners.of(applied.kind):
-            listener(entry, applied)
+        faults = self._listeners.tell(entry, applied)
         if applied.keys:
             self.signals.ring(applied.keys)
         while self._waiting and self._waiting[0][0] <= entry.seq:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():
                 future.set_result(None)
+        for fault in faults:  # it is folded all the same, and who waits for it goes on
+            raise fault
 
     def _alarm(self, entry: Entry, applied: Applied) -> None:
         if applied.lost_race:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -220,3 +221,21 @@ async def test_a_server_that_refuses_does_not_say_that_there_is_no_such_request(
     ledger.bind(client)  # type: ignore[arg-type]
     with pytest.raises(Unreachable):
         await ledger.subjects_like(subjects.REQUESTS, subjects.request("rnone"))
+
+
+async def test_a_listener_that_stumbles_leaves_nobody_waiting() -> None:
+    """What it raised is told; the others hear of the entry, and who waits for it goes on."""
+    projection, _ = follow(Leader(subjects.approval("r1", "pio")))
+    heard: list[int] = []
+
+    def stumbles(_entry: Entry, _applied: Applied) -> None:
+        raise LookupError("a bug")
+
+    projection.listen(stumbles)
+    projection.listen(lambda entry, _: heard.append(entry.seq))
+    waits = asyncio.create_task(projection.at_least(1))
+    await asyncio.sleep(0)
+    with pytest.raises(LookupError):
+        await projection.catch_up()
+    await waits
+    assert heard == [1]
