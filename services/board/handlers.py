@@ -24,9 +24,8 @@ from schemas.events.desk import (
 from services.board.changes import Changes, as_event, page_of
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
-from services.board.domain.notices import Waiting, profile_waits
-from services.board.domain.paging import MOST_BYTES, first_within, newest_within
 from services.board.domain.notices import Waiting, late_post_waits, profile_waits
+from services.board.domain.paging import MOST_BYTES, first_within, newest_within
 from services.board.domain.pending_list import PendingList
 from services.board.domain.views import page_key, request_view
 from services.board.finding import RequestFinder
