@@ -16,6 +16,9 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from services.kernel.authority.signing import Signer
+from services.kernel.fold import ledger_fold
+from services.kernel.fold.ledger_fold import LedgerFold
+from services.kernel.ledger.entry import Entry
 from tests.unit.fanout.world import STRANGER
 from tests.unit.projection.story import FIRE, Reader, Story, begun, folded, gist
 
@@ -57,6 +60,33 @@ def test_junk_is_void_wherever_it_stands_and_what_follows_is_folded(subject: str
     reader = folded(story)
     assert reader.void(junk)
     assert [reader.void(seq) for seq in (junk + 1, attempt)] == ["", ""]
+
+
+def test_an_entry_that_cannot_be_folded_is_void_and_the_next_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours at one entry would else stop every reader there, at each start anew."""
+
+    def faulty(_: LedgerFold, __: Entry, ___: float) -> None:
+        raise OverflowError("date value out of range")
+
+    story = begun().cleared()
+    seq = story.attempt()
+    with monkeypatch.context() as patched:
+        patched.setitem(ledger_fold._FOLDS, "verdict", faulty)
+        reader = folded(story)
+    assert "it cannot be folded: OverflowError" in reader.void(story.last(subjects.verdict("r1")))
+    assert reader.void(seq), "it rests on a verdict that nobody could fold"
+    assert reader.fold.seq == seq
+
+
+def test_want_of_memory_makes_no_entry_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would for this reader alone."""
+
+    def starved(_: LedgerFold, __: Entry, ___: float) -> None:
+        raise MemoryError
+
+    monkeypatch.setitem(ledger_fold._FOLDS, "verdict", starved)
+    with pytest.raises(MemoryError):
+        folded(begun().cleared())
 
 
 def test_what_is_of_no_kind_that_is_folded_is_counted_and_passed_over() -> None:
