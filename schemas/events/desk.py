@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.events.authority import Grant, Officer, Profile, Settings, Severity, System
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
-from schemas.events.broadcasts import ProfileBudget, ProfileTrouble
+from schemas.events.broadcasts import LatePost, ProfileBudget, ProfileTrouble
 from schemas.events.control import Posture, UnknownPost
 from schemas.events.dead import DeadLetterView
 from schemas.events.deliveries import PostedView
@@ -178,6 +178,7 @@ class EocView(Contract):
     """The posture as the ledger has it. ``last_seq`` is the newest sequence of the whole ledger.
 
     ``began_seq`` is the activation or declaration in force, ``hold_seq`` the hold (0: none): what ends it names it.
+    ``unknown`` and ``late_posts`` as in ``EocBroadcast``.
     """
 
     realm: Literal["live", "exercise"]
@@ -192,6 +193,7 @@ class EocView(Contract):
     hold_seq: int = 0
     in_flight: int
     unknown: tuple[UnknownPost, ...] = ()
+    late_posts: tuple[LatePost, ...] = ()
     last_seq: int
     services: tuple[ServiceHealth, ...] = ()
 

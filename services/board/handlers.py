@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from schemas import subjects
 from schemas.events.base import Contract
+from schemas.events.broadcasts import LatePost
 from schemas.events.deliveries import PostedView, Receipt
 from schemas.events.desk import (
     MESSAGES,
@@ -23,7 +24,7 @@ from schemas.events.desk import (
 from services.board.changes import Changes, as_event, page_of
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
-from services.board.domain.notices import Waiting, profile_waits
+from services.board.domain.notices import Waiting, late_post_waits, profile_waits
 from services.board.domain.paging import MOST_BYTES, first_within, newest_within
 from services.board.domain.pending_list import PendingList
 from services.board.domain.views import page_key, request_view
@@ -34,6 +35,7 @@ from services.board.turns import Turns
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
+from services.kernel.fold.taken_over import late_posts, still_unknown
 from services.kernel.projection.past import past
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.messages.dependencies import Sender
@@ -109,6 +111,7 @@ class BoardHandlers:
         """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
         yield from self._outside.book.waiting()
         yield from self._promises.waiting()
+        yield from map(late_post_waits, self._late_posts())
         troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
         yield from map(profile_waits, troubles.values())
 
@@ -129,11 +132,17 @@ class BoardHandlers:
                 began_seq=state.began_seq,
                 hold_seq=state.hold_seq,
                 in_flight=self._in_flight(),
-                unknown=state.unknown,
+                unknown=still_unknown(runtime.fold.taken_over, state.unknown),
+                late_posts=self._late_posts(),
                 last_seq=runtime.fold.seq,
                 services=self._alive(),
             )
         )
+
+    def _late_posts(self) -> tuple[LatePost, ...]:
+        runtime = self.runtime
+        fold, unknown = runtime.fold, runtime.control.unknown
+        return late_posts(fold.taken_over, unknown, fold.chain.replaced, runtime.clock.now())
 
     def _in_flight(self) -> int:
         """Return the number of posts that may be under way at this moment."""
