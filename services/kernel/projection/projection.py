@@ -230,10 +230,17 @@ class Projection:
         if applied.void:
             self._alarm(entry, applied)
         for listener in self._listeners.of(applied.kind):
-            listener(entry, applied)
+            self._tell(listener, entry, applied)
         if applied.keys:
             self.signals.ring(applied.keys)
         self.barrier.folded(entry.seq)
+
+    def _tell(self, listener: Listener, entry: Entry, applied: Applied) -> None:
+        """Call a listener; one that fails at an entry keeps neither the others nor what comes next from going on."""
+        try:
+            listener(entry, applied)
+        except Exception:  # noqa: BLE001 - logged whole; the fold stands, and the ledger goes on
+            self._log.exception("ALARM: an entry could not be taken up", seq=entry.seq, subject=entry.subject)
 
     def _alarm(self, entry: Entry, applied: Applied) -> None:
         if applied.lost_race:
