@@ -41,6 +41,11 @@ BUFFERED = 50_000
 VOIDS_SHOWN = 20
 
 
+def behind(seq: int) -> Unreachable:
+    """Return the error of who was told of an entry that cannot be read in time."""
+    return Unreachable("ledger.behind", f"the ledger could not be read up to {seq} in time", "onevoice doctor")
+
+
 class Projection:
     """Keeps one fold up to date. ``listen`` is told of each entry, right after it was folded.
 
@@ -131,9 +136,7 @@ class Projection:
             async with asyncio.timeout(seconds):
                 await future
         except TimeoutError:
-            raise Unreachable(
-                "ledger.behind", f"the ledger could not be read up to {seq} in time", "onevoice doctor"
-            ) from None
+            raise behind(seq) from None
         finally:
             timer.cancel()
 
