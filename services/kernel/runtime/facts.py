@@ -7,7 +7,8 @@ import asyncio
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView
 from services.kernel.projection.past import LAGGING_SECONDS
-from services.kernel.projection.projection import BARRIER_SECONDS, Projection, behind
+from services.kernel.projection.projection import Projection
+from services.kernel.projection.read_barrier import BARRIER_SECONDS, behind
 
 
 class LedgerFacts:

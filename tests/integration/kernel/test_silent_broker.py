@@ -16,7 +16,7 @@ from services.kernel.base.network import silence
 from services.kernel.runtime.messages.faststream_bus import ConnectionEvents, make_broker
 from tests.support.mission import PATIENCE, Mission
 
-QUICK = silence.Pings(ping_interval=1, max_outstanding_pings=1)
+QUICK = {"ping_interval": 1, "max_outstanding_pings": 1}
 
 
 class SilentLine:

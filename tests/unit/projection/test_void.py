@@ -16,9 +16,6 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from services.kernel.authority.signing import Signer
-from services.kernel.fold import ledger_fold
-from services.kernel.fold.ledger_fold import LedgerFold
-from services.kernel.ledger.entry import Entry
 from tests.unit.fanout.world import STRANGER
 from tests.unit.projection.story import FIRE, Reader, Story, begun, folded, gist
 
@@ -62,31 +59,40 @@ def test_junk_is_void_wherever_it_stands_and_what_follows_is_folded(subject: str
     assert [reader.void(seq) for seq in (junk + 1, attempt)] == ["", ""]
 
 
-def test_an_entry_that_cannot_be_folded_is_void_and_the_next_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+class Unreadable(bytes):
+    """What an entry's bytes are where reading them ends in a fault of ours, which no reader foresaw."""
+
+    def __new__(cls, error: Exception) -> Unreadable:
+        """Raise ``error`` whenever somebody reads it."""
+        made = super().__new__(cls, b"{}")
+        made.error = error
+        return made
+
+    error: Exception
+
+    def decode(self, *_: str, **__: str) -> str:
+        """Raise it."""
+        raise self.error
+
+
+def test_an_entry_that_cannot_be_folded_is_void_and_the_next_is_folded() -> None:
     """A fault of ours at one entry would else stop every reader there, at each start anew."""
-
-    def faulty(_: LedgerFold, __: Entry, ___: float) -> None:
-        raise OverflowError("date value out of range")
-
     story = begun().cleared()
     seq = story.attempt()
-    with monkeypatch.context() as patched:
-        patched.setitem(ledger_fold._FOLDS, "verdict", faulty)
-        reader = folded(story)
-    assert "it cannot be folded: OverflowError" in reader.void(story.last(subjects.verdict("r1")))
-    assert reader.void(seq), "it rests on a verdict that nobody could fold"
-    assert reader.fold.seq == seq
+    junk = story.put(subjects.verdict("r1"), Unreadable(OverflowError("date value out of range")))
+    after = story.verdict()
+    reader = folded(story)
+    assert "it cannot be folded: OverflowError" in reader.void(junk)
+    assert [reader.void(one) for one in (seq, after)] == ["", ""]
+    assert reader.fold.seq == after
 
 
-def test_want_of_memory_makes_no_entry_void(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_want_of_memory_makes_no_entry_void() -> None:
     """It would for this reader alone."""
-
-    def starved(_: LedgerFold, __: Entry, ___: float) -> None:
-        raise MemoryError
-
-    monkeypatch.setitem(ledger_fold._FOLDS, "verdict", starved)
+    story = begun().cleared()
+    story.put(subjects.verdict("r1"), Unreadable(MemoryError()))
     with pytest.raises(MemoryError):
-        folded(begun().cleared())
+        folded(story)
 
 
 def test_what_is_of_no_kind_that_is_folded_is_counted_and_passed_over() -> None:

@@ -6,18 +6,10 @@ off by the server in its turn, and connects again by itself.
 
 from __future__ import annotations
 
-from typing import Final, TypedDict
+from typing import Any, Final
 
-
-class Pings(TypedDict):
-    """Options of a client of nats-py."""
-
-    ping_interval: int
-    max_outstanding_pings: int
-
-
-OF_CLIENT: Final = Pings(ping_interval=5, max_outstanding_pings=2)
-"""Each 5 s; after two without an answer, within 10 to 15 s, the connection is made anew."""
+OF_CLIENT: Final[dict[str, Any]] = {"ping_interval": 5, "max_outstanding_pings": 2}
+"""Options of nats-py. Each 5 s; after two without an answer, within 10 to 15 s, the connection is made anew."""
 
 SERVER_SECONDS, SERVER_MOST = 10, 2
 """The server lets go of a client after 20 to 30 s: until then it hands a dead copy its share of what people ask. Later
