@@ -107,9 +107,10 @@ class BoardQuery(Contract):
     """A question to the board; ``request_id`` may be an unambiguous beginning of one for ``status``.
 
     ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
-    is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
-    ``since``, ``about`` MESSAGES for the requests, verdicts and receipts among the next 500, of the last two only with
-    their outcome. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
+    is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the next entries above
+    ``since``, up to 500; ``about`` MESSAGES for the requests, verdicts and receipts among them, of the last two only
+    with their outcome. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
+    Both have a ``next`` where one message cannot hold so much: that is the ``since`` of the next question.
     ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
     ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the updates that are near or
     overdue. ``authority`` also says where the last change stands ``about`` officer:pio, ``picture`` shows the one with
@@ -281,6 +282,10 @@ class BoardReply(Contract):
     next: str | None = None
     changes: tuple[BoardEvent, ...] | None = None
     as_of: int | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return it as JSON. Nobody signs an answer: sorting its keys would take most of making a long one."""
+        return self.__pydantic_serializer__.to_json(self, exclude_none=True)
 
 
 class BoardEvent(Contract):

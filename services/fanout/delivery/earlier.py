@@ -15,6 +15,7 @@ from services.fanout.connectors.contract import Connector, Correction, Intent
 from services.fanout.delivery.caller import intent_of
 from services.fanout.delivery.records import key_of
 from services.fanout.delivery.taking_back import TakesBack
+from services.fanout.domain.resolution import key_of_call
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.runtime.service import Runtime
 
@@ -82,10 +83,11 @@ class EarlierPosts:
             state = await self._runtime.state_on(request_id, profile.id)
             if state is None:
                 return
-            request, receipt = state.request, state.target(profile.id).receipt
+            request, receipts = state.request, [one for _, one in state.target(profile.id).receipts]
+            receipt = receipts[-1] if receipts else None
             if receipt is not None and (receipt.outcome in MAY_STAND or receipt.remote_id):
                 rendering = rendering_for(request, profile.platform)
                 if rendering is not None:
-                    key = key_of(request, profile.id, rendering.sha256)
+                    key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
                     yield intent_of(request, profile, key, 0.0), receipt.remote_id or ""
             request_id = request.replaces

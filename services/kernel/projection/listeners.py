@@ -25,16 +25,6 @@ class Listeners:
         self._all.append((listener, kinds))
         self._by_kind.clear()
 
-    def tell(self, entry: Entry, applied: Applied) -> list[Exception]:
-        """Call each that hears an entry's kind, whatever another one stumbles over; return what they raised."""
-        faults = []
-        for listener in self.of(applied.kind):
-            try:
-                listener(entry, applied)
-            except Exception as error:  # noqa: BLE001 - it is raised when all have heard it
-                faults.append(error)
-        return faults
-
     def of(self, kind: str) -> list[Listener]:
         """Return those that hear a kind."""
         known = self._by_kind.get(kind)
