@@ -280,6 +280,10 @@ class BoardReply(Contract):
     changes: tuple[BoardEvent, ...] | None = None
     as_of: int | None = None
 
+    def to_bytes(self) -> bytes:
+        """Return it as JSON. Nobody signs an answer: sorting its keys would take most of making a long one."""
+        return self.__pydantic_serializer__.to_json(self, exclude_none=True)
+
 
 class BoardEvent(Contract):
     """``board.<kind>.<name>``: an entry of the ledger (``body``), for people who watch; each comes once, in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import timedelta
 
 from schemas import subjects
@@ -162,14 +162,14 @@ class BoardHandlers:
         return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now(), query.about))
 
     async def _status(self, query: BoardQuery) -> BoardReply:
-        return BoardReply(requests=(self._view(await self._finder.find(query.request_id or ""), query.most),))
+        return BoardReply(requests=self._views([await self._finder.find(query.request_id or "")], query.most))
 
     async def _pending(self, query: BoardQuery) -> BoardReply:
         self._waiting.follow(self.runtime.fold)
         as_of = self.runtime.fold.seq
         total, (page, following) = len(self._waiting), self._waiting.page(query.after, PAGE)
         return BoardReply(
-            requests=tuple(_without_renderings(self._view(one, query.most)) for one in page),
+            requests=self._views(page, query.most, bare=True),
             dead_letters=(await self._dead.book()).open() if query.after is None else (),
             outside=self._outside.open() if query.after is None else (),
             total=total,
@@ -189,7 +189,7 @@ class BoardHandlers:
         for name in names:
             found += [entry for entry in await projection.all_of(subjects.notice(name)) if entry.seq <= as_of]
         events = (as_event(entry) for entry in sorted(found, key=lambda entry: entry.seq))
-        return BoardReply(changes=tuple(events), requests=(self._view(state, query.most),), as_of=as_of)
+        return BoardReply(changes=tuple(events), requests=self._views([state], query.most), as_of=as_of)
 
     async def _posted(self, query: BoardQuery) -> BoardReply:
         """Name what was delivered to a profile lately, for whoever was answered there."""
@@ -217,28 +217,25 @@ class BoardHandlers:
             return BoardReply()
         return BoardReply(picture=base64.b64encode(raw).decode())
 
-    def _view(self, state: RequestState, most: int | None) -> RequestView:
-        runtime, book = self.runtime, self._dead.known
-        waits = [wait for health in self._alive() for wait in health.waits if wait.request_id == state.request_id]
-        return request_view(
-            state,
-            runtime.control.profiles,
-            withdrawn=state.request_id in runtime.control.withdrawn,
-            replaced_by=runtime.fold.chain.replaced.get(state.request_id),
-            as_of=runtime.fold.seq,
-            letters=book.holding(state.request_id),
-            put_aside=book.of_verdict(state.request_id, state.verdict_seq),
-            waits=_by_profile(waits),
-            most=most,
+    def _views(
+        self, states: Iterable[RequestState], most: int | None, *, bare: bool = False
+    ) -> tuple[RequestView, ...]:
+        control, fold, book = self.runtime.control, self.runtime.fold, self._dead.known
+        waits: dict[str, dict[str, PostWait]] = {}
+        for wait in (wait for health in self._alive() for wait in health.waits):
+            waits.setdefault(wait.request_id, {})[wait.profile] = wait
+        return tuple(
+            request_view(
+                state,
+                control.profiles,
+                withdrawn=state.request_id in control.withdrawn,
+                replaced_by=fold.chain.replaced.get(state.request_id),
+                as_of=fold.seq,
+                letters=book.holding(state.request_id),
+                put_aside=book.of_verdict(state.request_id, state.verdict_seq),
+                waits=waits.get(state.request_id),
+                most=most,
+                bare=bare,
+            )
+            for state in states
         )
-
-
-def _by_profile(waits: list[PostWait]) -> dict[str, PostWait]:
-    return {wait.profile: wait for wait in waits}
-
-
-def _without_renderings(view: RequestView) -> RequestView:
-    without: dict[str, object] = {"request": view.request.model_copy(update={"renderings": ()})}
-    if view.previous is not None:
-        without["previous"] = view.previous.model_copy(update={"renderings": ()})
-    return view.model_copy(update=without)
