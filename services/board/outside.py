@@ -10,6 +10,7 @@ from schemas import subjects
 from schemas.events.desk import BoardQuery, BoardReply
 from schemas.events.outside import OutsideView
 from services.board.domain.outside_book import OutsideBook
+from services.board.domain.paging import newest_within
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
@@ -65,7 +66,8 @@ class OutsidePosts:
         await self._taken_up.wait()
         if query.name is not None:
             return BoardReply(outside=(await self._whole(query.name),))
-        return BoardReply(outside=(await self._read(*_ALL))[-MAX_SHOWN:] if query.closed else self.open())
+        shown = (await self._read(*_ALL))[-MAX_SHOWN:] if query.closed else self.open()
+        return BoardReply(outside=newest_within(shown, lambda view: len(view.to_bytes())))
 
     async def _entries(self, *filters: str) -> list[Entry]:
         return [entry for one in filters async for entry in past(self._runtime.source, one)]

@@ -32,7 +32,8 @@ from services.kernel.fold.effective import is_forged, rejected_by, void_because
 from services.kernel.fold.genuine import genuine, genuine_resolution
 from services.kernel.fold.reading import is_first, keys_of, parse
 from services.kernel.fold.revisions import Revisions, revision_at, was_overtaken
-from services.kernel.fold.state import RequestState, TakenOver, wanted_by
+from services.kernel.fold.state import RequestState, wanted_by
+from services.kernel.fold.taken_over import TakenOver, after_receipt
 from services.kernel.ledger.entry import Entry
 
 
@@ -45,8 +46,8 @@ class LedgerFold:
     its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
     the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
     ``ruled_orders`` is where control went by that rule first.
-    ``taken_over`` holds the attempts of the last hour that another than their worker answered, also of requests that
-    are over. ``chain``: which request comes after which, for ever.
+    ``taken_over`` holds the attempts of the last hour that another than their worker answered (services.kernel.fold.
+    taken_over), also of requests that are over. ``chain``: which request comes after which, for ever.
     """
 
     authority: Authority
@@ -241,10 +242,8 @@ class LedgerFold:
         if receipt.outcome is ReceiptOutcome.LAPSED:
             target.lapsed = target.lapsed or receipt.attempt_seq == target.attempt_seq
             return
-        if receipt.attempt_seq == target.attempt_seq:
-            if not target.answered:
-                self.taken_over = target.with_sleeper(self.taken_over, receipt, entry.at)
-            target.answered = True
+        self.taken_over = after_receipt(self.taken_over, receipt, state, self.control.unknown, entry.at)
+        target.answered = target.answered or receipt.attempt_seq == target.attempt_seq
         target.receipt, target.receipt_seq = receipt, entry.seq
         target.receipts.append((entry.seq, receipt))
         state.note(profile)

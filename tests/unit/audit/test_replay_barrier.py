@@ -155,6 +155,16 @@ def test_a_post_that_was_withheld_landed_nowhere(builder: LedgerBuilder, verify:
     assert (verify(builder).violations, verify(builder).warnings) == ((), ())
 
 
+def test_a_post_that_was_withheld_and_is_public_after_all_is_told(builder: LedgerBuilder, verify: Verify) -> None:
+    """Its worker was stopped before its call, and another copy had looked and found nothing."""
+    request, attempt, _ = in_flight(builder)
+    builder.wait(15)
+    builder.receipt(request, attempt, outcome=ReceiptOutcome.WITHHELD, worker="worker-2")
+    seq = builder.receipt(request, attempt, worker="worker-2")
+    report = verify(builder)
+    assert (report.violations, warned(report)) == ((), [(seq, "receipt.landed_late")])
+
+
 def test_a_post_that_landed_in_time_is_nothing_to_tell(builder: LedgerBuilder, verify: Verify) -> None:
     """Under way when the EOC was activated, and settled before ACTIVE was told."""
     request, attempt, began = in_flight(builder)
