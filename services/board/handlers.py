@@ -31,6 +31,7 @@ from services.board.domain.views import page_key, request_view
 from services.board.finding import RequestFinder
 from services.board.outside import OutsidePosts
 from services.board.promises import PromiseWatch
+from services.board.turns import Turns
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
@@ -72,7 +73,7 @@ class BoardHandlers:
         self._entries = changes
         self._outside = outside
         self._promises = promises
-        self._waiting = PendingList()
+        self._waiting, self._turns = PendingList(), Turns(runtime.projection)
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -92,10 +93,15 @@ class BoardHandlers:
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
-        """Answer one query; raises Unreachable when the fold does not reach ``at_least`` in time."""
+        """Answer one query.
+
+        Raises:
+            Refused: ``board.waiting``. Unreachable: the fold does not reach ``at_least`` in time.
+        """
         if query.at_least is not None:
-            await self.runtime.projection.at_least(query.at_least)
-        return await self._answers[query.query](query)
+            await self._turns.reach(query.at_least, sender)
+        async with self._turns.answering:
+            return await self._answers[query.query](query)
 
     async def on_health(self, event: ServiceHealth) -> None:
         """Remember that an instance is alive, and what it waits for."""

@@ -17,6 +17,7 @@ from services.fanout.delivery.caller import intent_of
 from services.fanout.delivery.records import key_of
 from services.fanout.delivery.taking_back import TakesBack
 from services.fanout.domain.receipts import readable
+from services.fanout.domain.resolution import key_of_call
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.fold.reading import parse
 from services.kernel.runtime.service import Runtime
@@ -91,7 +92,7 @@ class EarlierPosts:
             if remote_id or (receipts and receipts[-1].outcome in MAY_STAND):
                 rendering = rendering_for(request, profile.platform)
                 if rendering is not None:
-                    key = key_of(request, profile.id, rendering.sha256)
+                    key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
                     yield intent_of(request, profile, key, 0.0), remote_id
             request_id = request.replaces
 
@@ -105,6 +106,6 @@ class EarlierPosts:
     async def _receipts(self, request_id: str, profile: str) -> list[Receipt]:
         known = self._runtime.fold.requests.get(request_id)
         if known is not None:
-            return [receipt for _, receipt in known.target(profile).receipts]
+            return [one for _, one in known.target(profile).receipts]
         entries = await self._runtime.ledger.history(subjects.receipt(profile, request_id))
         return [one for one in readable(entry.data for entry in entries) if one.outcome is not ReceiptOutcome.LAPSED]

@@ -24,7 +24,7 @@ from schemas.platforms import MIRROR
 from schemas.subjects import is_token, place_of
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
-from services.kernel.fold.applied import Applied, LostRace, Void
+from services.kernel.fold.applied import Applied, LostRace, Void, void_by
 from services.kernel.fold.borne_out import baseless_because
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.control_change import Authority, changed_by
@@ -79,34 +79,35 @@ class LedgerFold:
         return request_id if is_token(request_id) else None
 
     def apply(self, entry: Entry, boot: float) -> Applied:
-        """Fold the next entry; ``boot`` is the present in boot-time seconds, from when leases of attempts are counted.
+        """Fold the next entry; return what it changed. It raises nothing: what cannot be folded is void.
 
-        Returns:
-            What it changed. It raises nothing: what cannot be read is void.
+        ``boot`` is the present in boot-time seconds, from when leases of attempts are counted.
         """
         self.seq = entry.seq
         kind, request_id, profile = place_of(entry.subject)
         if kind not in self.kinds:
             return Applied(entry.seq, kind)
         keys = keys_of(kind, request_id, profile)
-        lost_race = False
+        void: Void | None = None
         try:
             self.fold_entry(entry, boot)
-            void = ""
         except Void as why:
-            void, lost_race = str(why), isinstance(why, LostRace)
-        except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-            void = f"it cannot be read: {error}"[:300]
+            void = why
         self._forget(request_id)
-        return Applied(entry.seq, kind, keys, void, lost_race)
+        return Applied(entry.seq, kind, keys, str(void or ""), isinstance(void, LostRace))
 
     def apart(self) -> LedgerFold:
         """Return a fold of the same control without requests, to reopen one there and look at it."""
         return replace(self, requests={}, busy={}, orders={}, taken_over={})
 
     def fold_entry(self, entry: Entry, boot: float) -> None:
-        """Fold an entry of a kind that is folded; raises Void or ValueError."""
-        _FOLDS[place_of(entry.subject)[0]](self, entry, boot)
+        """Fold an entry of a kind that is folded; raises Void, whatever is wrong: no entry may stop all readers."""
+        try:
+            _FOLDS[place_of(entry.subject)[0]](self, entry, boot)
+        except (Void, MemoryError):
+            raise
+        except Exception as error:
+            raise void_by(error) from error
 
     # --- each kind ----------------------------------------------------------------------------------------
 
