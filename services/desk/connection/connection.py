@@ -11,6 +11,7 @@ from services.desk.connection.light_nats import Client, SigningClient, errors
 from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import OneVoiceError, Refused, Unreachable
+from services.kernel.base.network import silence
 from services.kernel.base.network.refusal import why_not_connected
 from services.kernel.base.network.tls import client_context
 from services.kernel.base.tasks import cancel_all
@@ -80,6 +81,7 @@ class Connection:
                 tls=tls,
                 allow_reconnect=False,
                 connect_timeout=CONNECT_SECONDS,
+                **silence.OF_CLIENT,
                 error_cb=self._on_error,
                 closed_cb=self._on_closed,
             )

@@ -25,6 +25,7 @@ from schemas.events.base import Contract
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, Unreachable
+from services.kernel.base.network import silence
 from services.kernel.base.network.tls import client_context
 from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.messages.around import Around
@@ -258,6 +259,7 @@ def make_broker(row: flow.Service, city: City, url: str | None, link: Connection
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,
         connect_timeout=int(CONNECT_SECONDS),
+        **silence.OF_CLIENT,
         drain_timeout=int(GRACEFUL_SECONDS),
         error_cb=link.on_error,
         disconnected_cb=on_disconnected,
