@@ -68,6 +68,7 @@ class Ports:
     ledger: Ledger
     source: Source
     snapshot_path: Path
+    mark_path: Path
     spawn: Spawn = asyncio.create_task
     shared: Projection | None = None
     timings: Timings = field(default_factory=Timings)
@@ -102,7 +103,9 @@ def assemble(
     consuming = Consuming(ledger, routes, counter, dead_letters, log, ports.timings.in_progress)
     around = Around(routes, consuming, Serving(log), Subscribing(log))
     facts = LedgerFacts(projection, ControlView(city, ledger), folds=row.folds)
-    watch = IntegrityWatch(row, city, ledger, log, lambda: projection.newest)
+    # One process folds once, and has one mark; who posts has its own, which outlives a restore.
+    mark_path = city.ledger_seen_path if row.posts else ports.mark_path if snapshots is not None else None
+    watch = IntegrityWatch(row, city, ledger, log, lambda: projection.newest, mark_path)
     bus = make_bus(around, projection, supervisor)
     runtime = Runtime(
         row=row,
@@ -161,6 +164,7 @@ def on_nats(
         ledger=ledger,
         source=NatsSource(ledger),
         snapshot_path=city.snapshot_path(row.user),
+        mark_path=city.mark_path(row.user),
         shared=shared,
         timings=timings or Timings(),
     )
