@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-import pytest
 from nats.aio.client import Client
 
 from schemas import flow, streams
@@ -58,11 +57,8 @@ class SilentLine:
         to.close()
 
 
-async def test_a_service_and_a_desk_that_only_listens_notice_that_their_broker_went_silent(
-    mission: Mission, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_service_and_a_desk_that_only_listens_notice_that_their_broker_went_silent(mission: Mission) -> None:
     """The service connects again by itself; the desk is told, and opens another connection."""
-    monkeypatch.setattr(silence, "OF_CLIENT", QUICK)
     gone, again = asyncio.Event(), asyncio.Event()
 
     async def on_error(_: Exception) -> None:
@@ -76,9 +72,9 @@ async def test_a_service_and_a_desk_that_only_listens_notice_that_their_broker_w
 
     async with SilentLine(mission.port).open() as line:
         link = ConnectionEvents(on_error, on_disconnected, on_reconnected)
-        broker = make_broker(flow.service("board"), mission.city, line.url, link)
+        broker = make_broker(flow.service("board"), mission.city, line.url, link, QUICK)
         client: Client = await broker.connect()
-        desk = Connection("pio", line.url)
+        desk = Connection("pio", line.url, QUICK)
         await desk.open(mission.city, load_key(mission.city.key_path("pio")))
         line.fall_silent()
         async with asyncio.timeout(PATIENCE):

@@ -6,9 +6,10 @@ off by the server in its turn, and connects again by itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-OF_CLIENT: Final[dict[str, Any]] = {"ping_interval": 5, "max_outstanding_pings": 2}
+OF_CLIENT: Final[Mapping[str, Any]] = {"ping_interval": 5, "max_outstanding_pings": 2}
 """Options of nats-py. Each 5 s; after two without an answer, within 10 to 15 s, the connection is made anew."""
 
 SERVER_SECONDS, SERVER_MOST = 10, 2
