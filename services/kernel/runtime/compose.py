@@ -39,8 +39,9 @@ from services.kernel.runtime.messages.bus import MessageBus, Routes
 from services.kernel.runtime.messages.consuming import IN_PROGRESS_SECONDS, Consuming
 from services.kernel.runtime.messages.dead_letters import DeadLetterQueue
 from services.kernel.runtime.messages.durable_watch import CHECK_SECONDS, DurableWatch
+from services.kernel.runtime.messages.encrypted_broker import ConnectionEvents, make_broker
 from services.kernel.runtime.messages.failure_counter import FailureCounter
-from services.kernel.runtime.messages.faststream_bus import ConnectionEvents, FastStreamBus, make_broker
+from services.kernel.runtime.messages.faststream_bus import FastStreamBus
 from services.kernel.runtime.messages.serving import Serving, Subscribing
 from services.kernel.runtime.service import LookPace, Runtime
 from services.kernel.runtime.startup import Genesis, Wire, begin, register
