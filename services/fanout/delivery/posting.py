@@ -276,5 +276,5 @@ class Posting:
         end = end_of(place, found)
         if end is None:
             return Done("a newer verdict is coming")
-        await self._settler.end(place, end, place.target.receipt_last)
-        return Done(reason)
+        outcome = await self._settler.end(place, end, place.target.receipt_last)
+        return outcome if isinstance(outcome, Wait) else Done(reason)

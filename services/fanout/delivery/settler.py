@@ -26,6 +26,10 @@ AWAY = 10.0
 """So many times as long a platform is asked that is away, or does not let the profile in."""
 
 
+VOID_PAUSE = 5.0
+"""Seconds before the next receipt after one that did not count: the clock of this machine may be ahead."""
+
+
 class Settler:
     """Settles what attempts left open, whoever made them."""
 
@@ -85,7 +89,9 @@ class Settler:
     async def end(self, place: Place, step: End, known: int) -> StepOutcome:
         """Write down that it ended without an attempt.
 
-        ``known``: the last receipt on the place when that was decided; what another worker wrote since stands.
+        ``known``: the last receipt on the place when that was decided; what another worker wrote since stands. Where
+        nothing counts of what is there now, as of an end that is too early by the server's clock, it is not written
+        again at once.
         """
         profile = self._destinations.profile(place.profile)
         platform = profile.platform if profile is not None else "unknown"
@@ -94,6 +100,9 @@ class Settler:
             place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
         )
         await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
+        state = self._runtime.fold.requests.get(place.request_id)
+        if state is not None and state.target(place.profile).receipt_seq <= known:
+            return Wait(VOID_PAUSE, "its receipt does not count by the server's clock: is this machine's clock right?")
         return LookAgain()
 
     async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:
