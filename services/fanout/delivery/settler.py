@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from schemas.events.deliveries import Attempt
 from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReconcileResult, WhenUnknown
-from services.fanout.delivery.caller import Caller, intent_of
+from services.fanout.delivery.caller import Caller, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
@@ -18,7 +18,7 @@ from services.fanout.domain.delivery_state import beginning_of
 from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
-from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, Place, Settle, StepOutcome, Wait
+from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, NotCalled, Place, Settle, StepOutcome, Wait
 from services.fanout.hosts.line import HostSlot
 from services.kernel.runtime.service import Runtime
 
@@ -76,6 +76,13 @@ class Settler:
             pace = self._settings.pace
             receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, None, now, chance, pace)
         await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
+        return LookAgain()
+
+    async def not_called(self, place: Place, step: NotCalled) -> StepOutcome:
+        """Write the receipt of an attempt that this process gave up before its call."""
+        reason = "the ledger did not answer in time as it was put on record: it was not called"
+        receipt = receipts.of_result(step.attempt, step.attempt_seq, NotAttempted(reason), self._runtime.clock.now())
+        await self._conclusion.write(receipt, place.target.receipt_last)
         return LookAgain()
 
     async def lapse(self, step: Lapse) -> None:
