@@ -18,7 +18,7 @@ from services.fanout.domain.resolution import Situation, check, outcome_of, read
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Unreachable
 from services.kernel.fold.genuine import genuine_resolution
-from services.kernel.fold.reading import parse
+from services.kernel.fold.reading import parse, parse_each
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.service import Runtime
@@ -101,7 +101,8 @@ class Resolving:
 
     async def _read(self, request_id: str, profile: str) -> Situation:
         ledger = self._runtime.ledger
-        receipt = await ledger.last(subjects.receipt(profile, request_id))
+        receipts = parse_each(Receipt, await ledger.history(subjects.receipt(profile, request_id)))
+        receipt_seq, receipt = receipts[-1] if receipts else (0, None)
         decided = await ledger.history(subjects.resolution(profile, request_id))
         request = await ledger.last(subjects.request(request_id))
         verdict = await ledger.last(subjects.verdict(request_id))
@@ -109,9 +110,9 @@ class Resolving:
             request=parse(Request, request.data) if request else None,
             verdict=parse(Verdict, verdict.data) if verdict else None,
             verdict_seq=verdict.seq if verdict else 0,
-            receipt=parse(Receipt, receipt.data) if receipt else None,
-            receipt_seq=receipt.seq if receipt else 0,
-            decided=tuple((found.seq, parse(Resolution, found.data)) for found in decided),
+            receipt=receipt,
+            receipt_seq=receipt_seq,
+            decided=tuple(parse_each(Resolution, decided)),
         )
 
     async def _append(self, resolution: Resolution, statement: ResolutionStatement) -> int:
@@ -142,7 +143,7 @@ class Resolving:
         subject = subjects.receipt(*place)
         for _ in range(TRIES):
             entries = await runtime.ledger.history(subject, statement.receipt_seq - 1)
-            found: list[tuple[int, Receipt]] = [(entry.seq, parse(Receipt, entry.data)) for entry in entries]
+            found = parse_each(Receipt, entries)
             done = next((receipt for _, receipt in found if receipt.resolution_seq == seq), None)
             if done is not None:
                 return done
@@ -156,7 +157,7 @@ class Resolving:
                     subject,
                     receipt,
                     msg_id=f"receipt:{':'.join(place)}:resolution:{seq}",
-                    expect_last=statement.receipt_seq,
+                    expect_last=entries[-1].seq,
                 )
             except Conflict:
                 continue

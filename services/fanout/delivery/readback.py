@@ -22,7 +22,7 @@ from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
-from services.fanout.domain.receipts import altered, unknown_before, vanished
+from services.fanout.domain.receipts import altered, readable, unknown_before, vanished
 from services.fanout.domain.settling import settling_of
 from services.fanout.hosts.starts import Starts
 from services.kernel.fold.reading import parse
@@ -124,7 +124,8 @@ class ReadBack:
         now = self._runtime.clock.now()
         after = await self._runtime.ledger.first_since(now - timedelta(seconds=longest)) - 1
         async for entry in past(self._runtime.source, subjects.RECEIPTS, after):
-            self.watch(parse(Receipt, entry.data), entry.seq, entry.at)
+            for receipt in readable((entry.data,)):
+                self.watch(receipt, entry.seq, entry.at)
             if len(self._due) >= KEPT:
                 return
 
@@ -149,8 +150,12 @@ class ReadBack:
             return
         host = self._destinations.host(profile)
         now = self._runtime.clock.monotonic()
-        if host.breaker.is_open or host.quota.take(profile.id, now) > 0:
+        if host.breaker.is_open:
             self._later(watched)
+            return
+        wait = host.quota.look(now)
+        if wait > 0:
+            self._plan(watched, self._runtime.clock.now() + timedelta(seconds=wait))
             return
         follows = await self._earlier.follows(request, profile, connector)
         intent = replace(intent_of(request, profile, "", min(self._lease, 5.0)), follows=follows)

@@ -22,6 +22,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import Connector
 from services.fanout.delivery.records import key_of
+from services.fanout.domain.receipts import readable
 from services.fanout.wiring import compose
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
@@ -166,7 +167,7 @@ class FanoutCity:
     async def receipts(self, request: Request, profile: str) -> list[tuple[Entry, Receipt]]:
         ledger = await self.ledger("board")
         entries = await ledger.history(subjects.receipt(profile, request.request_id))
-        return [(entry, Receipt.from_bytes(entry.data)) for entry in entries]
+        return [(entry, receipt) for entry in entries for receipt in readable((entry.data,))]
 
     async def attempts(self, request: Request, profile: str) -> list[tuple[Entry, Attempt]]:
         ledger = await self.ledger("board")
