@@ -10,7 +10,6 @@ from datetime import timedelta
 from schemas import subjects
 from schemas.events.base import Contract
 from schemas.events.broadcasts import LatePost
-from schemas.events.deliveries import PostedView, Receipt
 from schemas.events.desk import (
     MESSAGES,
     BoardQuery,
@@ -30,22 +29,18 @@ from services.board.domain.pending_list import PendingList
 from services.board.domain.views import page_key, request_view
 from services.board.finding import RequestFinder
 from services.board.outside import OutsidePosts
+from services.board.posted import posted_lately
 from services.board.promises import PromiseWatch
 from services.board.turns import Turns
 from services.kernel.base.errors import BadInput
-from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
 from services.kernel.fold.taken_over import late_posts, still_unknown
-from services.kernel.projection.past import past
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
 
 FRESH = timedelta(seconds=10)
 """An instance whose newest heartbeat is older than this is gone."""
-
-POSTED = timedelta(days=10)
-"""How far back a post is named that somebody answered."""
 
 PAGE = 200
 """Requests of one page of ``pending``, and fewer where they are large."""
@@ -224,15 +219,7 @@ class BoardHandlers:
         profile = query.name or ""
         if not subjects.is_token(profile):
             raise BadInput("profile.id", f"{profile!r} is not a profile's id", "onevoice profiles list shows them")
-        after = await self.runtime.ledger.first_since(self.runtime.clock.now() - POSTED) - 1
-        _, receipts = subjects.posted_to(profile)
-        found: dict[str, PostedView] = {}
-        async for entry in past(self.runtime.source, receipts, after):
-            receipt = parse(Receipt, entry.data)
-            if receipt.remote_id:
-                ids = tuple(receipt.remote_id.split(","))
-                found[receipt.request_id] = PostedView(request_id=receipt.request_id, remote_ids=ids, url=receipt.url)
-        return BoardReply(posted=tuple(found.values()))
+        return BoardReply(posted=await posted_lately(self.runtime, profile))
 
     async def _picture(self, query: BoardQuery) -> BoardReply:
         """Show a picture, whether a request names it already or not; None in the answer: there is no such one."""

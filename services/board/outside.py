@@ -35,18 +35,24 @@ class OutsidePosts:
         self._runtime = runtime
         self.book = OutsideBook()
         self._taken_up = asyncio.Event()
+        self._early: list[Entry] = []
         runtime.projection.listen(self._on_folded, *_KINDS)
 
     async def take_up(self) -> None:
         """Read what stood before the start; the rest comes with the fold."""
         runtime = self._runtime
         await runtime.projection.catch_up()
-        self.book.take_all(await self._entries(*_ALL), runtime.control)
+        # What is folded meanwhile may answer what is only just read.
+        self.book.take_all([*await self._entries(*_ALL), *self._early], runtime.control)
+        self._early.clear()
         self._taken_up.set()
         await asyncio.Event().wait()
 
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
-        self.book.take(entry, self._runtime.control)
+        if self._taken_up.is_set():
+            self.book.take(entry, self._runtime.control)
+        else:
+            self._early.append(entry)
 
     def open(self) -> tuple[OutsideView, ...]:
         """Return what no officer has acknowledged, the newest 500."""

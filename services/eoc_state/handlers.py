@@ -9,7 +9,6 @@ from schemas.events.broadcasts import EocBroadcast, LatePost
 from schemas.events.control import Order, Posture, Withdraw
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
-from schemas.events.requests import Request
 from services.eoc_state.domain.activation import Barrier, barrier, eoc_active
 from services.eoc_state.domain.withdrawal import check_withdrawal
 from services.eoc_state.flights import Flights
@@ -17,6 +16,7 @@ from services.kernel.authority.orders import carry_out
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.fold.reading import read_request
 from services.kernel.fold.taken_over import late_posts, still_unknown
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.messages.dependencies import EntryOf, Sender
@@ -154,11 +154,11 @@ class EocHandlers:
             check_withdrawal(order, author, state, self.runtime.clock.now())
 
     async def _author_of(self, request_id: str) -> str:
-        """Return who wrote a request; one that is over is read from the ledger."""
+        """Return who wrote a request; one that is over is read from the ledger; raises BadInput where it cannot be."""
         known = self.runtime.fold.requests.get(request_id)
         if known is not None:
             return known.request.author
         entry = await self.runtime.ledger.last(subjects.request(request_id))
         if entry is None:
             raise ControlFault("request.unknown", f"there is no request {request_id}")
-        return Request.from_bytes(entry.data).author
+        return read_request(entry).author

@@ -85,14 +85,15 @@ class EarlierPosts:
             seen.add(request_id)
             request = await self._request(request_id)
             receipts = await self._receipts(request_id, profile.id)
-            receipt = receipts[-1] if receipts else None
             if request is None:
                 return
-            if receipt is not None and (receipt.outcome in MAY_STAND or receipt.remote_id):
+            # What a receipt says to stand may stand, though later ones do not speak of it.
+            remote_id = next((one.remote_id for one in reversed(receipts) if one.remote_id), "")
+            if remote_id or (receipts and receipts[-1].outcome in MAY_STAND):
                 rendering = rendering_for(request, profile.platform)
                 if rendering is not None:
                     key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
-                    yield intent_of(request, profile, key, 0.0), receipt.remote_id or ""
+                    yield intent_of(request, profile, key, 0.0), remote_id
             request_id = request.replaces
 
     async def _request(self, request_id: str) -> Request | None:

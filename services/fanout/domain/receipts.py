@@ -132,6 +132,19 @@ def reconcile_with_latest(receipt: Receipt, last: Receipt | None) -> Receipt:
     return receipt.model_copy(update={**copied, "final": True, "retry_at": None, "reason": reason})
 
 
+def naming(receipt: Receipt, begun: Receipt | None) -> Receipt:
+    """Return an end of what nobody saw delivered with what stands of it, as ``begun`` says, if it does not say so."""
+    silent = receipt.final and not receipt.remote_id and receipt.outcome in _NOT_DELIVERED
+    if begun is None or not silent:
+        return receipt
+    return receipt.model_copy(update={"url": begun.url, "remote_id": begun.remote_id})
+
+
+_NOT_DELIVERED = frozenset(
+    {ReceiptOutcome.FAILED, ReceiptOutcome.UNCONFIRMED, ReceiptOutcome.EXPIRED, ReceiptOutcome.WITHHELD}
+)
+
+
 def says_enough(old: Receipt, new: Receipt) -> bool:
     """True when an attempt's receipt on record makes another one superfluous."""
     if old.attempt_seq != new.attempt_seq:

@@ -47,7 +47,7 @@ class ReadBarrier:
             async with asyncio.timeout(seconds):
                 await reached
         except TimeoutError:
-            raise _behind(seq, " in time") from None
+            raise behind(seq) from None
 
     def folded(self, seq: int) -> None:
         """Let those go on who wait for this sequence, or a lower one."""
@@ -60,10 +60,11 @@ class ReadBarrier:
         """Refuse those who wait for more than the leader had when it was asked; forget who waits no more."""
         for one in self._waiting:
             if one.seq > seq and asked_at - one.began >= GRACE_SECONDS and not one.reached.done():
-                one.reached.set_exception(_behind(one.seq, f": it ends at {seq}"))
+                one.reached.set_exception(behind(one.seq, f": it ends at {seq}"))
         self._waiting = [one for one in self._waiting if not one.reached.done()]
         heapq.heapify(self._waiting)
 
 
-def _behind(seq: int, why: str) -> Unreachable:
+def behind(seq: int, why: str = " in time") -> Unreachable:
+    """Return the error of who waited for a sequence in vain."""
     return Unreachable("ledger.behind", f"the ledger could not be read up to {seq}{why}", "onevoice doctor")
