@@ -84,10 +84,11 @@ class EarlierPosts:
             if state is None:
                 return
             request, receipts = state.request, [one for _, one in state.target(profile.id).receipts]
-            receipt = receipts[-1] if receipts else None
-            if receipt is not None and (receipt.outcome in MAY_STAND or receipt.remote_id):
+            # What a receipt says to stand may stand, though later ones do not speak of it.
+            remote_id = next((one.remote_id for one in reversed(receipts) if one.remote_id), "")
+            if remote_id or (receipts and receipts[-1].outcome in MAY_STAND):
                 rendering = rendering_for(request, profile.platform)
                 if rendering is not None:
                     key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
-                    yield intent_of(request, profile, key, 0.0), receipt.remote_id or ""
+                    yield intent_of(request, profile, key, 0.0), remote_id
             request_id = request.replaces

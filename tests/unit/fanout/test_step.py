@@ -21,6 +21,7 @@ from services.fanout.domain.step import (
     Done,
     End,
     Lapse,
+    NotCalled,
     Occupied,
     Place,
     Post,
@@ -89,6 +90,12 @@ def test_a_lapsed_attempt_is_still_to_be_settled() -> None:
     assert isinstance(step(open_target(folded_at=BOOT, lapsed=True), boot=OVER), Settle)
 
 
+def test_an_attempt_that_was_given_up_before_its_call_is_answered_at_once() -> None:
+    assert step(OPEN, given_up=True) == NotCalled(attempt(), 50)
+    assert step(open_target(folded_at=BOOT, lapsed=True), given_up=True) == NotCalled(attempt(), 50)
+    assert step(withheld(), given_up=True) == Post(2), "it is answered"
+
+
 STALE: dict[str, tuple[RequestState, dict[str, Any]]] = {
     "a newer verdict": (state(REQUEST, verdict_seq=VERDICT_SEQ + 1), {}),
     "refused": (REFUSED, {}),
@@ -155,15 +162,27 @@ def test_an_ended_clearance_can_be_renewed_and_is_written_down_once() -> None:
     assert step(before) == Post(1), "a newer clearance may post"
 
 
+UNSURE = (withheld(outcome=ReceiptOutcome.UNCONFIRMED), withheld(url="https://m.example/1", remote_id="1"))
+
+
+def test_an_end_names_the_beginning_that_stands() -> None:
+    found = step(UNSURE[1], EXPIRED)
+    assert isinstance(found, End)
+    assert found.reason.startswith("its beginning is public at https://m.example/1, please look at the profile; ")
+
+
 def test_what_an_officer_has_made_again_is_posted_behind_the_same_verdict() -> None:
     again = receipt(attempt_seq=0, resolution_seq=70)
     assert step(ended_target(again, VERDICT_SEQ + 5)) == Post(1)
 
 
+@pytest.mark.parametrize("unsure", UNSURE)
 @pytest.mark.parametrize("how", ["expired", "refused", "clearance over"])
-def test_what_may_be_public_never_ends_as_surely_not_posted(how: str) -> None:
-    """Found by the simulation: the website took it, no answer, nothing to be seen, and then the request expired."""
-    unsure = withheld(outcome=ReceiptOutcome.UNCONFIRMED)
+def test_what_may_be_public_never_ends_as_surely_not_posted(how: str, unsure: TargetState) -> None:
+    """Found by the simulation: the website took it, no answer, nothing to be seen, and then the request expired.
+
+    Or of a thread part 1 of 2 stands.
+    """
     of = {"expired": EXPIRED, "refused": REFUSED}.get(how)
     found = step(unsure, of, now=CLEARED_UNTIL if how == "clearance over" else NOW)
     assert isinstance(found, End)
