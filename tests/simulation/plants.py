@@ -610,7 +610,7 @@ PLANTS: dict[str, Mutant] = {
         "an attempt that does not count is called",
         _void_called,
         theme="the server restarts over a call",
-        behind=("no_second_look", "looks_once"),
+        behind=("no_second_look",),
     ),
     "late_call": Mutant(
         "a call starts however old its attempt is",
