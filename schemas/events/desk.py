@@ -108,13 +108,13 @@ class BoardQuery(Contract):
 
     ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
-    ``since``, ``about`` MESSAGES for the requests, verdicts and receipts among the next 500, of the last two only with
-    their outcome. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
-    ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
-    ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the updates that are near or
-    overdue. ``authority`` also says where the last change stands ``about`` officer:pio, ``picture`` shows the one with
-    the hash ``about``. ``at_least``: known first. ``most``: of each request so many deliveries at most, those that
-    need a look first, and their ``counts``.
+    ``since``, ``about`` MESSAGES for the requests, verdicts and receipts among the next 500 (or ``most``), of the last
+    two only with their outcome. ``history`` asks for all entries on a request, on what it comes after and on what came
+    after it. ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name``
+    shows one whole. ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the
+    updates that are near or overdue. ``authority`` also says where the last change stands ``about`` officer:pio,
+    ``picture`` shows the one with the hash ``about``. ``at_least``: known first. ``most``: of each request so many
+    deliveries at most, those that need a look first, and their ``counts``.
     """
 
     query: Literal[

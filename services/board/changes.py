@@ -50,13 +50,13 @@ class Changes:
             await self._runtime.bus.publish(subjects.BOARD_BEAT, beat)
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def since(self, seq: int, *, of_messages: bool = False) -> tuple[BoardEvent, ...]:
-        """Return the next entries above a sequence; of them only what a list of messages needs, if wished.
+    async def since(self, seq: int, most: int = PAGE, *, of_messages: bool = False) -> tuple[BoardEvent, ...]:
+        """Return the next ``most`` entries above a sequence; of them only what a list of messages needs, if wished.
 
         Raises:
             Unreachable: the broker does not answer.
         """
-        async for batch in self._runtime.source.entries(seq, size=PAGE):
+        async for batch in self._runtime.source.entries(seq, size=min(most, PAGE)):
             events = map(of_message, batch) if of_messages else map(as_event, batch)
             return tuple(event for event in events if event is not None)
         return ()

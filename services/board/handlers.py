@@ -19,6 +19,7 @@ from schemas.events.desk import (
     RequestView,
     ServiceHealth,
 )
+from services.board.changes import PAGE as MOST_CHANGES
 from services.board.changes import Changes, as_event
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
@@ -178,7 +179,9 @@ class BoardHandlers:
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
-        found = await self._entries.since(query.since or 0, of_messages=query.about == MESSAGES)
+        found = await self._entries.since(
+            query.since or 0, query.most or MOST_CHANGES, of_messages=query.about == MESSAGES
+        )
         return BoardReply(changes=found, as_of=self.runtime.fold.seq)
 
     async def _history(self, query: BoardQuery) -> BoardReply:

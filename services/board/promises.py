@@ -14,7 +14,7 @@ from services.board.domain.promises import KEPT, Promises
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import is_kind, parse
 from services.kernel.ledger.entry import Entry
-from services.kernel.projection.past import past
+from services.kernel.projection.past import SLOWLY, past
 from services.kernel.runtime.service import Runtime
 
 FACTOR = 7
@@ -28,6 +28,8 @@ class PromiseWatch:
         self._runtime = runtime
         self.book = Promises()
         self._reposts: set[str] = set()
+        self._came: list[Entry] | None = []
+        """What came while the past was read; it is noted behind it. None: all of the past is noted."""
         runtime.projection.listen(self._on_folded, "request", "verdict")
 
     async def take_up(self) -> None:
@@ -35,12 +37,12 @@ class PromiseWatch:
         runtime = self._runtime
         longest = timedelta(seconds=runtime.control.settings.request_seconds * FACTOR) + KEPT
         after = await runtime.ledger.first_since(runtime.clock.now() - longest) - 1
-        requests = [one async for one in past(runtime.source, subjects.REQUESTS, after) if _speaks_of_it(one)]
-        for entry in requests:
+        found = [one async for one in past(runtime.source, subjects.REQUESTS, after, SLOWLY) if _speaks_of_it(one)]
+        if any(map(_promises, found)):
+            found += [one async for one in past(runtime.source, subjects.VERDICTS, found[0].seq, SLOWLY)]
+        came, self._came = self._came, None
+        for entry in (*found, *(came or ())):
             self._note(entry)
-        if self.book.made:
-            async for entry in past(runtime.source, subjects.VERDICTS, requests[0].seq):
-                self._note(entry)
 
     def waiting(self) -> tuple[Waiting, ...]:
         """Return what is promised soon, or overdue, as something that waits for its author."""
@@ -59,7 +61,11 @@ class PromiseWatch:
         return BoardReply(promised=self.open())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        if not applied.void:
+        if applied.void:
+            return
+        if self._came is not None:
+            self._came.append(entry)
+        else:
             self._note(entry)
 
     def _note(self, entry: Entry) -> None:
@@ -81,4 +87,8 @@ class PromiseWatch:
 
 def _speaks_of_it(entry: Entry) -> bool:
     """Return whether a request promises an update, or is a repost, without reading it whole."""
-    return b'"next_update"' in entry.data or b"repost" in entry.data
+    return _promises(entry) or b"repost" in entry.data
+
+
+def _promises(entry: Entry) -> bool:
+    return b'"next_update"' in entry.data
