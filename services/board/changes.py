@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Sequence
+
+import nats.errors
 
 from schemas import canonical, subjects
 from schemas.events.broadcasts import BoardBeat
 from schemas.events.desk import BoardEvent
+from services.board.domain.paging import MOST_BYTES, first_within
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
@@ -15,6 +19,9 @@ from services.kernel.runtime.service import Runtime
 BEAT_SECONDS = 1.0
 PAGE = 500
 """Entries of one answer to somebody who missed some."""
+
+BESIDE_BODY = 300
+"""Bytes of an entry in an answer beside its body, and more than they are."""
 
 BEHIND = 20_000
 """Entries that wait for the broadcast at most; older ones are left out, and whoever misses them asks for them."""
@@ -31,15 +38,21 @@ class Changes:
         runtime.projection.listen(self._on_folded)
 
     async def broadcast(self) -> None:
-        """Broadcast what is folded; without end."""
-        client = self._runtime.ledger.client
+        """Broadcast what is folded; without end. What could not be sent goes first when this is begun again."""
+        client, waiting = self._runtime.ledger.client, self._waiting
         while True:
-            await self._woken.wait()
-            self._woken.clear()
-            while self._waiting:
-                entry = self._waiting.popleft()
+            if not waiting:
+                self._woken.clear()
+                await self._woken.wait()
+            entry = waiting[0]
+            try:
                 await client.publish(_subject(entry), _event(entry))
-                self._broadcast_seq = entry.seq
+            except (nats.errors.MaxPayloadError, nats.errors.BadSubjectError) as error:
+                # It never goes out: whoever watches misses it, and asks for it.
+                self._runtime.log.error("an entry cannot be broadcast", seq=entry.seq, error=str(error))
+            self._broadcast_seq = entry.seq
+            if waiting and waiting[0] is entry:  # else it was left out meanwhile: too many wait
+                waiting.popleft()
 
     async def beat(self) -> None:
         """Broadcast once a second how far the broadcast is; without end."""
@@ -50,16 +63,19 @@ class Changes:
             await self._runtime.bus.publish(subjects.BOARD_BEAT, beat)
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def since(self, seq: int, most: int = PAGE, *, of_messages: bool = False) -> tuple[BoardEvent, ...]:
-        """Return the next ``most`` entries above a sequence; of them only what a list of messages needs, if wished.
+    async def since(
+        self, seq: int, most: int = PAGE, *, of_messages: bool = False
+    ) -> tuple[tuple[BoardEvent, ...], str | None]:
+        """Return the next entries above a sequence, ``most`` at most, as ``page_of`` does.
+
+        Of them only what a list of messages needs, if wished.
 
         Raises:
             Unreachable: the broker does not answer.
         """
         async for batch in self._runtime.source.entries(seq, size=min(most, PAGE)):
-            events = map(of_message, batch) if of_messages else map(as_event, batch)
-            return tuple(event for event in events if event is not None)
-        return ()
+            return page_of(batch, of_message if of_messages else as_event)
+        return (), None
 
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
         self._waiting.append(entry)
@@ -68,16 +84,26 @@ class Changes:
 
 def _subject(entry: Entry) -> str:
     kind, request_id, profile = subjects.place_of(entry.subject)
-    return subjects.board(kind or "other", request_id or profile or kind or "other")
+    name = request_id or profile or kind or "other"
+    return subjects.board(kind or "other", name if subjects.is_token(name) else "other")  # junk may be named anyhow
 
 
 def _event(entry: Entry) -> bytes:
     """Return the bytes of a BoardEvent. The body goes in unparsed: it is canonical JSON already."""
     at = entry.at.isoformat().replace("+00:00", "Z")
     head = canonical.dumps({"seq": entry.seq, "subject": entry.subject})
-    if not entry.data.startswith(b"{"):
+    if not entry.data.startswith(b"{") or len(entry.data) > MOST_BYTES:
         return as_event(entry).to_bytes()
     return b'{"at":"' + at.encode() + b'","body":' + entry.data + b"," + head[1:]
+
+
+def page_of(
+    entries: Sequence[Entry], shown: Callable[[Entry], BoardEvent | None]
+) -> tuple[tuple[BoardEvent, ...], str | None]:
+    """Return as many entries as one answer takes, and where to go on if there are more: the last one's sequence."""
+    page = first_within(entries, lambda entry: len(entry.data) + BESIDE_BODY)
+    events = tuple(event for event in map(shown, page) if event is not None)
+    return events, str(page[-1].seq) if len(page) < len(entries) else None
 
 
 def of_message(entry: Entry) -> BoardEvent | None:
@@ -92,9 +118,9 @@ def of_message(entry: Entry) -> BoardEvent | None:
 
 
 def as_event(entry: Entry) -> BoardEvent:
-    """Return an entry for people who watch; its body says so when it cannot be read."""
+    """Return an entry for people who watch; its body says so when it cannot be read, or is longer than any of ours."""
     try:
-        body = canonical.loads(entry.data)
+        body = canonical.loads(entry.data) if len(entry.data) <= MOST_BYTES else None
     except canonical.StrictJsonError:
         body = None
     return BoardEvent(

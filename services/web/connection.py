@@ -12,6 +12,7 @@ from schemas.events.base import Contract
 from schemas.events.desk import MESSAGES, BoardQuery, BoardReply, EocView, RequestView
 from services.desk.connection.changes import Watch
 from services.desk.connection.link import Link, Reply
+from services.desk.connection.pages import in_pages
 from services.desk.keys.opening import PersonKeys
 from services.kernel.authority.signing import load_key
 from services.kernel.base import logs
@@ -109,7 +110,7 @@ class CityConnection:
             above = max(0, self.hub.oldest - OLDER_AT_ONCE)
             try:
                 asked = BoardQuery(query="changes", since=above, about=MESSAGES, most=OLDER_AT_ONCE)
-                reply = await link.board(asked)
+                reply = await in_pages(link.board, asked)
             except Unreachable:
                 return
             self.hub.add_older(above, reply.changes or ())

@@ -11,6 +11,7 @@ from enum import Enum
 from schemas.events.authority import Profile
 from schemas.events.requests import Request
 from services.fanout.connectors.calls.observing import ObservedAnswers
+from services.fanout.connectors.calls.sockets import within
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -205,8 +206,9 @@ class Caller:
         if intent.call_timeout > timeout + MOMENT:
             intent = replace(intent, call_timeout=timeout)
         try:
-            async with asyncio.timeout(timeout):
-                return await connector.publish(intent, self._fetch_media)
+            with within(lease.left):
+                async with asyncio.timeout(timeout):
+                    return await connector.publish(intent, self._fetch_media)
         except TimeoutError:
             return Unknown(f"no answer within {timeout:.1f} s", Cause.HOST)
         except Exception as error:  # noqa: BLE001 - it may have posted before it failed

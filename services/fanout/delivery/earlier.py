@@ -17,6 +17,7 @@ from services.fanout.delivery.caller import intent_of
 from services.fanout.delivery.records import key_of
 from services.fanout.delivery.taking_back import TakesBack
 from services.fanout.domain.receipts import readable
+from services.fanout.domain.resolution import key_of_call
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.fold.reading import parse
 from services.kernel.runtime.service import Runtime
@@ -83,13 +84,14 @@ class EarlierPosts:
         while request_id is not None and request_id not in seen:
             seen.add(request_id)
             request = await self._request(request_id)
-            receipt = await self._receipt(request_id, profile.id)
+            receipts = await self._receipts(request_id, profile.id)
+            receipt = receipts[-1] if receipts else None
             if request is None:
                 return
             if receipt is not None and (receipt.outcome in MAY_STAND or receipt.remote_id):
                 rendering = rendering_for(request, profile.platform)
                 if rendering is not None:
-                    key = key_of(request, profile.id, rendering.sha256)
+                    key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
                     yield intent_of(request, profile, key, 0.0), receipt.remote_id or ""
             request_id = request.replaces
 
@@ -100,10 +102,9 @@ class EarlierPosts:
         entry = await self._runtime.ledger.last(subjects.request(request_id))
         return parse(Request, entry.data) if entry is not None else None
 
-    async def _receipt(self, request_id: str, profile: str) -> Receipt | None:
+    async def _receipts(self, request_id: str, profile: str) -> list[Receipt]:
         known = self._runtime.fold.requests.get(request_id)
         if known is not None:
-            return known.target(profile).receipt
+            return [one for _, one in known.target(profile).receipts]
         entries = await self._runtime.ledger.history(subjects.receipt(profile, request_id))
-        found = [one for one in readable(entry.data for entry in entries) if one.outcome is not ReceiptOutcome.LAPSED]
-        return found[-1] if found else None
+        return [one for one in readable(entry.data for entry in entries) if one.outcome is not ReceiptOutcome.LAPSED]

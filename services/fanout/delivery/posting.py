@@ -27,6 +27,7 @@ from services.fanout.delivery.records import Records
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.addresses import is_public
+from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import Done, End, LookAgain, Place, Post, StepOutcome, Wait
 from services.fanout.hosts.host import Host
@@ -227,8 +228,10 @@ class Posting:
 
     def _intent(self, place: Place, way: _PostingWay, attempt: Attempt, lease: Lease) -> Intent:
         # What did not count was never called: to look for what it left would hold a message back on a busy profile.
-        repeat = len(place.state.target(place.profile).effective) > 1
-        intent = intent_of(place.state.request, way.profile, attempt.idempotency_key, lease.left(), repeat=repeat)
+        target = place.state.target(place.profile)
+        repeat = len(target.effective) > 1
+        key = key_of_call(attempt.idempotency_key, attempt.revision, (one for _, one in target.receipts))
+        intent = intent_of(place.state.request, way.profile, key, lease.left(), repeat=repeat)
         if way.follows or place.repost_of:
             intent = replace(intent, follows=way.follows, repost_of=place.repost_of)
         return replace(intent, also_at=self._stands_at(place)) if place.profile == MIRROR else intent

@@ -14,6 +14,7 @@ from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
 from services.fanout.domain import receipts, retry
+from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
 from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, Place, Settle, StepOutcome, Wait
@@ -101,7 +102,9 @@ class Settler:
         if connector is None or profile is None or request.revision != attempt.revision:
             return CannotTell(f"the post of revision {attempt.revision} on {attempt.profile} cannot be looked for")
         follows = await self._earlier.follows(request, profile, connector)
-        intent = intent_of(request, profile, attempt.idempotency_key, self._settings.lease)
+        said = (one for _, one in place.state.target(place.profile).receipts)
+        key = key_of_call(attempt.idempotency_key, attempt.revision, said)
+        intent = intent_of(request, profile, key, self._settings.lease)
         intent = replace(intent, follows=follows, repost_of=place.repost_of)
         return await self._caller.look(connector, intent)
 

@@ -87,6 +87,13 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
     return _receipt(attempt, attempt_seq, now, **changes)
 
 
+def found_late(attempt: Attempt, attempt_seq: int, found: Posted, now: datetime) -> Receipt:
+    """Return the receipt of an attempt that another receipt said had not posted, and whose post is there after all."""
+    reason = "found on the platform at a later look: whoever made it was stopped, and sent it as it went on"
+    changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": reason, **_where(found)}
+    return _receipt(attempt, attempt_seq, now, **changes)
+
+
 def lapsed(attempt: Attempt, attempt_seq: int, now: datetime) -> Receipt:
     """Return the receipt that frees a profile for other requests: the lease is over, and nobody knows how it ended."""
     reason = "its lease is over and it is not known yet how it ended; other messages may go on"

@@ -14,6 +14,8 @@ from services.audit.proof.rules.barrier import LEASE
 from services.audit.record.format import RecordEntry
 from services.audit.record.violation import Violation
 
+_NOT_POSTED = frozenset({ReceiptOutcome.WITHHELD, ReceiptOutcome.FAILED})
+
 _UNAPPROVED = frozenset(
     {
         "warrant.no_signature",
@@ -90,9 +92,24 @@ def _settle(state: ReplayState, entry: RecordEntry, event: Receipt, context: Del
     if state.open_attempts.pop(facts.seq, None) is not None:
         facts.answered_by, facts.answered_at = event.worker, entry.at
     yield from _overtaken(state, event, facts)
+    _late(state, entry, event, facts, context)
     facts.receipt_seq, facts.outcome = entry.seq, event.outcome
     if facts.named_at and event.outcome is ReceiptOutcome.DELIVERED:
         _landed(state, entry, facts, context)
+
+
+def _late(
+    state: ReplayState, entry: RecordEntry, event: Receipt, facts: AttemptFacts, context: DeliveryContext
+) -> None:
+    """Warn of a post that a receipt had said was not made; not where an officer had it made again."""
+    again = context.target(event.revision, event.profile).again_seq
+    if facts.outcome not in _NOT_POSTED or event.outcome is not ReceiptOutcome.DELIVERED or again:
+        return
+    message = (
+        f"{event.request_id} is public on {event.profile}, and the receipt {facts.receipt_seq} said {facts.outcome}: "
+        "its worker had been stopped before its call, or the platform listed the post late."
+    )
+    state.warnings.append(Violation(entry.seq, "receipt.landed_late", message))
 
 
 def _lapsed(state: ReplayState, entry: RecordEntry, event: Receipt) -> Iterator[Violation]:
