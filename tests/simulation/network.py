@@ -348,10 +348,9 @@ class SimClient:
         self.network.broadcast(self.process, subject, payload)
 
     async def _first_since(self, since: datetime, timeout: float) -> Any:  # noqa: ASYNC109
-        """Ask a replica, which may be behind."""
-        network, rng = self.network, self.network.rng
-        behind = rng.randint(1, 4) if rng.random() < network.weather.lag else 0
-        seq = await _round_trip(network, self.process, partial(network.server.direct_since, since, behind), timeout)
+        """Ask the server; what a replica that is behind does not know is found all the same."""
+        network = self.network
+        seq = await _round_trip(network, self.process, partial(network.server.direct_since, since), timeout)
         return SimpleNamespace(data=b"", headers={"Status": "404"} if seq is None else {"Nats-Sequence": str(seq)})
 
     async def _commit(self, last: Part, timeout: float) -> bytes:  # noqa: ASYNC109

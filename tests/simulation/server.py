@@ -311,10 +311,10 @@ class Server:
         seqs = [seq for seq in stream.seqs(pattern) if after < seq <= end]
         return [entry for seq in seqs[:most] if (entry := stream.get(seq)) is not None]
 
-    def direct_since(self, since: datetime, behind: int = 0) -> int | None:
-        """Return the first sequence that was stored since a time, by a replica that is so far behind."""
-        held = self.ledger.entries[: max(len(self.ledger.entries) - behind, 0)]
-        return next((entry.seq for entry in held if entry is not None and entry.at >= since), None)
+    def direct_since(self, since: datetime) -> int | None:
+        """Return the first sequence of the ledger that was stored since a time."""
+        held = (entry for entry in self.ledger.entries if entry is not None)
+        return next((entry.seq for entry in held if entry.at >= since), None)
 
     def read(self, name: str, seq: int | None, subject: str | None) -> Entry | None:
         """Find what STREAM.MSG.GET is asked for: at a sequence, the last of a subject, or the first from there on."""
