@@ -20,6 +20,9 @@ from services.kernel.runtime.service import Runtime
 FACTOR = 7
 """A request lasts at most this many times the city's ``request_seconds``, and promises nothing beyond that."""
 
+FORGET_SECONDS = 60.0
+"""How often what is over is forgotten, while entries come."""
+
 
 class PromiseWatch:
     """Follows requests and verdicts."""
@@ -27,7 +30,7 @@ class PromiseWatch:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.book = Promises()
-        self._reposts: set[str] = set()
+        self._forgot_at: float | None = None
         self._came: list[Entry] | None = []
         """What came while the past was read; it is noted behind it. None: all of the past is noted."""
         runtime.projection.listen(self._on_folded, "request", "verdict")
@@ -37,12 +40,17 @@ class PromiseWatch:
         runtime = self._runtime
         longest = timedelta(seconds=runtime.control.settings.request_seconds * FACTOR) + KEPT
         after = await runtime.ledger.first_since(runtime.clock.now() - longest) - 1
-        found = [one async for one in past(runtime.source, subjects.REQUESTS, after, SLOWLY) if _speaks_of_it(one)]
-        if any(map(_promises, found)):
-            found += [one async for one in past(runtime.source, subjects.VERDICTS, found[0].seq, SLOWLY)]
-        came, self._came = self._came, None
-        for entry in (*found, *(came or ())):
-            self._note(entry)
+        book = Promises()
+        requests = [one async for one in past(runtime.source, subjects.REQUESTS, after, SLOWLY) if _speaks_of_it(one)]
+        for entry in requests:
+            self._note(entry, book)
+        if book.made:
+            async for entry in past(runtime.source, subjects.VERDICTS, requests[0].seq, SLOWLY):
+                self._note(entry, book)
+        came, self._came = self._came or (), None
+        for entry in came:
+            self._note(entry, book)
+        self.book, self._forgot_at = book, runtime.clock.monotonic()
 
     def waiting(self) -> tuple[Waiting, ...]:
         """Return what is promised soon, or overdue, as something that waits for its author."""
@@ -61,34 +69,29 @@ class PromiseWatch:
         return BoardReply(promised=self.open())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        if applied.void:
-            return
-        if self._came is not None:
+        if not applied.void and self._came is not None:
             self._came.append(entry)
-        else:
-            self._note(entry)
+        elif not applied.void:
+            self._note(entry, self.book)
+        runtime, now = self._runtime, self._runtime.clock.monotonic()
+        # Before all of the past is noted, a verdict of it may still come that goes by a repost.
+        if self._forgot_at is not None and now - self._forgot_at >= FORGET_SECONDS:
+            self._forgot_at = now
+            self.book.forget(runtime.control.withdrawn, runtime.clock.now())
 
-    def _note(self, entry: Entry) -> None:
+    def _note(self, entry: Entry, book: Promises) -> None:
         try:
             if is_kind(entry, "request"):
-                request = parse(Request, entry.data)
-                self.book.note_request(request)
-                if request.act == "repost":
-                    self._reposts.add(request.request_id)
+                book.note_request(parse(Request, entry.data))
                 return
             verdict = parse(Verdict, entry.data)
         except ValueError:  # junk is void for everybody
             return
         if verdict.outcome is Outcome.CLEARED:
             name = verdict.request_id
-            act = "repost" if name in self._reposts else None
-            self.book.note_cleared(name, self._runtime.fold.chain.before(name), act)
+            book.note_cleared(name, self._runtime.fold.chain.before(name))
 
 
 def _speaks_of_it(entry: Entry) -> bool:
     """Return whether a request promises an update, or is a repost, without reading it whole."""
-    return _promises(entry) or b"repost" in entry.data
-
-
-def _promises(entry: Entry) -> bool:
-    return b'"next_update"' in entry.data
+    return b'"next_update"' in entry.data or b"repost" in entry.data
