@@ -27,6 +27,7 @@ from services.fanout.delivery.records import Records
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.addresses import is_public
+from services.fanout.domain.delivery_state import beginning_of
 from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import Done, End, LookAgain, Place, Post, StepOutcome, Wait
@@ -126,7 +127,7 @@ class Posting:
             return await self._refuse(place, found)
         if cannot_answer(place.state.request, profile, connector):
             why = f"it answers a post, which cannot be done on {profile.platform}"
-            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why), known)
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, False, why), known)
         follow = await self._earlier.of(place.state.request, profile, connector)
         if follow is None:
             why = "nothing is there of what it takes back"
@@ -262,7 +263,7 @@ class Posting:
             chance = random.random()  # noqa: S311 - jitter, no secret
             after, pace = result.after, self._settings.pace
             receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance, pace)
-        if await self._conclusion.write(receipt, call.known):
+        if await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), call.known):
             return Done("it has its final receipt")
         if isinstance(result, NotAttempted) and result.late:
             return Wait(retry.BASE_SECONDS, result.reason)

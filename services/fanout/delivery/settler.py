@@ -14,6 +14,7 @@ from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
 from services.fanout.domain import receipts, retry
+from services.fanout.domain.delivery_state import beginning_of
 from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
@@ -70,7 +71,7 @@ class Settler:
             chance = random.random()  # noqa: S311 - jitter, no secret
             pace = self._settings.pace
             receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, None, now, chance, pace)
-        await self._conclusion.write(receipt, known)
+        await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
         return LookAgain()
 
     async def lapse(self, step: Lapse) -> None:
@@ -92,7 +93,7 @@ class Settler:
         receipt = receipts.without_attempt(
             place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
         )
-        await self._conclusion.write(receipt, known)
+        await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
         return LookAgain()
 
     async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:

@@ -21,7 +21,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.domain import retry
-from services.kernel.fold.state import RequestState
+from services.kernel.fold.state import RequestState, TargetState
 
 
 class HasReason(Protocol):
@@ -100,14 +100,17 @@ def lapsed(attempt: Attempt, attempt_seq: int, now: datetime) -> Receipt:
     return _receipt(attempt, attempt_seq, now, outcome=ReceiptOutcome.LAPSED, final=False, reason=reason)
 
 
-def readable(bodies: Iterable[bytes]) -> list[Receipt]:
-    """Return the receipts among what is on a receipt's subject; junk is passed over, as the fold does."""
-    found = []
-    for body in bodies:
+def counted(entries: Iterable[tuple[int, bytes]], target: TargetState) -> list[Receipt]:
+    """Return the receipts among what is on a receipt's subject, as sequence and bytes, that count by the fold."""
+    ends, found = {seq for seq, _ in target.receipts}, []
+    for seq, body in entries:
         try:
-            found.append(Receipt.from_bytes(body))
+            receipt = Receipt.from_bytes(body)
         except ValueError:
             continue
+        lapsed = receipt.outcome is ReceiptOutcome.LAPSED and receipt.attempt_seq in target.effective
+        if seq in ends or lapsed:
+            found.append(receipt)
     return found
 
 
@@ -130,6 +133,19 @@ def reconcile_with_latest(receipt: Receipt, last: Receipt | None) -> Receipt:
     reason = f"the attempt at {last.attempt_seq} ended so; this one did not post: {receipt.reason}"
     copied = {"outcome": last.outcome, "url": last.url, "remote_id": last.remote_id}
     return receipt.model_copy(update={**copied, "final": True, "retry_at": None, "reason": reason})
+
+
+def naming(receipt: Receipt, begun: Receipt | None) -> Receipt:
+    """Return an end of what nobody saw delivered with what stands of it, as ``begun`` says, if it does not say so."""
+    silent = receipt.final and not receipt.remote_id and receipt.outcome in _NOT_DELIVERED
+    if begun is None or not silent:
+        return receipt
+    return receipt.model_copy(update={"url": begun.url, "remote_id": begun.remote_id})
+
+
+_NOT_DELIVERED = frozenset(
+    {ReceiptOutcome.FAILED, ReceiptOutcome.UNCONFIRMED, ReceiptOutcome.EXPIRED, ReceiptOutcome.WITHHELD}
+)
 
 
 def says_enough(old: Receipt, new: Receipt) -> bool:

@@ -61,6 +61,7 @@ def receipt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         yield from _lapsed(state, entry, event)
         return
     yield from borne_out.nothing_there(state, entry, event, context)
+    yield from _left_standing(state, entry, event, target)
     yield from _settle(state, entry, event, context)
     yield from resolutions.receipt(entry, event, target)
     if event.outcome is ReceiptOutcome.DELIVERED:
@@ -96,6 +97,18 @@ def _settle(state: ReplayState, entry: RecordEntry, event: Receipt, context: Del
     facts.receipt_seq, facts.outcome = entry.seq, event.outcome
     if facts.named_at and event.outcome is ReceiptOutcome.DELIVERED:
         _landed(state, entry, facts, context)
+
+
+def _left_standing(state: ReplayState, entry: RecordEntry, event: Receipt, target: Target) -> Iterator[Violation]:
+    """What stands of a post, if only the beginning of its thread, does not end as surely not posted."""
+    not_posted = event.outcome in (ReceiptOutcome.EXPIRED, ReceiptOutcome.WITHHELD) and not event.remote_id
+    if target.begun_seq and state.goes_by_new_rules and event.final and event.attempt_seq == 0 and not_posted:
+        said = f"It ends as {event.outcome} on {event.profile}, where the receipt {target.begun_seq} says what stands."
+        yield Violation(entry.seq, "receipt.left_standing", said)
+    if event.resolution_seq is not None:
+        target.begun_seq = 0
+    elif event.remote_id:
+        target.begun_seq = entry.seq
 
 
 def _late(
