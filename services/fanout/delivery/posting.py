@@ -127,7 +127,7 @@ class Posting:
             return await self._refuse(place, found)
         if cannot_answer(place.state.request, profile, connector):
             why = f"it answers a post, which cannot be done on {profile.platform}"
-            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why), known)
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, False, why), known)
         follow = await self._earlier.of(place.state.request, profile, connector)
         if follow is None:
             why = "nothing is there of what it takes back"

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.requests import PlatformContent, Rendering
 from services.fanout.connectors.contract import Absent, CannotTell, Correction, Declaration, Posted, WhenUnknown
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Lease, NotAttempted
@@ -21,13 +22,14 @@ from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAtte
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.settings import FanoutSettings
-from services.fanout.domain.step import LookAgain, Place, Settle, Wait
+from services.fanout.domain.step import Done, LookAgain, Place, Settle, Wait, next_step
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import HostSlot
 from services.fanout.hosts.starts import Start, Starts
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.settings.city_platforms import XSection
+from services.kernel.fold.borne_out import baseless_because
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
 from tests.support.virtual_time import in_virtual_time
@@ -200,3 +202,30 @@ async def test_what_a_post_that_did_not_begin_took_of_the_quota_is_given_back() 
     call = _RecordedAttempt(rig.place, way, attempt(), 50, start, Lease(rig.clock, 15.0), Posture.ROUTINE, 44)
     await rig.posting._conclude(call, NotAttempted("control has changed"))
     assert host.quota.left(rig.clock.monotonic()) == 3.0
+
+
+async def test_an_answer_where_none_can_be_made_is_held_back_and_not_ended_for_good() -> None:
+    """For good it would count for no reader, and be written again and again: nothing on record bears it out."""
+    rig, words = (
+        Rig(),
+        PlatformContent(platform="mastodon", parts=("Yes.",), created_at=NOW, answers="https://x.example/1"),
+    )
+    rendering = Rendering.of(words)
+    of = request(renderings=(rendering,))
+    rig.state.request = of
+    said: list[Receipt] = []
+
+    async def write(receipt: Receipt, _known: int) -> bool:
+        said.append(receipt)
+        return False
+
+    parts: Any = rig.posting
+    parts._judge = SimpleNamespace(violations=lambda *_: ())
+    rig.settler._conclusion = cast("Any", SimpleNamespace(write=write))
+    assert await rig.posting.post(rig.place, 1, cast("HostSlot", None)) == LookAgain()
+    [receipt] = said
+    assert (receipt.outcome, receipt.attempt_seq) == (ReceiptOutcome.WITHHELD, 0)
+    assert baseless_because(receipt, NOW, rig.state, TargetState()) == ""
+    assert baseless_because(receipt.model_copy(update={"final": True}), NOW, rig.state, TargetState())
+    rig.target.receipt, rig.target.receipt_seq, rig.target.answered = receipt, VERDICT_SEQ + 1, True
+    assert isinstance(next_step(rig.place, NOW, 0.0, 15.0), Done), "until another verdict, or its expiry"
