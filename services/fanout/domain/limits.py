@@ -208,7 +208,7 @@ class Quota:
                 bucket.take(-amount)
 
     def look(self, now: float) -> float:
-        """Take a look at a profile or a post from the looks' own bucket and return 0, or take nothing and return the wait.
+        """Take a look at a profile or a post from the looks' own bucket and return 0, or nothing and return the wait.
 
         It counts at the host like any call, and never uses up the host's reserve; to an account's posts it is nothing.
         """

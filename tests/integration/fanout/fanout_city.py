@@ -22,13 +22,13 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import Connector
 from services.fanout.delivery.records import key_of
-from services.fanout.domain.receipts import readable
 from services.fanout.wiring import compose
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.control.control_view import ControlView
 from services.kernel.control.naming import named
+from services.kernel.fold.reading import is_readable
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
@@ -167,7 +167,7 @@ class FanoutCity:
     async def receipts(self, request: Request, profile: str) -> list[tuple[Entry, Receipt]]:
         ledger = await self.ledger("board")
         entries = await ledger.history(subjects.receipt(profile, request.request_id))
-        return [(entry, receipt) for entry in entries for receipt in readable((entry.data,))]
+        return [(entry, Receipt.from_bytes(entry.data)) for entry in entries if is_readable(entry)]
 
     async def attempts(self, request: Request, profile: str) -> list[tuple[Entry, Attempt]]:
         ledger = await self.ledger("board")
