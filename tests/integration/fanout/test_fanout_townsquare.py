@@ -177,13 +177,8 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
         request = await town.cleared(WASTE, text="Here and gone.")
         assert str((await town.final(request, WASTE)).outcome) == "delivered"
     await eventually(lambda: "Here and gone." not in square.texts(WASTE))
-<<<<<<< HEAD
-    await (await town.js("fanout")).publish(subjects.receipt(WASTE, "rjunk"), b"{")  # it stops no reader
-    await forged_behind(town, request, WASTE, ReceiptOutcome.WITHHELD)
-=======
     await forged_behind(town, request, WASTE, ReceiptOutcome.WITHHELD)
     await (await town.js("fanout")).publish(subjects.receipt(WASTE, "rjunk"), b"{")  # it stops no reader
->>>>>>> main
     async with the_fanout(town, lease=LEASE / 3):  # it looks that much sooner, and posts nothing
         receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
         assert receipt.final
