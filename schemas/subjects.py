@@ -246,6 +246,8 @@ def board(kind: str, name: str) -> str:
 
 
 BOARD_BEAT = "board.beat.now"
+BOARD_TOGETHER = "board.entries.together"
+"""Where entries that came close together are told in one message (schemas.events.desk.BoardEvents)."""
 
 
 # --- the desk: the last token is the NATS user, so it proves who sends -------------------------------------

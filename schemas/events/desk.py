@@ -290,4 +290,10 @@ class BoardEvent(Contract):
     body: dict[str, Any]
 
 
+class BoardEvents(Contract):
+    """``board.entries.together``: entries that came close together, each once, in order, in place of as many events."""
+
+    events: tuple[BoardEvent, ...]
+
+
 BoardReply.model_rebuild()

@@ -16,6 +16,12 @@ BEAT_SECONDS = 1.0
 PAGE = 500
 """Entries of one answer to somebody who missed some."""
 
+FEWEST, MOST, MOST_BYTES = 8, 100, 262_144
+"""So many entries that wait together are told in one message, while a message goes out to many profiles."""
+
+MANY, WINDOW = 100, 0.25
+"""Once so many entries were told within so many seconds the next ones wait until those are over."""
+
 BEHIND = 20_000
 """Entries that wait for the broadcast at most; older ones are left out, and whoever misses them asks for them."""
 
@@ -32,14 +38,24 @@ class Changes:
 
     async def broadcast(self) -> None:
         """Broadcast what is folded; without end."""
-        client = self._runtime.ledger.client
+        client, clock = self._runtime.ledger.client, self._runtime.clock
+        begun, told = clock.monotonic(), 0
         while True:
             await self._woken.wait()
             self._woken.clear()
+            if clock.monotonic() - begun > WINDOW:
+                begun, told = clock.monotonic(), 0
             while self._waiting:
-                entry = self._waiting.popleft()
-                await client.publish(_subject(entry), _event(entry))
-                self._broadcast_seq = entry.seq
+                entries = take_together(self._waiting)
+                events = [_event(entry) for entry in entries]
+                if len(entries) > 1:
+                    await client.publish(subjects.BOARD_TOGETHER, b'{"events":[' + b",".join(events) + b"]}")
+                else:
+                    await client.publish(_subject(entries[0]), events[0])
+                self._broadcast_seq = entries[-1].seq
+                told += len(entries)
+            if told > MANY:
+                await asyncio.sleep(begun + WINDOW - clock.monotonic())
 
     async def beat(self) -> None:
         """Broadcast once a second how far the broadcast is; without end."""
@@ -64,6 +80,18 @@ class Changes:
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
         self._waiting.append(entry)
         self._woken.set()
+
+
+def take_together(waiting: deque[Entry]) -> list[Entry]:
+    """Take the entries that are told next, in order: one alone while few wait, or while it is a large one."""
+    taken = [waiting.popleft()]
+    size = len(taken[0].data)
+    if len(waiting) + 1 < FEWEST:
+        return taken
+    while waiting and len(taken) < MOST and size + len(waiting[0].data) <= MOST_BYTES:
+        taken.append(waiting.popleft())
+        size += len(taken[-1].data)
+    return taken
 
 
 def _subject(entry: Entry) -> str:

@@ -78,6 +78,7 @@ CONTRACTS: dict[str, Any] = {
     "desk.dead.order": dead.DeadLetterOrder,
     "desk.dead.reply": dead.DeadLetterReply,
     "board.event": desk.BoardEvent,
+    "board.events": desk.BoardEvents,
     "eoc.state": broadcasts.EocBroadcast,
     "health": desk.ServiceHealth,
 }
