@@ -79,4 +79,6 @@ async def test_it_waits_for_a_post_that_is_under_way_until_that_has_ended(copy: 
 async def test_it_waits_no_longer_than_a_while(copy: Copy) -> None:
     copy.clock.time = NOW + DUE + GIVE_WAY
     async with copy.starts.one():
+        assert not await copy.is_taken(), "however late it is: posts have just begun"
+        copy.clock.time += GIVE_WAY
         assert await copy.is_taken()
