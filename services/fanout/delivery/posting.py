@@ -255,11 +255,11 @@ class Posting:
             reason = result.reason if isinstance(result, Unknown) else "it left memory"
             return Wait(max(call.lease.length - call.lease.age(), 0.0), f"how it ended is not known: {reason}")
         receipt = receipts.of_result(attempt, call.attempt_seq, result, now)
-        if isinstance(result, Retryable):
+        if again := isinstance(result, Retryable):
             chance = random.random()  # noqa: S311 - jitter, no secret
             after, pace = result.after, self._settings.pace
             receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance, pace)
-        if await self._conclusion.write(receipt, call.known):
+        if await self._conclusion.write(receipt, call.known, checked=not again):
             return Done("it has its final receipt")
         if isinstance(result, NotAttempted) and result.late:
             return Wait(retry.BASE_SECONDS, result.reason)

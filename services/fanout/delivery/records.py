@@ -15,7 +15,9 @@ from services.fanout.domain.receipts import readable, reconcile_with_latest, say
 from services.fanout.domain.step import Place
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Unreachable
+from services.kernel.fold.reading import note_written
 from services.kernel.ledger.client import Appended, Conflict
+from services.kernel.ledger.client import Written as WrittenDown
 from services.kernel.runtime.service import Runtime
 
 Answer = TypeVar("Answer")
@@ -78,10 +80,11 @@ class Records:
             msg_id=f"attempt:{place}",
             fence=(subjects.CONTROL, attempt.control_seq),
             look=False,
+            written=note_written,
         )
 
-    async def receipt(self, receipt: Receipt, expect_last: int) -> Written | None:
-        """Write a receipt down, and do not give up before it is in.
+    async def receipt(self, receipt: Receipt, expect_last: int, *, checked: bool = False) -> Written | None:
+        """Write a receipt down, and do not give up before it is in. ``checked``: by its contract, as it is.
 
         Appended by compare-and-set on its subject. When another worker wrote first, the one receipt of an attempt
         stands, unless ours says that it was delivered and that one did not know. When that one is on another attempt,
@@ -90,10 +93,12 @@ class Records:
         Returns:
             What was written, or None when what is there makes ours superfluous.
         """
-        receipt = receipt.model_copy(update={"worker": self._runtime.instance})
+        if receipt.worker != self._runtime.instance:
+            checked = False
+            receipt = receipt.model_copy(update={"worker": self._runtime.instance})
         while True:
             try:
-                appended = await self._until_in(receipt, expect_last)
+                appended = await self._until_in(receipt, expect_last, note_written if checked else None)
             except Conflict:
                 appended = None
             if appended is not None and not appended.duplicate:
@@ -104,6 +109,7 @@ class Records:
             if receipt.attempt_seq == 0 or any(says_enough(old, receipt) for old in standing):
                 await self._folded(expect_last)
                 return None
+            checked = False
             receipt = reconcile_with_latest(receipt, standing[-1] if standing else None)
 
     async def _folded(self, seq: int) -> None:
@@ -112,11 +118,16 @@ class Records:
         except Unreachable:  # it is on record, and the fold gets there
             self._runtime.log.warning("the fold is behind", wanted=seq, at=self._runtime.projection.seq)
 
-    async def _until_in(self, receipt: Receipt, expect_last: int) -> Appended:
+    async def _until_in(self, receipt: Receipt, expect_last: int, written: WrittenDown | None) -> Appended:
         subject = subjects.receipt(receipt.profile, receipt.request_id)
         place = f"{receipt.profile}:{receipt.request_id}:{receipt.revision}:{receipt.attempt_seq}:{expect_last}"
         append = partial(
-            self._runtime.ledger.append, subject, receipt, msg_id=f"receipt:{place}", expect_last=expect_last
+            self._runtime.ledger.append,
+            subject,
+            receipt,
+            msg_id=f"receipt:{place}",
+            expect_last=expect_last,
+            written=written,
         )
         return await self._until_done(append)
 

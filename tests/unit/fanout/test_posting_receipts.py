@@ -40,7 +40,7 @@ class Records:
     def __init__(self) -> None:
         self.written: list[tuple[ReceiptOutcome, int]] = []
 
-    async def receipt(self, receipt: Receipt, expect_last: int) -> None:
+    async def receipt(self, receipt: Receipt, expect_last: int, *, checked: bool) -> None:
         self.written.append((receipt.outcome, expect_last))
 
 
