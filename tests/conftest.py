@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -52,7 +53,10 @@ def pytest_configure() -> None:
     """Let the tests' folders be in memory, where the machine has some to spare: a hundred brokers fsync each append.
 
     What a disk does is tried on file systems that are made for it. PYTEST_DEBUG_TEMPROOT names another place.
+    What a shell runs in its background ignores Ctrl-C, and a child inherits that: the commands under test must hear it.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
 

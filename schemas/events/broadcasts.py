@@ -36,10 +36,25 @@ class BoardBeat(Contract):
     control_seq: int
 
 
+class LatePost(Contract):
+    """A post that is public although it was taken back, or that was named as unknown: a person has to look.
+
+    ``address`` is where it stands: its URL, or the platform's id of it. ``attempted_at`` is when its attempt was
+    stored.
+    """
+
+    profile: Id
+    request_id: Id
+    attempt_seq: int
+    address: str
+    attempted_at: Utc
+
+
 class EocBroadcast(Contract):
     """``eoc.state``: broadcast by eoc_state after each control change, to services and watching people.
 
     ``unknown``: while the EOC is active, the posts that may land, or may have landed, without its approval.
+    ``late_posts``: those of them that are public, and what else is although it was taken back.
     """
 
     type: Literal["eoc_state"] = "eoc_state"
@@ -51,3 +66,4 @@ class EocBroadcast(Contract):
     hold: bool
     in_flight: Annotated[int, Field(ge=0)] = 0
     unknown: tuple[UnknownPost, ...] = ()
+    late_posts: tuple[LatePost, ...] = ()

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.events.authority import Grant, Officer, Profile, Settings, Severity, System
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
-from schemas.events.broadcasts import ProfileBudget, ProfileTrouble
+from schemas.events.broadcasts import LatePost, ProfileBudget, ProfileTrouble
 from schemas.events.control import Posture, UnknownPost
 from schemas.events.dead import DeadLetterView
 from schemas.events.deliveries import PostedView
@@ -107,9 +107,10 @@ class BoardQuery(Contract):
     """A question to the board; ``request_id`` may be an unambiguous beginning of one for ``status``.
 
     ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
-    is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
-    ``since``, ``about`` MESSAGES for the requests, verdicts and receipts among the next 500, of the last two only with
-    their outcome. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
+    is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the next entries above
+    ``since``, up to 500; ``about`` MESSAGES for the requests, verdicts and receipts among them, of the last two only
+    with their outcome. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
+    Both have a ``next`` where one message cannot hold so much: that is the ``since`` of the next question.
     ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
     ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the updates that are near or
     overdue. ``authority`` also says where the last change stands ``about`` officer:pio, ``picture`` shows the one with
@@ -177,6 +178,7 @@ class EocView(Contract):
     """The posture as the ledger has it. ``last_seq`` is the newest sequence of the whole ledger.
 
     ``began_seq`` is the activation or declaration in force, ``hold_seq`` the hold (0: none): what ends it names it.
+    ``unknown`` and ``late_posts`` as in ``EocBroadcast``.
     """
 
     realm: Literal["live", "exercise"]
@@ -191,6 +193,7 @@ class EocView(Contract):
     hold_seq: int = 0
     in_flight: int
     unknown: tuple[UnknownPost, ...] = ()
+    late_posts: tuple[LatePost, ...] = ()
     last_seq: int
     services: tuple[ServiceHealth, ...] = ()
 
@@ -280,6 +283,10 @@ class BoardReply(Contract):
     changes: tuple[BoardEvent, ...] | None = None
     as_of: int | None = None
 
+    def to_bytes(self) -> bytes:
+        """Return it as JSON. Nobody signs an answer: sorting its keys would take most of making a long one."""
+        return self.__pydantic_serializer__.to_json(self, exclude_none=True)
+
 
 class BoardEvent(Contract):
     """``board.<kind>.<name>``: an entry of the ledger (``body``), for people who watch; each comes once, in order."""
@@ -288,12 +295,6 @@ class BoardEvent(Contract):
     subject: str
     at: Utc
     body: dict[str, Any]
-
-
-class BoardEvents(Contract):
-    """``board.entries.together``: entries that came close together, each once, in order, in place of as many events."""
-
-    events: tuple[BoardEvent, ...]
 
 
 BoardReply.model_rebuild()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import nats.errors
 
 from schemas import canonical, subjects
 from schemas.events.broadcasts import BoardBeat
 from schemas.events.desk import BoardEvent
+from services.board.domain.paging import MOST_BYTES, first_within
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
@@ -16,11 +21,14 @@ BEAT_SECONDS = 1.0
 PAGE = 500
 """Entries of one answer to somebody who missed some."""
 
-FEWEST, MOST, MOST_BYTES = 8, 100, 262_144
+FEWEST, MOST, TOGETHER_BYTES = 8, 100, 262_144
 """So many entries that wait together are told in one message, while a message goes out to many profiles."""
 
 MANY, WINDOW = 100, 0.25
 """Once so many entries were told within so many seconds the next ones wait until those are over."""
+
+BESIDE_BODY = 300
+"""Bytes of an entry in an answer beside its body, and more than they are."""
 
 BEHIND = 20_000
 """Entries that wait for the broadcast at most; older ones are left out, and whoever misses them asks for them."""
@@ -37,25 +45,35 @@ class Changes:
         runtime.projection.listen(self._on_folded)
 
     async def broadcast(self) -> None:
-        """Broadcast what is folded; without end."""
-        client, clock = self._runtime.ledger.client, self._runtime.clock
-        begun, told = clock.monotonic(), 0
+        """Broadcast what is folded; without end. What could not be sent goes first when this is begun again."""
+        waiting, loop = self._waiting, asyncio.get_running_loop()
+        begun, told = loop.time(), 0
         while True:
-            await self._woken.wait()
-            self._woken.clear()
-            if clock.monotonic() - begun > WINDOW:
-                begun, told = clock.monotonic(), 0
-            while self._waiting:
-                entries = take_together(self._waiting)
-                events = [_event(entry) for entry in entries]
-                if len(entries) > 1:
-                    await client.publish(subjects.BOARD_TOGETHER, b'{"events":[' + b",".join(events) + b"]}")
-                else:
-                    await client.publish(_subject(entries[0]), events[0])
-                self._broadcast_seq = entries[-1].seq
-                told += len(entries)
-            if told > MANY:
-                await asyncio.sleep(begun + WINDOW - clock.monotonic())
+            if not waiting and told > MANY:
+                await asyncio.sleep(begun + WINDOW - loop.time())
+            if not waiting:
+                self._woken.clear()
+                await self._woken.wait()
+            if loop.time() - begun >= WINDOW:
+                begun, told = loop.time(), 0
+            entries = next_together(waiting)
+            await self._tell(entries)
+            told += len(entries)
+            self._broadcast_seq = entries[-1].seq
+            for entry in entries:
+                if waiting and waiting[0] is entry:  # else it was left out meanwhile: too many wait
+                    waiting.popleft()
+
+    async def _tell(self, entries: Sequence[Entry]) -> None:
+        client, events = self._runtime.ledger.client, [_event(entry) for entry in entries]
+        if len(entries) > 1:
+            await client.publish(subjects.BOARD_TOGETHER, b'{"events":[' + b",".join(events) + b"]}")
+            return
+        try:
+            await client.publish(_subject(entries[0]), events[0])
+        except (nats.errors.MaxPayloadError, nats.errors.BadSubjectError) as error:
+            # It never goes out: whoever watches misses it, and asks for it.
+            self._runtime.log.error("an entry cannot be broadcast", seq=entries[0].seq, error=str(error))
 
     async def beat(self) -> None:
         """Broadcast once a second how far the broadcast is; without end."""
@@ -66,46 +84,57 @@ class Changes:
             await self._runtime.bus.publish(subjects.BOARD_BEAT, beat)
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def since(self, seq: int, *, of_messages: bool = False) -> tuple[BoardEvent, ...]:
-        """Return the next entries above a sequence; of them only what a list of messages needs, if wished.
+    async def since(self, seq: int, *, of_messages: bool = False) -> tuple[tuple[BoardEvent, ...], str | None]:
+        """Return the next entries above a sequence, only what a list of messages needs if wished, as ``page_of`` does.
 
         Raises:
             Unreachable: the broker does not answer.
         """
         async for batch in self._runtime.source.entries(seq, size=PAGE):
-            events = map(of_message, batch) if of_messages else map(as_event, batch)
-            return tuple(event for event in events if event is not None)
-        return ()
+            return page_of(batch, of_message if of_messages else as_event)
+        return (), None
 
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
         self._waiting.append(entry)
         self._woken.set()
 
 
-def take_together(waiting: deque[Entry]) -> list[Entry]:
-    """Take the entries that are told next, in order: one alone while few wait, or while it is a large one."""
-    taken = [waiting.popleft()]
-    size = len(taken[0].data)
-    if len(waiting) + 1 < FEWEST:
-        return taken
-    while waiting and len(taken) < MOST and size + len(waiting[0].data) <= MOST_BYTES:
-        taken.append(waiting.popleft())
-        size += len(taken[-1].data)
-    return taken
+def next_together(waiting: deque[Entry]) -> list[Entry]:
+    """Return the entries that are told next, in order: one alone while few wait, or while it is a large one."""
+    found = [waiting[0]]
+    if len(waiting) < FEWEST:
+        return found
+    size = len(found[0].data)
+    for entry in islice(waiting, 1, MOST):
+        size += len(entry.data)
+        if size > TOGETHER_BYTES:
+            break
+        found.append(entry)
+    return found
 
 
 def _subject(entry: Entry) -> str:
     kind, request_id, profile = subjects.place_of(entry.subject)
-    return subjects.board(kind or "other", request_id or profile or kind or "other")
+    name = request_id or profile or kind or "other"
+    return subjects.board(kind or "other", name if subjects.is_token(name) else "other")  # junk may be named anyhow
 
 
 def _event(entry: Entry) -> bytes:
     """Return the bytes of a BoardEvent. The body goes in unparsed: it is canonical JSON already."""
     at = entry.at.isoformat().replace("+00:00", "Z")
     head = canonical.dumps({"seq": entry.seq, "subject": entry.subject})
-    if not entry.data.startswith(b"{"):
+    if not entry.data.startswith(b"{") or len(entry.data) > MOST_BYTES:
         return as_event(entry).to_bytes()
     return b'{"at":"' + at.encode() + b'","body":' + entry.data + b"," + head[1:]
+
+
+def page_of(
+    entries: Sequence[Entry], shown: Callable[[Entry], BoardEvent | None]
+) -> tuple[tuple[BoardEvent, ...], str | None]:
+    """Return as many entries as one answer takes, and where to go on if there are more: the last one's sequence."""
+    page = first_within(entries, lambda entry: len(entry.data) + BESIDE_BODY)
+    events = tuple(event for event in map(shown, page) if event is not None)
+    return events, str(page[-1].seq) if len(page) < len(entries) else None
 
 
 def of_message(entry: Entry) -> BoardEvent | None:
@@ -120,9 +149,9 @@ def of_message(entry: Entry) -> BoardEvent | None:
 
 
 def as_event(entry: Entry) -> BoardEvent:
-    """Return an entry for people who watch; its body says so when it cannot be read."""
+    """Return an entry for people who watch; its body says so when it cannot be read, or is longer than any of ours."""
     try:
-        body = canonical.loads(entry.data)
+        body = canonical.loads(entry.data) if len(entry.data) <= MOST_BYTES else None
     except canonical.StrictJsonError:
         body = None
     return BoardEvent(

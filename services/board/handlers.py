@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import timedelta
 
 from schemas import subjects
-from schemas.events.deliveries import PostedView, Receipt
+from schemas.events.base import Contract
+from schemas.events.broadcasts import LatePost
 from schemas.events.desk import (
     MESSAGES,
     BoardQuery,
@@ -19,19 +20,21 @@ from schemas.events.desk import (
     RequestView,
     ServiceHealth,
 )
-from services.board.changes import Changes, as_event
+from services.board.changes import Changes, as_event, page_of
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
-from services.board.domain.notices import Waiting, profile_waits
+from services.board.domain.notices import Waiting, late_post_waits, profile_waits
+from services.board.domain.paging import MOST_BYTES, first_within, newest_within
 from services.board.domain.pending_list import PendingList
-from services.board.domain.views import request_view
+from services.board.domain.views import page_key, request_view
 from services.board.finding import RequestFinder
 from services.board.outside import OutsidePosts
+from services.board.posted import posted_lately
 from services.board.promises import PromiseWatch
+from services.board.turns import Turns
 from services.kernel.base.errors import BadInput
-from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
-from services.kernel.projection.past import past
+from services.kernel.fold.taken_over import late_posts, still_unknown
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
@@ -39,11 +42,11 @@ from services.kernel.runtime.service import Runtime
 FRESH = timedelta(seconds=10)
 """An instance whose newest heartbeat is older than this is gone."""
 
-POSTED = timedelta(days=10)
-"""How far back a post is named that somebody answered."""
-
 PAGE = 200
-"""Requests of one page of ``pending``."""
+"""Requests of one page of ``pending``, and fewer where they are large."""
+
+BESIDE = MOST_BYTES // 4
+"""Bytes of the dead letters, and of the outside posts, that its first page has at most: the newest of them."""
 
 
 class BoardHandlers:
@@ -65,7 +68,7 @@ class BoardHandlers:
         self._entries = changes
         self._outside = outside
         self._promises = promises
-        self._waiting = PendingList()
+        self._waiting, self._turns = PendingList(), Turns(runtime.projection)
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -85,10 +88,15 @@ class BoardHandlers:
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
-        """Answer one query; raises Unreachable when the fold does not reach ``at_least`` in time."""
+        """Answer one query.
+
+        Raises:
+            Refused: ``board.waiting``. Unreachable: the fold does not reach ``at_least`` in time.
+        """
         if query.at_least is not None:
-            await self.runtime.projection.at_least(query.at_least)
-        return await self._answers[query.query](query)
+            await self._turns.reach(query.at_least, sender)
+        async with self._turns.answering:
+            return await self._answers[query.query](query)
 
     async def on_health(self, event: ServiceHealth) -> None:
         """Remember that an instance is alive, and what it waits for."""
@@ -98,6 +106,7 @@ class BoardHandlers:
         """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
         yield from self._outside.book.waiting()
         yield from self._promises.waiting()
+        yield from map(late_post_waits, self._late_posts())
         troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
         yield from map(profile_waits, troubles.values())
 
@@ -118,11 +127,17 @@ class BoardHandlers:
                 began_seq=state.began_seq,
                 hold_seq=state.hold_seq,
                 in_flight=self._in_flight(),
-                unknown=state.unknown,
+                unknown=still_unknown(runtime.fold.taken_over, state.unknown),
+                late_posts=self._late_posts(),
                 last_seq=runtime.fold.seq,
                 services=self._alive(),
             )
         )
+
+    def _late_posts(self) -> tuple[LatePost, ...]:
+        runtime = self.runtime
+        fold, unknown = runtime.fold, runtime.control.unknown
+        return late_posts(fold.taken_over, unknown, fold.chain.replaced, runtime.clock.now())
 
     def _in_flight(self) -> int:
         """Return the number of posts that may be under way at this moment."""
@@ -162,24 +177,28 @@ class BoardHandlers:
         return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now(), query.about))
 
     async def _status(self, query: BoardQuery) -> BoardReply:
-        return BoardReply(requests=(self._view(await self._finder.find(query.request_id or ""), query.most),))
+        found = [await self._finder.find(query.request_id or "")]
+        return BoardReply(requests=tuple(self._views(found, query.most)))
 
     async def _pending(self, query: BoardQuery) -> BoardReply:
         self._waiting.follow(self.runtime.fold)
         as_of = self.runtime.fold.seq
         total, (page, following) = len(self._waiting), self._waiting.page(query.after, PAGE)
+        views = first_within(self._views(page, query.most, bare=True), _size)
+        if len(views) < len(page):
+            following = page_key(page[len(views) - 1])
         return BoardReply(
-            requests=tuple(_without_renderings(self._view(one, query.most)) for one in page),
-            dead_letters=(await self._dead.book()).open() if query.after is None else (),
-            outside=self._outside.open() if query.after is None else (),
+            requests=views,
+            dead_letters=newest_within((await self._dead.book()).open(), _size, BESIDE) if query.after is None else (),
+            outside=newest_within(self._outside.open(), _size, BESIDE) if query.after is None else (),
             total=total,
             next=following,
             as_of=as_of,
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
-        found = await self._entries.since(query.since or 0, of_messages=query.about == MESSAGES)
-        return BoardReply(changes=found, as_of=self.runtime.fold.seq)
+        found, following = await self._entries.since(query.since or 0, of_messages=query.about == MESSAGES)
+        return BoardReply(changes=found, next=following, as_of=self.runtime.fold.seq)
 
     async def _history(self, query: BoardQuery) -> BoardReply:
         state = await self._finder.find(query.request_id or "")
@@ -188,23 +207,19 @@ class BoardHandlers:
         found = [entry for name in names for entry in await entries_on(name, projection, as_of)]
         for name in names:
             found += [entry for entry in await projection.all_of(subjects.notice(name)) if entry.seq <= as_of]
-        events = (as_event(entry) for entry in sorted(found, key=lambda entry: entry.seq))
-        return BoardReply(changes=tuple(events), requests=(self._view(state, query.most),), as_of=as_of)
+        since = query.since or 0
+        events, following = page_of(
+            sorted((one for one in found if one.seq > since), key=lambda one: one.seq), as_event
+        )
+        views = () if since else tuple(self._views([state], query.most))
+        return BoardReply(changes=events, next=following, requests=views, as_of=as_of)
 
     async def _posted(self, query: BoardQuery) -> BoardReply:
         """Name what was delivered to a profile lately, for whoever was answered there."""
         profile = query.name or ""
         if not subjects.is_token(profile):
             raise BadInput("profile.id", f"{profile!r} is not a profile's id", "onevoice profiles list shows them")
-        after = await self.runtime.ledger.first_since(self.runtime.clock.now() - POSTED) - 1
-        _, receipts = subjects.posted_to(profile)
-        found: dict[str, PostedView] = {}
-        async for entry in past(self.runtime.source, receipts, after):
-            receipt = parse(Receipt, entry.data)
-            if receipt.remote_id:
-                ids = tuple(receipt.remote_id.split(","))
-                found[receipt.request_id] = PostedView(request_id=receipt.request_id, remote_ids=ids, url=receipt.url)
-        return BoardReply(posted=tuple(found.values()))
+        return BoardReply(posted=await posted_lately(self.runtime, profile))
 
     async def _picture(self, query: BoardQuery) -> BoardReply:
         """Show a picture, whether a request names it already or not; None in the answer: there is no such one."""
@@ -217,28 +232,28 @@ class BoardHandlers:
             return BoardReply()
         return BoardReply(picture=base64.b64encode(raw).decode())
 
-    def _view(self, state: RequestState, most: int | None) -> RequestView:
-        runtime, book = self.runtime, self._dead.known
-        waits = [wait for health in self._alive() for wait in health.waits if wait.request_id == state.request_id]
-        return request_view(
-            state,
-            runtime.control.profiles,
-            withdrawn=state.request_id in runtime.control.withdrawn,
-            replaced_by=runtime.fold.chain.replaced.get(state.request_id),
-            as_of=runtime.fold.seq,
-            letters=book.holding(state.request_id),
-            put_aside=book.of_verdict(state.request_id, state.verdict_seq),
-            waits=_by_profile(waits),
-            most=most,
+    def _views(self, states: Iterable[RequestState], most: int | None, *, bare: bool = False) -> Iterator[RequestView]:
+        control, fold, book = self.runtime.control, self.runtime.fold, self._dead.known
+        waits: dict[str, dict[str, PostWait]] = {}
+        for wait in (wait for health in self._alive() for wait in health.waits):
+            waits.setdefault(wait.request_id, {})[wait.profile] = wait
+        return (
+            request_view(
+                state,
+                control.profiles,
+                withdrawn=state.request_id in control.withdrawn,
+                replaced_by=fold.chain.replaced.get(state.request_id),
+                as_of=fold.seq,
+                letters=book.holding(state.request_id),
+                put_aside=book.of_verdict(state.request_id, state.verdict_seq),
+                waits=waits.get(state.request_id),
+                most=most,
+                bare=bare,
+            )
+            for state in states
         )
 
 
-def _by_profile(waits: list[PostWait]) -> dict[str, PostWait]:
-    return {wait.profile: wait for wait in waits}
-
-
-def _without_renderings(view: RequestView) -> RequestView:
-    without: dict[str, object] = {"request": view.request.model_copy(update={"renderings": ()})}
-    if view.previous is not None:
-        without["previous"] = view.previous.model_copy(update={"renderings": ()})
-    return view.model_copy(update=without)
+def _size(shown: Contract) -> int:
+    """Return how long an answer becomes by it; without sorted keys, as the answer is made."""
+    return len(shown.__pydantic_serializer__.to_json(shown, exclude_none=True))

@@ -10,6 +10,7 @@ from schemas import subjects
 from schemas.events.desk import BoardQuery, BoardReply
 from schemas.events.outside import OutsideView
 from services.board.domain.outside_book import OutsideBook
+from services.board.domain.paging import newest_within
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
@@ -34,18 +35,24 @@ class OutsidePosts:
         self._runtime = runtime
         self.book = OutsideBook()
         self._taken_up = asyncio.Event()
+        self._early: list[Entry] = []
         runtime.projection.listen(self._on_folded, *_KINDS)
 
     async def take_up(self) -> None:
         """Read what stood before the start; the rest comes with the fold."""
         runtime = self._runtime
         await runtime.projection.catch_up()
-        self.book.take_all(await self._entries(*_ALL), runtime.control)
+        # What is folded meanwhile may answer what is only just read.
+        self.book.take_all([*await self._entries(*_ALL), *self._early], runtime.control)
+        self._early.clear()
         self._taken_up.set()
         await asyncio.Event().wait()
 
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
-        self.book.take(entry, self._runtime.control)
+        if self._taken_up.is_set():
+            self.book.take(entry, self._runtime.control)
+        else:
+            self._early.append(entry)
 
     def open(self) -> tuple[OutsideView, ...]:
         """Return what no officer has acknowledged, the newest 500."""
@@ -65,7 +72,8 @@ class OutsidePosts:
         await self._taken_up.wait()
         if query.name is not None:
             return BoardReply(outside=(await self._whole(query.name),))
-        return BoardReply(outside=(await self._read(*_ALL))[-MAX_SHOWN:] if query.closed else self.open())
+        shown = (await self._read(*_ALL))[-MAX_SHOWN:] if query.closed else self.open()
+        return BoardReply(outside=newest_within(shown, lambda view: len(view.to_bytes())))
 
     async def _entries(self, *filters: str) -> list[Entry]:
         return [entry for one in filters async for entry in past(self._runtime.source, one)]

@@ -13,6 +13,7 @@ from services.board.notify import Notifier
 from services.board.outside import OutsidePosts
 from services.board.promises import PromiseWatch
 from services.board.tracing import Tracing
+from services.board.turns import WORKERS
 from services.kernel.runtime.service import Runtime
 
 
@@ -27,7 +28,8 @@ def wire(runtime: Runtime) -> None:
     finder = RequestFinder(runtime)
     handlers = BoardHandlers(runtime, finder, dead=dead, changes=changes, outside=outside, promises=promises)
     bus, supervise = runtime.bus, runtime.supervisor.supervise
-    bus.serve(subjects.DESK_BOARD_QUERY, BoardQuery.from_bytes, handlers.on_query, title="what is where")
+    query, title = subjects.DESK_BOARD_QUERY, "what is where"
+    bus.serve(query, BoardQuery.from_bytes, handlers.on_query, workers=WORKERS, title=title)
     title = "dead letters, again or dropped"
     bus.serve(subjects.DESK_DEAD_ORDER, DeadLetterOrder.from_bytes, dead.on_order, title=title)
     bus.subscribe(subjects.HEALTH_ALL, ServiceHealth.from_bytes, handlers.on_health, title="heartbeats")

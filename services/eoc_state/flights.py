@@ -10,6 +10,7 @@ from services.eoc_state.domain.wakefulness import Wakefulness
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import TargetState
+from services.kernel.fold.taken_over import REMEMBERED
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
 
@@ -33,9 +34,11 @@ class Flights:
 
     def before(self, seq: int) -> tuple[Flight, ...]:
         """Return the attempts before a sequence that may still land, or that another than their worker answered."""
+        now = self._runtime.clock.now()
         taken_over = (
             Flight(at, one.profile, one.request_id, one.worker, one.folded_at, one.answered_by)
             for at, one in self._runtime.fold.taken_over.items()
+            if one.answered_by != one.worker and now - one.at < REMEMBERED
         )
         return tuple(flight for flight in (*self._open.values(), *taken_over) if flight.seq < seq)
 

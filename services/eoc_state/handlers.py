@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from schemas import subjects
-from schemas.events.broadcasts import EocBroadcast
+from schemas.events.broadcasts import EocBroadcast, LatePost
 from schemas.events.control import Order, Posture, Withdraw
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
-from schemas.events.requests import Request
 from services.eoc_state.domain.activation import Barrier, barrier, eoc_active
 from services.eoc_state.domain.withdrawal import check_withdrawal
 from services.eoc_state.flights import Flights
 from services.kernel.authority.orders import carry_out
 from services.kernel.base.crashpoints import crash_point
+from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.fold.reading import read_request
+from services.kernel.fold.taken_over import late_posts, still_unknown
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.service import LookPace, Runtime
@@ -22,6 +26,7 @@ ACTIONS = frozenset(
     {"eoc_activate", "eoc_change", "eoc_stand_down", "crisis_declare", "crisis_end", "hold", "withdraw"}
 )
 BARRIER_LOOK_SECONDS = 0.2
+TELL_SECONDS = 1.0
 
 
 class EocHandlers:
@@ -63,10 +68,25 @@ class EocHandlers:
                 control_seq=state.seq,
                 hold=state.hold,
                 in_flight=self.flights.under_way if waiting is None else waiting,
-                unknown=state.unknown,
+                unknown=still_unknown(self.runtime.fold.taken_over, state.unknown),
+                late_posts=self._late_posts(state),
             ),
         )
         await self.runtime.health.publish()
+
+    def _late_posts(self, state: ControlState) -> tuple[LatePost, ...]:
+        fold, now = self.runtime.fold, self.runtime.clock.now()
+        return late_posts(fold.taken_over, state.unknown, fold.chain.replaced, now)
+
+    async def keep_telling(self) -> None:
+        """Broadcast when a post has turned out to be public that was taken back, or was unknown; without end."""
+        told = self._late_posts(self.runtime.control)
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            found = self._late_posts(self.runtime.control)
+            if found != told:
+                told = found
+                await self.broadcast(self.runtime.control)
 
     async def keep_barrier(self) -> None:
         """Complete each activation once nothing older is in flight, also one that a crash left open; without end."""
@@ -79,18 +99,30 @@ class EocHandlers:
 
     async def _complete(self, began: ControlState) -> None:
         """Wait until the barrier is passed, and append ``eoc_active``; return at once if control has moved on."""
-        runtime, seen = self.runtime, set[int]()
+        runtime, seen, newest = self.runtime, set[int](), False
         while True:
             state = runtime.control
             if state.activating_seq != began.activating_seq:
                 return  # stood down, or activated again: keep_barrier looks again
             found = self._barrier(state.activating_seq)
             seen |= {flight.seq for flight in found.waiting}
-            if found.passed:
+            if found.passed and (newest or not found.unknown):
                 break
+            if found.passed:
+                newest = await self._caught_up()
+                continue
             await self.broadcast(state, len(found.waiting))
             await runtime.projection.signals.wait(("control",), BARRIER_LOOK_SECONDS)
         await self._append_active(state, found, seen)
+
+    async def _caught_up(self) -> bool:
+        """Fold what this process may have missed while it was cut off: it may answer what looks unknown from here."""
+        try:
+            await self.runtime.catch_up()
+        except Unreachable:
+            await asyncio.sleep(BARRIER_LOOK_SECONDS)
+            return False
+        return True
 
     async def _append_active(self, state: ControlState, found: Barrier, seen: set[int]) -> None:
         """Append ``eoc_active`` behind the control state; a control change in between leaves it to the next look."""
@@ -122,11 +154,11 @@ class EocHandlers:
             check_withdrawal(order, author, state, self.runtime.clock.now())
 
     async def _author_of(self, request_id: str) -> str:
-        """Return who wrote a request; one that is over is read from the ledger."""
+        """Return who wrote a request; one that is over is read from the ledger; raises BadInput where it cannot be."""
         known = self.runtime.fold.requests.get(request_id)
         if known is not None:
             return known.request.author
         entry = await self.runtime.ledger.last(subjects.request(request_id))
         if entry is None:
             raise ControlFault("request.unknown", f"there is no request {request_id}")
-        return Request.from_bytes(entry.data).author
+        return read_request(entry).author

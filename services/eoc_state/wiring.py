@@ -21,3 +21,4 @@ def wire(runtime: Runtime) -> None:
     workers = subjects.health("fanout")
     bus.subscribe(workers, ServiceHealth.from_bytes, flights.on_health, title="heartbeats of the workers")
     runtime.supervisor.supervise(handlers.keep_barrier)
+    runtime.supervisor.supervise(handlers.keep_telling)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from schemas import streams
 from services.fanout.delivery.work import Work
-from services.fanout.domain.delivery_state import DeliveryState, state_of
+from services.fanout.domain.delivery_state import is_held_back
 from services.fanout.overlooked import OverlookedWork
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.state import RequestState, TargetState
@@ -62,7 +62,7 @@ def unfinished(fold: LedgerFold) -> Iterator[RequestState]:
     """
     for state in fold.requests.values():
         left = (state.target(profile) for profile in state.left)
-        if state.is_cleared and any(state_of(target) is not DeliveryState.HELD_BACK for target in left):
+        if state.is_cleared and any(not is_held_back(target) for target in left):
             yield state
 
 
@@ -74,4 +74,4 @@ def rests(target: TargetState, now: datetime) -> bool:
     """Return whether nothing is to be done about a profile: not before the next verdict, or not yet."""
     receipt = target.receipt
     waits = receipt is not None and receipt.retry_at is not None and receipt.retry_at > now
-    return state_of(target) is DeliveryState.HELD_BACK or (waits and not target.is_open)
+    return is_held_back(target) or (waits and not target.is_open)

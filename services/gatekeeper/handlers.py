@@ -12,6 +12,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.subjects import place_of
 from services.gatekeeper.domain.dossier import (
     decide_again_at,
+    due_by,
     facts_of,
     is_news,
     is_reopened_by,
@@ -100,6 +101,8 @@ class GateHandlers:
             try:
                 if is_news(state, verdict):  # what would say the same again is not appended
                     await self._append(state, verdict)
+                else:
+                    self.overlooked.settled(state, facts.control.seq)
             except (Conflict, Overtaken):
                 await runtime.catch_up()
                 continue
@@ -128,6 +131,7 @@ class GateHandlers:
         crash_point("gatekeeper.verdict.decided")
         appended = await runtime.ledger.append(subject, verdict, expect_last=state.verdict_last)
         self.second_look.wrote(appended.seq)
+        self.overlooked.wrote(verdict.request_id)
         crash_point("gatekeeper.verdict.stored")
         await runtime.projection.at_least(appended.seq)
         runtime.log.info(
@@ -168,8 +172,18 @@ class GateHandlers:
         for request_id in self.runtime.fold.requests:
             self.schedule.add(request_id, self.runtime.clock.now())
 
+    def _take_up_time(self, state: RequestState) -> None:
+        """Learn when time may change a request that another copy may have decided: that one may be gone by then."""
+        runtime = self.runtime
+        due = due_by(state, facts_of(state, runtime.control, runtime.clock.now(), runtime.fold.chain))
+        if due is not None:
+            self.schedule.add(state.request_id, due)
+
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        """Look again soon at a request that a receipt has reopened, or that a cleared correction or recall changes."""
+        """Look again soon at a request that a receipt has reopened, or that a cleared correction or recall changes.
+
+        What a control change leaves without a verdict of its own each copy looks at once (``OverlookedRequests``).
+        """
         fold = self.runtime.fold
         state = fold.requests.get(place_of(entry.subject).request_id)
         if applied.void or state is None:
@@ -178,5 +192,6 @@ class GateHandlers:
             again = state.request_id if is_reopened_by(state, entry.seq) else ""
         else:
             again = look_again_after(state, fold.requests, fold.chain)
+            self._take_up_time(state)
         if again:
             self.schedule.soon.add(again)

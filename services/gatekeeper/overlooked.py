@@ -22,28 +22,42 @@ NEWS = frozenset({"request", "approval", "control"})
 class OverlookedRequests:
     """Remembers when each fact was folded, for a while: its sequence, and the monotonic clock's seconds.
 
-    A request that waits ``after`` seconds later was overlooked.
+    A request that waits ``after`` seconds later was overlooked. A control change may leave the decision on it as it
+    was: then no verdict says so, and each copy looks at it once. ``_looked`` holds up to which news that was done.
     """
 
     def __init__(self, runtime: Runtime, after: float = LookPace.request) -> None:
         self._runtime, self._after = runtime, after
         self._facts: deque[tuple[int, float]] = deque()
+        self._looked: dict[str, int] = {}
+        self._taken: frozenset[str] = frozenset()
         runtime.projection.listen(self._on_folded, *NEWS)
 
     def take(self) -> list[str]:
-        """Return requests that wait for a decision though what is new of them was folded a while ago."""
-        now, old = self._runtime.clock.monotonic(), 0
+        """Return requests that wait for a decision though what is new of them was folded a while ago; each once."""
+        now, old, self._taken = self._runtime.clock.monotonic(), 0, frozenset()
         while self._facts and now - self._facts[0][1] >= self._after:
             old, _ = self._facts.popleft()
         if not old:
             return []
         fold = self._runtime.fold
-        found = [one for one in undecided(fold) if self._newest(fold.requests[one]) <= old]
+        self._looked = {one: seq for one, seq in self._looked.items() if one in fold.requests}
+        found = [one for one in undecided(fold) if self._looked.get(one, 0) < self._newest(fold.requests[one]) <= old]
         if len(found) > MOST:
             self._facts.appendleft((old, now - self._after))  # the others at the next look
         for request_id in found[:MOST]:
-            self._runtime.log.warning("no copy was handed what is new of a request", request_id=request_id)
+            self._looked[request_id] = self._newest(fold.requests[request_id])
+        self._taken = frozenset(found[:MOST])
         return found[:MOST]
+
+    def settled(self, state: RequestState, control_seq: int) -> None:
+        """Remember that a request was decided at a control revision, and that there was nothing new to say."""
+        self._looked[state.request_id] = max(state.fact_seq, control_seq)
+
+    def wrote(self, request_id: str) -> None:
+        """Say aloud that a verdict on a request of the last look was due."""
+        if request_id in self._taken:
+            self._runtime.log.warning("no copy was handed what is new of a request", request_id=request_id)
 
     def _newest(self, state: RequestState) -> int:
         """Return where what its verdict does not know stands."""

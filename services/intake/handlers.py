@@ -21,7 +21,8 @@ from services.intake.preparation import Preparation
 from services.intake.revisions import Revisions
 from services.intake.sender_quotas import SenderQuotas
 from services.kernel.base.crashpoints import crash_point
-from services.kernel.base.errors import Refused, Unreachable
+from services.kernel.base.errors import BadInput, Refused, Unreachable
+from services.kernel.fold.reading import read_request
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
@@ -92,13 +93,22 @@ class IntakeHandlers:
         known = self.runtime.fold.requests.get(identity.request_id)
         if known is not None:
             return answer_repeat(identity, known.request, known.seq)
-        request, draft = await self.preparation.prepare(identity, event, sender, control)
-        await self.preparation.keep_pictures(request, draft)
+        try:
+            request, draft = await self.preparation.prepare(identity, event, sender, control)
+            await self.preparation.keep_pictures(request, draft)
+        except (BadInput, Refused):
+            # What was accepted once is answered again, though it would not be accepted now; perhaps it is over.
+            if (again := await self._stored(identity)) is not None:
+                return again
+            raise
         self.preparation.twins.note(request)
         crash_point("intake.request.checked")
         seq = await self._append_request(request)
         if seq is None:
-            return await self._answer_stored(identity)
+            again = await self._stored(identity)
+            if again is None:
+                raise _busy()
+            return again
         self.runtime.log.info(
             "request on record",
             request_id=request.request_id,
@@ -185,11 +195,14 @@ class IntakeHandlers:
         crash_point("intake.request.stored")
         return None if appended.duplicate else appended.seq
 
-    async def _answer_stored(self, identity: Identity) -> SubmitReply:
+    async def _stored(self, identity: Identity) -> SubmitReply | None:
+        """Return the first answer again, by what the ledger has; None: it has no such request.
+
+        Raises:
+            BadInput: ``request.conflict``, ``request.unreadable``.
+        """
         entry = await self.runtime.ledger.last(subjects.request(identity.request_id))
-        if entry is None:
-            raise _busy()
-        return answer_repeat(identity, Request.from_bytes(entry.data), entry.seq)
+        return None if entry is None else answer_repeat(identity, read_request(entry), entry.seq)
 
 
 def _carried(sender: str, officer: str) -> str:

@@ -21,7 +21,7 @@ from services.kernel.runtime.service import Runtime
 from services.registry.domain.genesis import check_genesis, check_same
 from services.registry.domain.sanction import TOWNSQUARE, check_apart, check_profile
 from services.registry.manifest import read_manifest
-from services.registry.other_realm import profiles_of_the_other_realm
+from services.registry.other_realm import OtherRealm
 
 ACTIONS = frozenset(kind.model_fields["action"].default for kind in get_args(RegistryAction))
 """What is ordered here: all that is not the EOC's."""
@@ -32,6 +32,7 @@ class RegistryHandlers:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+        self._other_realm = OtherRealm(runtime.city)
 
     async def on_order(self, order: Envelope, sender: Sender) -> OrderReply:
         """Change people, systems, settings or profiles (2(ii); section 1, Oversight (ii), (iii)), or renew the root."""
@@ -63,7 +64,7 @@ class RegistryHandlers:
                 city.realm,
                 sees_changes=sees_changes,
             )
-            check_apart(order.action.profile, await asyncio.to_thread(profiles_of_the_other_realm, city), city.realm)
+            check_apart(order.action.profile, await asyncio.to_thread(self._other_realm.profiles), city.realm)
 
 
 def _known_servers(city: City) -> dict[str, frozenset[str]]:

@@ -43,6 +43,7 @@ class FaultKind(StrEnum):
 class Fault(Contract):
     """One fault: for ``account`` (absent: everybody), on calls of kind ``on``, for the next ``calls`` of them.
 
+    ``path``: only calls whose path begins so, for ``on`` "read" may be anybody's look at anything.
     ``skip`` calls pass unharmed first. ``seconds`` is, by kind: how long ``slow`` waits before the call is carried
     out; over how long ``drip`` spreads its answer; what ``rate_limit`` puts into Retry-After (absent: no such header);
     how long after it was answered a post ``vanish``es; how old a post must be before ``lag`` lists it; when the picture
@@ -53,6 +54,7 @@ class Fault(Contract):
     kind: FaultKind
     account: Id | None = None
     on: On | Literal["any"] = "post"
+    path: Annotated[str, Field(max_length=200)] = "/"
     skip: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     calls: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     seconds: Annotated[float, Field(ge=0, le=600)] | None = None
@@ -90,10 +92,11 @@ class FaultQueue:
         """Inject no more faults."""
         self._left.clear()
 
-    def take(self, account: str | None, on: On) -> Fault | None:
+    def take(self, account: str | None, on: On, path: str) -> Fault | None:
         """Return the fault for this call, and count it."""
         for one in self._left:
-            if one.fault.on not in (on, "any") or one.fault.account not in (None, account):
+            fault = one.fault
+            if fault.on not in (on, "any") or fault.account not in (None, account) or not path.startswith(fault.path):
                 continue
             if one.skip:
                 one.skip -= 1

@@ -1,7 +1,7 @@
 """The townsquare's posts and pictures: in memory for reading, in a journal and files for good.
 
 The idempotency rule is Mastodon's (docs/platforms.md): within an hour the same key of the same account gives the first
-post again, whatever the body says; the key is looked at before anything is stored.
+post again, whatever the body says, and 404 where that was deleted; the key is looked at before anything is stored.
 """
 
 from __future__ import annotations
@@ -126,6 +126,8 @@ class Posts:
             post, stored = known
             if stored is not None:
                 await asyncio.shield(stored)
+            elif post.id not in self.posts:
+                raise Refusal(404, "Record not found")
             return post
         self._check(username, draft, now)
         post = StoredPost(self._next_id(now), username, _iso(now), draft, key)
@@ -260,8 +262,6 @@ class Posts:
         for whose in (None, post.username):
             order = self._order[whose]
             del order[bisect.bisect_left(order, int(post_id))]
-        if post.key is not None:
-            self._keys.pop((post.username, post.key), None)
 
 
 def _iso(time: datetime) -> str:

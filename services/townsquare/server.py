@@ -97,7 +97,7 @@ class Townsquare:
     async def _inject(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Inject the fault that is due on this call, if there is one."""
         on = _kind_of_call(request)
-        fault = self.faults.take(self._caller(request), on) if on is not None else None
+        fault = self.faults.take(self._caller(request), on, request.path) if on is not None else None
         return await handler(request) if fault is None else await self.injector.inject(fault, request, handler)
 
     def _caller(self, request: web.Request) -> str | None:

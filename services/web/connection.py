@@ -12,6 +12,7 @@ from schemas.events.base import Contract
 from schemas.events.desk import MESSAGES, BoardQuery, BoardReply, EocView, RequestView
 from services.desk.connection.changes import Watch
 from services.desk.connection.link import Link, Reply
+from services.desk.connection.pages import in_pages
 from services.desk.keys.opening import PersonKeys
 from services.kernel.authority.signing import load_key
 from services.kernel.base import logs
@@ -103,7 +104,7 @@ class CityConnection:
         while self.hub.older_left > 0:
             above, began = max(0, self.hub.oldest - OLDER_AT_ONCE), self.hub.clock.monotonic()
             try:
-                reply = await link.board(BoardQuery(query="changes", since=above, about=MESSAGES))
+                reply = await in_pages(link.board, BoardQuery(query="changes", since=above, about=MESSAGES))
             except Unreachable:
                 return
             self.hub.add_older(above, reply.changes or ())

@@ -178,7 +178,9 @@ def _typed() -> Iterator[OutsideParser]:
         yield OutsideParser(name, _of_text(told), (BadInput,), (b"2026-02-01T18:00-08:00", b"2026-01-01", b"4h"))
     yield OutsideParser("subject", _of_text(place_of), (), (b"ledger.approval.r1.pio",))
     yield OutsideParser("server's time", _of_text(parse_time), (ValueError,), (b"2026-01-31T14:00:00.123456789Z",))
-    yield OutsideParser("restored time", _of_text(_restored), (), (b"2026-01-31T14:00:00+00:00",))
+    yield OutsideParser(
+        "restored time", _of_text(_restored), (), (b"2026-01-31T14:00:00+00:00", b"0001-01-01T00:00:00+14:00")
+    )
     yield OutsideParser("public key", _of_text(raw_public), (ValueError,), (Signer(new_seed()).public_key.encode(),))
     yield OutsideParser("links", _of_text(lambda text: list(links.find(text))), (), (b"see https://m.example/a(b).",))
     for name, read_header in (("waits", wait_of), ("server's date", server_time)):

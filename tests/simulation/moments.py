@@ -39,7 +39,8 @@ class Theme:
     ``rules``: what must hold beside the invariants; ``script``: what people do instead of what comes to their minds;
     ``quiet``: they only submit and approve; ``alone``: nothing else breaks; ``afterwards``: they come back to what is
     over; ``everywhere``: how often they mean all departments; ``rejects``: how often they say no; ``keyed``: whether
-    platforms honour keys; ``vanish``: how often a post vanishes; ``limit``: of each host.
+    platforms honour keys; ``vanish``: how often a post vanishes; ``limit``: of each host; ``asked``: only who names it
+    plays it.
     """
 
     acts: dict[str, tuple[tuple[float, Act], ...]] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Theme:
     weather: Weather | None = None
     limit: HostLimit | None = None
     rules: tuple[Rule, ...] = ()
+    asked: bool = False
 
 
 def sleep(least: float, most: float) -> Act:
@@ -266,6 +268,21 @@ THEMES: dict[str, Theme] = {
         keyed=True,
         chaos=90.0,
     ),
+    "dies as it goes on": Theme(
+        {
+            "platform.sending": ((0.6, sleep(*SETTLED)),),
+            "fanout.receipt.stored": ((0.7, order_and_go_on("activate")),),
+            "fanout.call.ended": ((0.6, die_within(1.0)),),
+        },
+        pairs=frozenset({"fanout", "eoc_state"}),
+        lasts=(3_600,),
+        targets="townsquare",
+        approvers=("comms-officer",),
+        says=(1,),
+        keyed=True,
+        chaos=90.0,
+        asked=True,
+    ),
     "folds are behind": Theme(
         {
             "fanout.attempt.authorized": ((0.4, reject), (0.2, order)),
@@ -399,7 +416,7 @@ NO_THEME = Theme(plain=True, says=(1, 1, 2, 3))
 
 def choose(world: World) -> Theme:
     """Some runs have no theme, and a storm at random times."""
-    name = world.rng.choice(("", "", *THEMES))
+    name = world.rng.choice(("", "", *(name for name, theme in THEMES.items() if not theme.asked)))
     if name:
         world.tell("nemesis", f"THEME {name}")
     return THEMES[name] if name else NO_THEME

@@ -22,7 +22,17 @@ from services.eoc_state import handlers as eoc
 from services.eoc_state.domain.activation import Barrier, barrier
 from services.fanout import resolving
 from services.fanout.connectors.contract import Permanent, Unknown
-from services.fanout.delivery import caller, conclusion, destinations, judge, places, posting, settler, work
+from services.fanout.delivery import (
+    caller,
+    conclusion,
+    destinations,
+    judge,
+    places,
+    posting,
+    second_looks,
+    settler,
+    work,
+)
 from services.fanout.domain import retry, step
 from services.gatekeeper import handlers as gate
 from services.gatekeeper.domain.dossier import undecided
@@ -374,6 +384,15 @@ def _wakes_unlooked() -> list[Patch]:
     return [(settler.Settler, "look_after_sleep", nothing)]
 
 
+def _looks_once() -> list[Patch]:
+    """What another than its worker said of a post is never looked at again."""
+
+    async def nothing(*_: Any) -> bool:
+        return True
+
+    return [(second_looks.SecondLooks, "_look", nothing)]
+
+
 def _barrier_names_nothing() -> list[Patch]:
     real = barrier
 
@@ -657,6 +676,10 @@ PLANTS: dict[str, Mutant] = {
         "who stood still over its call does not look what became of it",
         _wakes_unlooked,
         theme="stopped between look and call",
+        behind=("looks_once",),
+    ),
+    "looks_once": Mutant(
+        "what another than its worker said of a post is never looked at again", _looks_once, theme="dies as it goes on"
     ),
     "sleeper_forgotten": Mutant(
         "who was answered for by another is forgotten", _sleeper_forgotten, theme="stopped between look and call"

@@ -89,11 +89,11 @@ class Platforms:
         self.called: list[tuple[float, str, str, str]] = []
 
     def known(self, platform: str, intent: Intent) -> Post | None:
-        """Return what is under a key, where the platform has a natural key or honours one."""
+        """Return what is, or was, under a key, where the platform has a natural key or honours one."""
         if platform != "website" and not self.keyed:
             return None
         same = (post for post in self.posts if (post.profile, post.key) == (intent.profile.id, intent.idempotency_key))
-        return next((post for post in same if post.number not in self.vanished), None)
+        return next(same, None)
 
     def land(self, platform: str, intent: Intent, held: float = 0.0, note: str = "") -> Post:
         """It is public now; a natural key, and an honoured one, make one post of two."""
@@ -189,6 +189,8 @@ class SimConnector(Connector):
         known = world.known(self.platform, intent)
         if known is not None and known.rendering_sha256 != intent.rendering_sha256:
             return self._reply(answer, Permanent("the key was used for other content"))
+        if known is not None and known.number in world.vanished:
+            return self._reply(answer, Permanent("404: what was posted under the key is not there"))
         if trick == "dropped":
             return self._reply(answer, Unknown("500 after sending")) if rng.random() < 0.5 else None
         if trick == "late":

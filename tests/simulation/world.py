@@ -14,6 +14,7 @@ from typing import Any
 
 from schemas import streams, subjects
 from schemas.events.base import read_object
+from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import SubmissionEvent
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.copy_plan import plan as copy_plan
@@ -215,7 +216,18 @@ class World:
             for name, durable in self.server.durables.items()
             if durable.spec.stream == streams.LEDGER and ledger.next(durable.spec.filter_subject, durable.cursor + 1)
         ]
-        return found + self.follower.owed()
+        return [*found, *self.follower.owed(), *self._unaccounted()]
+
+    def _unaccounted(self) -> list[str]:
+        """Return what is public although its receipt says that it is not: somebody looks again, and finds it."""
+        known = (ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED)
+        requests, found = self.follower.fold.requests, []
+        for place in {(post.profile, post.request_id): None for post in self.platforms.posts}:
+            state = requests.get(place[1])
+            receipt = state.target(place[0]).receipt if state is not None else None
+            if self.platforms.stands(*place) and receipt is not None and receipt.outcome not in known:
+                found.append(f"{place[1]} on {place[0]}, which says {receipt.outcome}")
+        return found
 
 
 class Copier:

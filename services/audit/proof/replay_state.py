@@ -84,8 +84,9 @@ class Acknowledged:
 class Target:
     """One revision of a request on one profile. ``remote_ids``: what is there, or stood, in public.
 
-    ``unconfirmed_seq`` is the final unconfirmed receipt that stands, ``again_seq`` the receipt by which a person had it
-    posted again; 0 where there is none. ``seen_by_person``: an officer said where it is.
+    ``begun_seq`` is the receipt that says what stands of it since a person last decided, ``unconfirmed_seq`` the final
+    unconfirmed receipt that stands, ``again_seq`` the receipt by which a person had it posted again; 0 where there is
+    none. ``seen_by_person``: an officer said where it is.
     ``decided`` are the resolutions by their sequence.
     """
 
@@ -94,6 +95,7 @@ class Target:
     seen_by_person: bool = False
     final_seq: int = 0
     remote_ids: set[str] = field(default_factory=set)
+    begun_seq: int = 0
     unconfirmed_seq: int = 0
     again_seq: int = 0
     decided: dict[int, Decided] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from schemas.events.broadcasts import ProfileTrouble
+from schemas.events.broadcasts import LatePost, ProfileTrouble
 from schemas.events.notices import notice_key
 from schemas.platforms import MANUAL
 from services.kernel.fold.request_phase import RequestPhase
@@ -109,6 +109,16 @@ def profile_waits(trouble: ProfileTrouble) -> Waiting:
     for_ever = trouble.since + timedelta(days=3_650)
     hint = "onevoice profiles check; onevoice profiles connect --help"
     return Waiting(name, trouble.since, name, said, False, said, hint, for_ever, about="a profile", once=True)
+
+
+def late_post_waits(post: LatePost) -> Waiting:
+    """Return what a post asks of a person that is public although it was taken back, or was unknown."""
+    about = f"a post on {post.profile} that was not to go out"
+    said = f"its worker was stopped before its call, and sent it as it went on: it stands at {post.address}"
+    for_ever, name = post.attempted_at + timedelta(days=3_650), post.request_id
+    to_type = f"onevoice show {name}; onevoice recall {name} --as YOU takes it back"
+    wanted = "somebody looks, and takes it back or lets it stand"
+    return Waiting(name, post.attempted_at, name, said, True, wanted, to_type, for_ever, about=about, once=True)
 
 
 def _unconfirmed(state: RequestState) -> tuple[str, str]:

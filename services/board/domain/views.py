@@ -8,6 +8,7 @@ from heapq import nsmallest
 from schemas.events.authority import Profile
 from schemas.events.dead import DeadLetterView
 from schemas.events.desk import DeliveryView, PostWait, RequestView
+from schemas.events.requests import Request
 from schemas.events.shown import DONE, LOOK_FIRST, DeliveryCounts
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR, WEBSITE
@@ -25,6 +26,7 @@ def request_view(
     put_aside: DeadLetterView | None = None,
     waits: Mapping[str, PostWait] | None = None,
     most: int | None = None,
+    bare: bool = False,
 ) -> RequestView:
     """Return a request with its verdict and how it is on each profile.
 
@@ -38,10 +40,11 @@ def request_view(
         put_aside: the one by which the work on its verdict was put aside.
         waits: what posts of it wait for, by profile.
         most: so many deliveries at most, those that need a look first; None: all, in the request's order.
+        bare: without renderings.
     """
     names, counts = _shown(state, put_aside, most)
     return RequestView(
-        request=state.request,
+        request=_bare(state.request) if bare else state.request,
         request_seq=state.seq,
         verdict=state.verdict,
         verdict_seq=state.verdict_seq,
@@ -52,9 +55,13 @@ def request_view(
         replaced_by=replaced_by,
         dead_letters=letters,
         as_of=as_of,
-        previous=state.previous,
+        previous=_bare(state.previous) if bare and state.previous is not None else state.previous,
         counts=counts,
     )
+
+
+def _bare(request: Request) -> Request:
+    return request.model_copy(update={"renderings": ()})
 
 
 def _shown(
@@ -63,7 +70,8 @@ def _shown(
     """Return whose deliveries are shown, and how many there are; without making a view of each of a thousand."""
     if state.verdict is None:
         return (), None if most is None else DeliveryCounts(every=0, done=0)
-    names = dict.fromkeys((*state.request.targets, *state.wanted, *state.targets))
+    known = (*state.request.targets, *state.wanted, *state.targets)
+    names = dict.fromkeys(known if state.targets or state.is_cleared else ())  # else there is nothing on any
     if most is None:
         return names, None
     outcomes = {name: said for name in names if (said := outcome_on(name, state, put_aside)) is not None}

@@ -25,6 +25,7 @@ from services.desk.session import Session
 from services.desk.views.state import authority_health as authority
 from services.desk.views.state import health
 from services.desk.views.state.health import Level, Line
+from services.desk.views.state.late_posts import late_posts
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import OneVoiceError, Unreachable
@@ -145,6 +146,7 @@ async def _board(here: Session) -> list[Line]:
         *authority.lines(power, officers, SystemClock().now()),
         health.dead_letters(len(dead)),
         health.unconfirmed_posts(waiting),
+        late_posts(view),
         health.outside_posts(strange),
         health.profiles([examine(here.city, profile) for profile in profiles if profile.official]),
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from schemas import canonical, subjects
+from schemas.events.board_events import BoardEvents
 from schemas.events.broadcasts import BoardBeat
-from schemas.events.desk import BoardEvent, BoardEvents, BoardQuery
+from schemas.events.desk import BoardEvent, BoardQuery
 from services.desk.connection.light_nats import Msg
 from services.desk.connection.link import Link
 from services.kernel.base.errors import Unreachable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +12,7 @@ from services.desk.connection.light_nats import Client, SigningClient, errors
 from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import OneVoiceError, Refused, Unreachable
+from services.kernel.base.network import silence
 from services.kernel.base.network.refusal import why_not_connected
 from services.kernel.base.network.tls import client_context
 from services.kernel.base.tasks import cancel_all
@@ -24,8 +26,8 @@ CUT_OFF_SECONDS = (0.2, 0.5, 1.0)
 class Connection:
     """A connection to the broker, once it is open; it never reconnects by itself."""
 
-    def __init__(self, user: str, url: str) -> None:
-        self.user, self.url = user, url
+    def __init__(self, user: str, url: str, pings: Mapping[str, Any] = silence.OF_CLIENT) -> None:
+        self.user, self.url, self._pings = user, url, pings
         self.client: Client = Client()
         self.denied: asyncio.Queue[str] = asyncio.Queue()
         self.gone = asyncio.Event()
@@ -80,6 +82,7 @@ class Connection:
                 tls=tls,
                 allow_reconnect=False,
                 connect_timeout=CONNECT_SECONDS,
+                **self._pings,
                 error_cb=self._on_error,
                 closed_cb=self._on_closed,
             )

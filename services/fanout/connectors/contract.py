@@ -26,9 +26,10 @@ FetchMedia = Callable[[str], Awaitable[bytes]]
 class Intent:
     """One post to one profile. ``content`` is what the approved rendering's bytes hold.
 
-    ``idempotency_key`` is the same for each repeat of this revision on this profile. ``author_time`` is when the
-    request was made; ``call_timeout`` is what is left of the lease, in seconds. ``repeat``: an earlier call may have
-    reached the platform, so whatever its listing shows by now is looked at before anything is sent. ``also_at``: of the
+    ``idempotency_key`` is the same for each repeat of this revision on this profile, until an officer has it posted
+    again that stood and is gone. ``author_time`` is when the request was made; ``call_timeout`` is what is left of the
+    lease, in seconds. ``repeat``: an earlier call may have reached the platform, so whatever its
+    listing shows by now is looked at before anything is sent. ``also_at``: of the
     website's mirror, the profiles that carry the message and the posts' addresses. ``follows``: the ``remote_id`` of an
     earlier post of this profile that this one answers, for connectors that declare ``reply``; for others the address
     that an earlier answer, which this one is about, has answered, so that it is there too. ``repost_of``: the

@@ -11,6 +11,7 @@ from enum import Enum
 from schemas.events.authority import Profile
 from schemas.events.requests import Request
 from services.fanout.connectors.calls.observing import ObservedAnswers
+from services.fanout.connectors.calls.sockets import within
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -19,6 +20,7 @@ from services.fanout.connectors.contract import (
     FetchMedia,
     Health,
     Intent,
+    Permanent,
     Posted,
     PublishResult,
     ReadBackResult,
@@ -129,16 +131,20 @@ class Caller:
     async def publish(
         self, connector: Connector, intent: Intent, lease: Lease, authorize: Authorize, on_answer: OnAnswer
     ) -> PublishResult | NotAttempted:
-        """Post it, if it may be posted; repeat within the first part of the lease what surely was not posted."""
+        """Post it, if it may be posted; repeat within the first part of the lease what surely was not posted.
 
-        result, tries = authorize() or self._too_late(lease), 0
+        Each end names the beginning of a thread that an earlier call left, whatever comes after it.
+        """
+        result, tries, begun = authorize() or self._too_late(lease), 0, None
         while result is None:
             tries += 1
             with ObservedAnswers() as answers:
                 answer = await self._call(connector, intent, lease)
             self._report_quota(intent.profile, answers)
             if on_answer(answer) is AfterAnswer.LEAVE_IT or not isinstance(answer, Retryable):
-                return await self._resolved(connector, intent, lease, answer)
+                return _with(begun, await self._resolved(connector, intent, lease, answer))
+            begun = answer.begun or begun
+            answer = replace(answer, begun=begun)
             pause = _pause(answer, tries)
             if not retry.may_start(lease.age() + pause, lease.length):
                 return answer
@@ -146,6 +152,8 @@ class Caller:
             result = authorize()
             if result is None and not lease.may_start():
                 return answer
+            if result is not None and begun is not None:
+                return replace(answer, reason=f"{answer.reason}; {result.reason}")
         return result
 
     def _too_late(self, lease: Lease) -> NotAttempted | None:
@@ -205,8 +213,9 @@ class Caller:
         if intent.call_timeout > timeout + MOMENT:
             intent = replace(intent, call_timeout=timeout)
         try:
-            async with asyncio.timeout(timeout):
-                return await connector.publish(intent, self._fetch_media)
+            with within(lease.left):
+                async with asyncio.timeout(timeout):
+                    return await connector.publish(intent, self._fetch_media)
         except TimeoutError:
             return Unknown(f"no answer within {timeout:.1f} s", Cause.HOST)
         except Exception as error:  # noqa: BLE001 - it may have posted before it failed
@@ -227,6 +236,13 @@ class Caller:
                 return None
             await asyncio.sleep(pause)
         return None
+
+
+def _with(begun: Posted | None, result: PublishResult) -> PublishResult:
+    """Return what a call ended with, and what an earlier one left, where it does not say that itself."""
+    if isinstance(result, Retryable | Permanent) and result.begun is None:
+        return replace(result, begun=begun)
+    return result
 
 
 def _pause(result: Retryable, tries: int) -> float:

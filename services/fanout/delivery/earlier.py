@@ -17,6 +17,7 @@ from services.fanout.delivery.caller import intent_of
 from services.fanout.delivery.records import key_of
 from services.fanout.delivery.taking_back import TakesBack
 from services.fanout.domain.receipts import readable
+from services.fanout.domain.resolution import key_of_call
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.fold.reading import parse
 from services.kernel.runtime.service import Runtime
@@ -83,14 +84,16 @@ class EarlierPosts:
         while request_id is not None and request_id not in seen:
             seen.add(request_id)
             request = await self._request(request_id)
-            receipt = await self._receipt(request_id, profile.id)
+            receipts = await self._receipts(request_id, profile.id)
             if request is None:
                 return
-            if receipt is not None and (receipt.outcome in MAY_STAND or receipt.remote_id):
+            # What a receipt says to stand may stand, though later ones do not speak of it.
+            remote_id = next((one.remote_id for one in reversed(receipts) if one.remote_id), "")
+            if remote_id or (receipts and receipts[-1].outcome in MAY_STAND):
                 rendering = rendering_for(request, profile.platform)
                 if rendering is not None:
-                    key = key_of(request, profile.id, rendering.sha256)
-                    yield intent_of(request, profile, key, 0.0), receipt.remote_id or ""
+                    key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
+                    yield intent_of(request, profile, key, 0.0), remote_id
             request_id = request.replaces
 
     async def _request(self, request_id: str) -> Request | None:
@@ -100,10 +103,9 @@ class EarlierPosts:
         entry = await self._runtime.ledger.last(subjects.request(request_id))
         return parse(Request, entry.data) if entry is not None else None
 
-    async def _receipt(self, request_id: str, profile: str) -> Receipt | None:
+    async def _receipts(self, request_id: str, profile: str) -> list[Receipt]:
         known = self._runtime.fold.requests.get(request_id)
         if known is not None:
-            return known.target(profile).receipt
+            return [one for _, one in known.target(profile).receipts]
         entries = await self._runtime.ledger.history(subjects.receipt(profile, request_id))
-        found = [one for one in readable(entry.data for entry in entries) if one.outcome is not ReceiptOutcome.LAPSED]
-        return found[-1] if found else None
+        return [one for one in readable(entry.data for entry in entries) if one.outcome is not ReceiptOutcome.LAPSED]

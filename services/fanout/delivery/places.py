@@ -30,18 +30,19 @@ class Places:
 
     def of(self, request_id: str, verdict_seq: int, profile: str) -> Place | None:
         """Return the facts as they are now; None when the request is over everywhere, and has left memory."""
-        fold = self._runtime.fold
-        state = fold.requests.get(request_id)
-        if state is None:
-            return None
-        lead = self._lead(state, profile)
+        state = self._runtime.fold.requests.get(request_id)
+        return self.in_state(state, profile, verdict_seq) if state is not None else None
+
+    def in_state(self, state: RequestState, profile: str, verdict_seq: int | None = None) -> Place:
+        """Return the facts of a request, also of one that has left memory; without a verdict those on its newest."""
+        fold, lead = self._runtime.fold, self._lead(state, profile)
         return Place(
-            verdict_seq=verdict_seq,
+            verdict_seq=state.verdict_seq if verdict_seq is None else verdict_seq,
             profile=profile,
             state=state,
             target=state.target(profile),
             control_seq=fold.control.seq,
-            busy=_busy(fold, request_id, profile),
+            busy=_busy(fold, state.request_id, profile),
             out_of_order=fold.chain.out_of_order(state.request, profile, fold.requests),
             lead=lead,
             lead_target=state.target(lead) if lead else None,

@@ -27,6 +27,8 @@ from services.fanout.delivery.records import Records
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.addresses import is_public
+from services.fanout.domain.delivery_state import beginning_of
+from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import Done, End, LookAgain, Place, Post, StepOutcome, Wait
 from services.fanout.hosts.host import Host
@@ -227,8 +229,10 @@ class Posting:
 
     def _intent(self, place: Place, way: _PostingWay, attempt: Attempt, lease: Lease) -> Intent:
         # What did not count was never called: to look for what it left would hold a message back on a busy profile.
-        repeat = len(place.state.target(place.profile).effective) > 1
-        intent = intent_of(place.state.request, way.profile, attempt.idempotency_key, lease.left(), repeat=repeat)
+        target = place.state.target(place.profile)
+        repeat = len(target.effective) > 1
+        key = key_of_call(attempt.idempotency_key, attempt.revision, (one for _, one in target.receipts))
+        intent = intent_of(place.state.request, way.profile, key, lease.left(), repeat=repeat)
         if way.follows or place.repost_of:
             intent = replace(intent, follows=way.follows, repost_of=place.repost_of)
         return replace(intent, also_at=self._stands_at(place)) if place.profile == MIRROR else intent
@@ -259,7 +263,8 @@ class Posting:
             chance = random.random()  # noqa: S311 - jitter, no secret
             after, pace = result.after, self._settings.pace
             receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance, pace)
-        if await self._conclusion.write(receipt, call.known, checked=not again):
+        named = receipts.naming(receipt, beginning_of(place.target))
+        if await self._conclusion.write(named, call.known, checked=named is receipt and not again):
             return Done("it has its final receipt")
         if isinstance(result, NotAttempted) and result.late:
             return Wait(retry.BASE_SECONDS, result.reason)

@@ -25,7 +25,7 @@ from services.fanout.delivery.records import Records
 from services.fanout.domain.receipts import altered, unknown_before, vanished
 from services.fanout.domain.settling import settling_of
 from services.fanout.hosts.starts import Starts
-from services.kernel.fold.reading import parse
+from services.kernel.fold.reading import is_readable, parse
 from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
@@ -129,7 +129,8 @@ class ReadBack:
         now = self._runtime.clock.now()
         after = await self._runtime.ledger.first_since(now - timedelta(seconds=longest)) - 1
         async for entry in past(self._runtime.source, subjects.RECEIPTS, after):
-            self.watch(parse(Receipt, entry.data), entry.seq, entry.at)
+            if is_readable(entry):  # junk is void for everybody
+                self.watch(parse(Receipt, entry.data), entry.seq, entry.at)
             if len(self._due) >= KEPT:
                 return
 

@@ -14,6 +14,8 @@ from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
 from services.fanout.domain import receipts, retry
+from services.fanout.domain.delivery_state import beginning_of
+from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
 from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, Place, Settle, StepOutcome, Wait
@@ -69,7 +71,7 @@ class Settler:
             chance = random.random()  # noqa: S311 - jitter, no secret
             pace = self._settings.pace
             receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, None, now, chance, pace)
-        await self._conclusion.write(receipt, known)
+        await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
         return LookAgain()
 
     async def lapse(self, step: Lapse) -> None:
@@ -91,7 +93,7 @@ class Settler:
         receipt = receipts.without_attempt(
             place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
         )
-        await self._conclusion.write(receipt, known)
+        await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
         return LookAgain()
 
     async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:
@@ -101,7 +103,9 @@ class Settler:
         if connector is None or profile is None or request.revision != attempt.revision:
             return CannotTell(f"the post of revision {attempt.revision} on {attempt.profile} cannot be looked for")
         follows = await self._earlier.follows(request, profile, connector)
-        intent = intent_of(request, profile, attempt.idempotency_key, self._settings.lease)
+        said = (one for _, one in place.state.target(place.profile).receipts)
+        key = key_of_call(attempt.idempotency_key, attempt.revision, said)
+        intent = intent_of(request, profile, key, self._settings.lease)
         intent = replace(intent, follows=follows, repost_of=place.repost_of)
         return await self._caller.look(connector, intent)
 

@@ -24,6 +24,8 @@ class DeliveryState(StrEnum):
     """An attempt counts, and nothing was said of it yet."""
     LAPSED = "lapsed"
     """Its lease is over and nobody knows how it ended; the profile is free for other requests."""
+    BEGUN = "begun"
+    """The beginning of its thread is public, and its rest is to be posted, unless it may not be any more."""
     UNCERTAIN = "uncertain"
     """Nobody knows how it ended, and to repeat it is safe there."""
     DELIVERED = "delivered"
@@ -42,6 +44,7 @@ class DeliveryFact(StrEnum):
     ATTEMPTED = "attempt"
     LEASE_OVER = "lease over"
     NOT_POSTED = "not posted"
+    BEGUN = "a part is posted"
     NOT_KNOWN = "not known"
     HELD_BACK = "held back"
     POST_AGAIN = "post again, by a person"
@@ -64,6 +67,7 @@ _WITHOUT_ATTEMPT = {
 }
 _ANSWERED = {
     _F.NOT_POSTED: _S.WAITING,
+    _F.BEGUN: _S.BEGUN,
     _F.NOT_KNOWN: _S.UNCERTAIN,
     _F.DELIVERED: _S.DELIVERED,
     _F.FAILED: _S.FAILED,
@@ -73,6 +77,7 @@ _ANSWERED = {
 _FOUND_LATER = {_F.DELIVERED: _S.DELIVERED}
 """Who was away comes back with the platform's own word on its attempt."""
 _UNSURE = {_F.UNCONFIRMED: _S.UNCONFIRMED}
+_NOT_SURE = {_F.NOT_KNOWN: _S.UNCERTAIN, **_UNSURE}
 
 TABLE: StateTable[DeliveryState, DeliveryFact] = StateTable(
     _S.WAITING,
@@ -81,7 +86,8 @@ TABLE: StateTable[DeliveryState, DeliveryFact] = StateTable(
         _S.HELD_BACK: {_F.ATTEMPTED: _S.UNDER_WAY, **_WITHOUT_ATTEMPT, **_FOUND_LATER},
         _S.UNDER_WAY: {**_ANSWERED, _F.LEASE_OVER: _S.LAPSED, _F.OF_AN_OLDER_ATTEMPT: _S.UNDER_WAY},
         _S.LAPSED: {**_ANSWERED, _F.LEASE_OVER: _S.LAPSED, _F.OF_AN_OLDER_ATTEMPT: _S.LAPSED},
-        _S.UNCERTAIN: {_F.ATTEMPTED: _S.UNDER_WAY, _F.NOT_KNOWN: _S.UNCERTAIN, **_UNSURE, **_FOUND_LATER},
+        _S.BEGUN: {_F.ATTEMPTED: _S.UNDER_WAY, _F.BEGUN: _S.BEGUN, **_NOT_SURE, **_FOUND_LATER},
+        _S.UNCERTAIN: {_F.ATTEMPTED: _S.UNDER_WAY, **_NOT_SURE, **_FOUND_LATER},
         _S.DELIVERED: {**_FOUND_LATER, **_UNSURE},
         _S.FAILED: _FOUND_LATER,
         _S.UNCONFIRMED: {**_UNSURE, **_FOUND_LATER, _F.FAILED: _S.FAILED, _F.POST_AGAIN: _S.WAITING},
@@ -93,7 +99,7 @@ TABLE: StateTable[DeliveryState, DeliveryFact] = StateTable(
 
 OPEN = frozenset({_S.UNDER_WAY, _S.LAPSED})
 ENDED = frozenset({_S.DELIVERED, _S.FAILED, _S.UNCONFIRMED, _S.EXPIRED, _S.WITHHELD, _S.RECALLED})
-MAY_BE_PUBLIC = frozenset({_S.UNCERTAIN, _S.UNCONFIRMED, _S.DELIVERED})
+MAY_BE_PUBLIC = frozenset({_S.BEGUN, _S.UNCERTAIN, _S.UNCONFIRMED, _S.DELIVERED})
 """What may stand on the platform; it is never written down as surely not posted."""
 
 
@@ -108,7 +114,26 @@ def state_of(target: TargetState) -> DeliveryState:
         return DeliveryState(receipt.outcome)
     if receipt.outcome is ReceiptOutcome.UNCONFIRMED:
         return _S.UNCERTAIN
+    if beginning_of(target) is not None:
+        return _S.BEGUN
     return _S.HELD_BACK if _is_without_attempt(receipt) else _S.WAITING
+
+
+def beginning_of(target: TargetState) -> Receipt | None:
+    """Return the newest receipt that says what stands of a post, up to the last word of a person; None: nothing does.
+
+    What comes later and says nothing of it, as an attempt that was not called, takes nothing of it back.
+    """
+    for _, receipt in reversed(target.receipts):
+        if receipt.remote_id or receipt.resolution_seq is not None:
+            return receipt if receipt.remote_id else None
+    return None
+
+
+def is_held_back(target: TargetState) -> bool:
+    """Return whether only a newer verdict can bring it further, whatever stands of it."""
+    receipt = target.receipt
+    return receipt is not None and not (target.is_open or receipt.final) and _is_without_attempt(receipt)
 
 
 def fact_of(receipt: Receipt, before: TargetState) -> DeliveryFact:
@@ -123,6 +148,8 @@ def fact_of(receipt: Receipt, before: TargetState) -> DeliveryFact:
         return _F.NOT_KNOWN
     if receipt.resolution_seq is not None:
         return _F.POST_AGAIN
+    if receipt.remote_id or beginning_of(before) is not None:
+        return _F.BEGUN
     return _F.HELD_BACK if _is_without_attempt(receipt) else _F.NOT_POSTED
 
 

@@ -87,6 +87,13 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
     return _receipt(attempt, attempt_seq, now, **changes)
 
 
+def found_late(attempt: Attempt, attempt_seq: int, found: Posted, now: datetime) -> Receipt:
+    """Return the receipt of an attempt that another receipt said had not posted, and whose post is there after all."""
+    reason = "found on the platform at a later look: whoever made it was stopped, and sent it as it went on"
+    changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": reason, **_where(found)}
+    return _receipt(attempt, attempt_seq, now, **changes)
+
+
 def lapsed(attempt: Attempt, attempt_seq: int, now: datetime) -> Receipt:
     """Return the receipt that frees a profile for other requests: the lease is over, and nobody knows how it ended."""
     reason = "its lease is over and it is not known yet how it ended; other messages may go on"
@@ -123,6 +130,19 @@ def reconcile_with_latest(receipt: Receipt, last: Receipt | None) -> Receipt:
     reason = f"the attempt at {last.attempt_seq} ended so; this one did not post: {receipt.reason}"
     copied = {"outcome": last.outcome, "url": last.url, "remote_id": last.remote_id}
     return receipt.model_copy(update={**copied, "final": True, "retry_at": None, "reason": reason})
+
+
+def naming(receipt: Receipt, begun: Receipt | None) -> Receipt:
+    """Return an end of what nobody saw delivered with what stands of it, as ``begun`` says, if it does not say so."""
+    silent = receipt.final and not receipt.remote_id and receipt.outcome in _NOT_DELIVERED
+    if begun is None or not silent:
+        return receipt
+    return receipt.model_copy(update={"url": begun.url, "remote_id": begun.remote_id})
+
+
+_NOT_DELIVERED = frozenset(
+    {ReceiptOutcome.FAILED, ReceiptOutcome.UNCONFIRMED, ReceiptOutcome.EXPIRED, ReceiptOutcome.WITHHELD}
+)
 
 
 def says_enough(old: Receipt, new: Receipt) -> bool:

@@ -6,6 +6,8 @@ docs/adr/0011-people-resolve-what-is-unconfirmed.md; HUM.11(A) 2(iii) for who ma
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -144,6 +146,28 @@ def outcome_of(statement: ResolutionStatement, answered: Receipt, seq: int, now:
         reason=reason,
         resolution_seq=seq,
     )
+
+
+def key_of_call(key: str, revision: int, receipts: Iterable[Receipt]) -> str:
+    """Return the key that a platform is called with: another one behind the word to post again what stood and is gone.
+
+    Who keeps a key would answer with the post that is gone: Mastodon for an hour, Meta for a day. Where nobody ever
+    knew how it ended the key stays: it guards the repeat.
+
+    Args:
+        key: of this revision on this profile, as its attempts have it.
+        revision: the request's.
+        receipts: all that count on the place, in the ledger's order.
+    """
+    stood, again = False, 0
+    for receipt in receipts:
+        if receipt.revision != revision:
+            continue
+        if receipt.outcome is ReceiptOutcome.DELIVERED:
+            stood = True
+        elif stood and receipt.resolution_seq is not None and not receipt.final:
+            stood, again = False, receipt.resolution_seq
+    return hashlib.sha256(f"{key}\n{again}".encode()).hexdigest() if again else key
 
 
 def _gist(statement: ResolutionStatement) -> tuple[object, ...]:

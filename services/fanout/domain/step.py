@@ -13,7 +13,7 @@ from typing import NamedTuple
 from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
-from services.fanout.domain.delivery_state import ENDED, MAY_BE_PUBLIC, OPEN, state_of
+from services.fanout.domain.delivery_state import ENDED, MAY_BE_PUBLIC, OPEN, beginning_of, state_of
 from services.kernel.fold.state import RequestState, TargetState
 
 LEASE_SLACK = 1.0
@@ -258,9 +258,9 @@ def unless_public(place: Place, end: End) -> End:
     """Return an end as it may be written down: what may be public never ends as surely not posted."""
     if state_of(place.target) not in MAY_BE_PUBLIC:
         return end
-    return End(
-        ReceiptOutcome.UNCONFIRMED, end.final, f"it may be public or not, please look at the profile; {end.reason}"
-    )
+    begun = beginning_of(place.target)
+    what = "it may be public or not" if begun is None else f"its beginning is public at {begun.url}"
+    return End(ReceiptOutcome.UNCONFIRMED, end.final, f"{what}, please look at the profile; {end.reason}")
 
 
 def _ended(place: Place, now: datetime) -> End | None:

@@ -28,7 +28,7 @@ from services.kernel.base.errors import Unproven
 from services.kernel.base.files import ExclusiveLock
 from services.kernel.base.settings.city_file import OutsideSection
 from services.kernel.base.zones import in_words
-from services.kernel.fold.reading import parse
+from services.kernel.fold.reading import is_readable, parse
 from services.kernel.ledger.client import Conflict
 from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
@@ -179,7 +179,8 @@ class OutsideWatch:
         async for entry in past(self._runtime.source, attempts, after):
             found.note_attempt(place_of(entry.subject).request_id)
         async for entry in past(self._runtime.source, receipts, after):
-            found.note_receipt(parse(Receipt, entry.data))
+            if is_readable(entry):  # junk is void for everybody
+                found.note_receipt(parse(Receipt, entry.data))
         texts = [text for name in sorted(found.unnamed) for text in await self._texts(name, profile.platform)]
         return Ours(frozenset(found.ids), frozenset(found.urls), tuple(texts))
 

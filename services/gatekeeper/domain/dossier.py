@@ -10,6 +10,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import WEBSITE
 from services.gatekeeper.policy.decide import Decision, to_verdict
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
+from services.gatekeeper.policy.validity import look_again
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.ledger_fold import LedgerFold
@@ -144,6 +145,15 @@ def decide_again_at(state: RequestState, decision: Decision) -> datetime | None:
     if decision.outcome is Outcome.REFUSED:
         return None
     times = (state.request.expires_at, decision.valid_until, decision.look_again)
+    return min(time for time in times if time is not None)
+
+
+def due_by(state: RequestState, facts: Facts) -> datetime | None:
+    """Return the same of a request as the ledger has it, whichever copy of the gate has decided it; None once over."""
+    if state.phase not in OPEN_TO_A_VERDICT:
+        return None
+    until = state.verdict.valid_until if state.verdict is not None else None
+    times = (state.request.expires_at, until, look_again(facts))
     return min(time for time in times if time is not None)
 
 

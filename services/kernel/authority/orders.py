@@ -67,6 +67,10 @@ class ControlWriter(Protocol):
         """Learn what the ledger has now; return the state of control. Raises Unreachable."""
         ...
 
+    async def at_least(self, seq: int) -> ControlState:
+        """Know what is there up to a sequence of ``ledger.control``; return the state. Raises Unreachable."""
+        ...
+
 
 @dataclass(frozen=True)
 class CarriedOut:
@@ -128,7 +132,7 @@ async def carry_out(
             state = await runtime.catch_up()
             continue
         crash_point(f"{runtime.row.name}.order.stored")
-        state_now = await runtime.catch_up()
+        state_now = await runtime.at_least(appended.seq)  # who answers as the leader may not be it any more
         if runtime.orders.get(order_hash(envelope)) != appended.seq:
             raise _why_void(state_now, envelope, order, event)
         return CarriedOut(replace(state_now, seq=appended.seq), order)
@@ -201,7 +205,7 @@ async def _append(runtime: ControlWriter, make: Callable[[], ControlEvent]) -> C
         except Conflict:
             state = await runtime.catch_up()
             continue
-        await runtime.catch_up()
+        await runtime.at_least(appended.seq)
         return _after(runtime, state, event, appended.seq)
     raise Unreachable("control.busy", "control changes too fast to add to it", "try again")
 

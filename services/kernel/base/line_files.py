@@ -127,15 +127,15 @@ def count_lines(path: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
-def lines_with(path: Path, mark: bytes, window: int = _WINDOW) -> Iterator[bytes]:
+def lines_with(path: Path, mark: bytes, window: int = _WINDOW, start: int = 0) -> Iterator[bytes]:
     """Yield the complete lines that hold some bytes; the others are passed over at the speed of the memory.
 
-    ``window`` bytes are in memory at once.
+    From the offset ``start`` on, where a line begins. ``window`` bytes are in memory at once.
     """
     if not path.exists() or path.stat().st_size == 0:
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
-        start, size = 0, len(held)
+        size = len(held)
         while start < size:
             stop = min(size, start + window)
             at = held.find(mark, start, min(size, stop + len(mark) - 1))

@@ -13,6 +13,13 @@ class LostRace(Void):
     """An entry that an honest service stored a moment too late, as it may: the ledger's order decided."""
 
 
+def void_by(error: Exception) -> Void:
+    """Return why an entry does not count that raised an error when it was folded."""
+    if isinstance(error, ValueError):  # StrictJsonError and pydantic's ValidationError
+        return Void(f"it cannot be read: {error}"[:300])
+    return Void(f"it cannot be folded: {type(error).__name__}: {error}"[:300])
+
+
 class Applied(NamedTuple):
     """What one entry changed: the kind, the keys of what it touches, and why it is void (empty: it counts).
 

@@ -24,7 +24,7 @@ from schemas.platforms import MIRROR
 from schemas.subjects import is_token, place_of
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
-from services.kernel.fold.applied import Applied, LostRace, Void
+from services.kernel.fold.applied import Applied, LostRace, Void, void_by
 from services.kernel.fold.borne_out import baseless_because
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.control_change import Authority, changed_by
@@ -32,7 +32,8 @@ from services.kernel.fold.effective import is_forged, rejected_by, void_because
 from services.kernel.fold.genuine import genuine, genuine_resolution
 from services.kernel.fold.reading import is_first, keys_of, parse
 from services.kernel.fold.revisions import Revisions, revision_at, was_overtaken
-from services.kernel.fold.state import RequestState, TakenOver, wanted_by
+from services.kernel.fold.state import RequestState, wanted_by
+from services.kernel.fold.taken_over import TakenOver, after_receipt
 from services.kernel.ledger.entry import Entry
 
 
@@ -45,8 +46,8 @@ class LedgerFold:
     its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
     the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
     ``ruled_orders`` is where control went by that rule first.
-    ``taken_over`` holds the attempts of the last hour that another than their worker answered, also of requests that
-    are over. ``chain``: which request comes after which, for ever.
+    ``taken_over`` holds the attempts of the last hour that another than their worker answered (services.kernel.fold.
+    taken_over), also of requests that are over. ``chain``: which request comes after which, for ever.
     """
 
     authority: Authority
@@ -78,34 +79,35 @@ class LedgerFold:
         return request_id if is_token(request_id) else None
 
     def apply(self, entry: Entry, boot: float) -> Applied:
-        """Fold the next entry; ``boot`` is the present in boot-time seconds, from when leases of attempts are counted.
+        """Fold the next entry; return what it changed. It raises nothing: what cannot be folded is void.
 
-        Returns:
-            What it changed. It raises nothing: what cannot be read is void.
+        ``boot`` is the present in boot-time seconds, from when leases of attempts are counted.
         """
         self.seq = entry.seq
         kind, request_id, profile = place_of(entry.subject)
         if kind not in self.kinds:
             return Applied(entry.seq, kind)
         keys = keys_of(kind, request_id, profile)
-        lost_race = False
+        void: Void | None = None
         try:
             self.fold_entry(entry, boot)
-            void = ""
         except Void as why:
-            void, lost_race = str(why), isinstance(why, LostRace)
-        except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-            void = f"it cannot be read: {error}"[:300]
+            void = why
         self._forget(request_id)
-        return Applied(entry.seq, kind, keys, void, lost_race)
+        return Applied(entry.seq, kind, keys, str(void or ""), isinstance(void, LostRace))
 
     def apart(self) -> LedgerFold:
         """Return a fold of the same control without requests, to reopen one there and look at it."""
         return replace(self, requests={}, busy={}, orders={}, taken_over={})
 
     def fold_entry(self, entry: Entry, boot: float) -> None:
-        """Fold an entry of a kind that is folded; raises Void or ValueError."""
-        _FOLDS[place_of(entry.subject)[0]](self, entry, boot)
+        """Fold an entry of a kind that is folded; raises Void, whatever is wrong: no entry may stop all readers."""
+        try:
+            _FOLDS[place_of(entry.subject)[0]](self, entry, boot)
+        except (Void, MemoryError):
+            raise
+        except Exception as error:
+            raise void_by(error) from error
 
     # --- each kind ----------------------------------------------------------------------------------------
 
@@ -241,10 +243,8 @@ class LedgerFold:
         if receipt.outcome is ReceiptOutcome.LAPSED:
             target.lapsed = target.lapsed or receipt.attempt_seq == target.attempt_seq
             return
-        if receipt.attempt_seq == target.attempt_seq:
-            if not target.answered:
-                self.taken_over = target.with_sleeper(self.taken_over, receipt, entry.at)
-            target.answered = True
+        self.taken_over = after_receipt(self.taken_over, receipt, state, self.control.unknown, entry.at)
+        target.answered = target.answered or receipt.attempt_seq == target.attempt_seq
         target.receipt, target.receipt_seq = receipt, entry.seq
         target.receipts.append((entry.seq, receipt))
         state.note(profile)

@@ -11,7 +11,9 @@ from schemas import canonical
 from schemas.events.base import Contract
 from schemas.events.control import ControlEvent
 from schemas.events.deliveries import Receipt
+from schemas.events.requests import Request
 from schemas.subjects import place_of
+from services.kernel.base.errors import BadInput
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
@@ -45,6 +47,21 @@ def parse(contract: type[Event], raw: bytes) -> Event:
     """
     mine = _written.pop(raw, None)
     return mine if type(mine) is contract else contract.from_bytes(raw)
+
+
+def read_request(entry: Entry) -> Request:
+    """Read the request on a subject that somebody asked for.
+
+    Raises:
+        BadInput: ``request.unreadable``: what is there is none, and counts for no reader.
+    """
+    try:
+        request: Request = parse(Request, entry.data)
+    except ValueError as error:
+        name = place_of(entry.subject).request_id
+        hint = "it counts for nothing, and onevoice audit verify says whose key wrote it; write the message anew"
+        raise BadInput("request.unreadable", f"what stands on {name} at {entry.seq} is no request", hint) from error
+    return request
 
 
 def parse_control_event(raw: bytes) -> ControlEvent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
@@ -14,9 +14,6 @@ from schemas.platforms import MIRROR
 from services.kernel.base.remember import by_identity
 from services.kernel.fold.applied import Void
 from services.kernel.fold.request_phase import OVER, RequestPhase, phase_of
-
-REMEMBERED = timedelta(hours=1)
-"""How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
 
 SEVERITIES = ("extreme", "severe", "moderate", "minor", None)
 """Most urgent first; what has no severity comes last."""
@@ -51,17 +48,6 @@ class TargetState:
         """Return where this very decision, signed once, stands first; 0 where it does not."""
         return next((seq for seq, known in self.resolutions if known == resolution), 0)
 
-    def with_sleeper(self, known: dict[int, TakenOver], receipt: Receipt, now: datetime) -> dict[int, TakenOver]:
-        """Return ``known``, and this attempt where another than its worker answers it; what is long ago is left out."""
-        attempt, at = self.attempt, self.attempt_at
-        if attempt is None or at is None or receipt.worker in (None, attempt.worker):
-            return known
-        kept = {seq: one for seq, one in known.items() if now - one.at < REMEMBERED}
-        kept[self.attempt_seq] = TakenOver(
-            receipt.profile, receipt.request_id, attempt.worker, receipt.worker, at, self.folded_at
-        )
-        return kept
-
     @property
     def is_open(self) -> bool:
         """True while the newest attempt may or may not have posted."""
@@ -82,21 +68,6 @@ class TargetState:
     def is_unconfirmed(self) -> bool:
         """True when a person has to say how it ended."""
         return self.is_final and self.receipt is not None and self.receipt.outcome is ReceiptOutcome.UNCONFIRMED
-
-
-@dataclass(frozen=True)
-class TakenOver:
-    """An attempt that another than its worker answered: that one may be stopped between its look and its call.
-
-    ``at`` is when the server stored the attempt, ``folded_at`` when it was folded here (boot-time seconds).
-    """
-
-    profile: str
-    request_id: str
-    worker: str
-    answered_by: str
-    at: datetime
-    folded_at: float
 
 
 @dataclass

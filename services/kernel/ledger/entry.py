@@ -38,9 +38,9 @@ def entry_time(stored: datetime, seq: int, headers: Mapping[str, str]) -> dateti
         return stored
     try:
         first = datetime.fromisoformat(said)
-    except ValueError:
+        return min(stored, first.astimezone(UTC)) if first.tzinfo else stored
+    except (ValueError, OverflowError):  # the latter: a time outside of the years 1 to 9999 in UTC
         return stored
-    return min(stored, first.astimezone(UTC)) if first.tzinfo else stored
 
 
 def parse_time(text: str) -> datetime:

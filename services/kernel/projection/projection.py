@@ -8,13 +8,11 @@ carries the condition that makes its decision true. ``at_least`` is the read bar
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 from collections import deque
 from typing import Any
 
 from services.kernel.base.clock import Clock
-from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.errors import OneVoiceError
 from services.kernel.fold.ledger_fold import Applied, LedgerFold
 from services.kernel.fold.reopening import reopen
 from services.kernel.ledger.client import Ledger
@@ -22,15 +20,13 @@ from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity.checks import check_remembered
 from services.kernel.projection.listeners import Listener, Listeners
 from services.kernel.projection.past import past, read_again
+from services.kernel.projection.read_barrier import BARRIER_SECONDS, ReadBarrier
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.signals import Signals
 from services.kernel.projection.source import Source
 
 LOOK_SECONDS = 1.0
 """How often the leader is asked for its newest sequence."""
-
-BARRIER_SECONDS = 5.0
-"""How long ``at_least`` waits; longer means that the broker is away."""
 
 IMPATIENT_SECONDS = 0.05
 """After so long a sequence that was not heard of is read instead."""
@@ -59,8 +55,7 @@ class Projection:
         self.source, self._clock, self._log = source, clock, log
         self._listeners = Listeners()
         self._early: dict[int, Entry] = {}
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._numbers = itertools.count()
+        self.barrier = ReadBarrier()
         self._wake = asyncio.Event()
         self._filling = asyncio.Lock()
         self._refreshing = asyncio.Lock()
@@ -120,20 +115,13 @@ class Projection:
         """Wait until an entry that is at ``seq`` is folded.
 
         Raises:
-            Unreachable: ``ledger.behind``, the ledger could not be read so far in time.
+            Unreachable: ``ledger.behind``, the ledger could not be read so far in time, or its leader has not so much.
         """
         if self.fold.seq >= seq:
             return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (seq, next(self._numbers), future))
         timer = asyncio.get_running_loop().call_later(IMPATIENT_SECONDS, self._wake.set)
         try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            raise Unreachable(
-                "ledger.behind", f"the ledger could not be read up to {seq} in time", "onevoice doctor"
-            ) from None
+            await self.barrier.wait(seq, self._clock.monotonic(), seconds)
         finally:
             timer.cancel()
 
@@ -173,6 +161,7 @@ class Projection:
                 behind = f"the ledger could not be read up to {shape.last}"
                 tries = 0 if self.fold.seq > before else await read_again(tries, behind)
             self.leader_seq, self.asked_at = shape.last, began
+            self.barrier.leader_has(shape.last, began)
             return shape.last
 
     # --- folding ------------------------------------------------------------------------------------------
@@ -241,13 +230,17 @@ class Projection:
         if applied.void:
             self._alarm(entry, applied)
         for listener in self._listeners.of(applied.kind):
-            listener(entry, applied)
+            self._tell(listener, entry, applied)
         if applied.keys:
             self.signals.ring(applied.keys)
-        while self._waiting and self._waiting[0][0] <= entry.seq:
-            future = heapq.heappop(self._waiting)[2]
-            if not future.done():
-                future.set_result(None)
+        self.barrier.folded(entry.seq)
+
+    def _tell(self, listener: Listener, entry: Entry, applied: Applied) -> None:
+        """Call a listener; one that fails at an entry keeps neither the others nor what comes next from going on."""
+        try:
+            listener(entry, applied)
+        except Exception:  # noqa: BLE001 - logged whole; the fold stands, and the ledger goes on
+            self._log.exception("ALARM: an entry could not be taken up", seq=entry.seq, subject=entry.subject)
 
     def _alarm(self, entry: Entry, applied: Applied) -> None:
         if applied.lost_race:

@@ -16,10 +16,10 @@ from schemas import canonical
 from services.kernel.base.files import write_atomically
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.ledger_fold import Authority, LedgerFold
-from services.kernel.fold.state import TakenOver
+from services.kernel.fold.taken_over import TakenOver
 from services.kernel.ledger.entry import Entry
 
-FOLD_VERSION = 6
+FOLD_VERSION = 7
 """Goes up when the same entries fold to something else; older snapshots are thrown away then."""
 
 MOST_OPEN = 256
@@ -32,8 +32,9 @@ class Snapshot:
 
     ``root`` is the hash of the realm's pinned keys. ``requests`` are the open ones, each with the profiles on which
     there is anything of it; ``counted`` are their attempts that count;
-    ``ruled_from`` as in the fold, and ``taken_over`` too: sequence, profile, request, worker, who answered, and when
-    the attempt was stored. ``earlier`` and ``replaced`` are the fold's chain.
+    ``ruled_from`` as in the fold, and ``taken_over`` too: sequence, profile, request, worker, who answered, when the
+    attempt was stored, where its post stands, and whether that was said late. ``earlier`` and ``replaced`` are the
+    fold's chain.
     """
 
     root: str
@@ -42,7 +43,7 @@ class Snapshot:
     requests: tuple[tuple[str, tuple[str, ...]], ...]
     counted: tuple[int, ...]
     ruled_from: int
-    taken_over: tuple[tuple[int, str, str, str, str, str], ...] = ()
+    taken_over: tuple[tuple[int, str, str, str, str, str, str, bool], ...] = ()
     earlier: tuple[tuple[str, str], ...] = ()
     replaced: tuple[tuple[str, str], ...] = ()
     version: int = FOLD_VERSION
@@ -55,8 +56,8 @@ class Snapshot:
     def sleepers(self, boot: float) -> dict[int, TakenOver]:
         """Return what others answered, as a fold holds it; ``boot`` is the present in boot-time seconds."""
         return {
-            seq: TakenOver(profile, request_id, worker, by, datetime.fromisoformat(at), boot)
-            for seq, profile, request_id, worker, by, at in self.taken_over
+            seq: TakenOver(profile, request_id, worker, by, datetime.fromisoformat(at), boot, stands, late)
+            for seq, profile, request_id, worker, by, at, stands, late in self.taken_over
         }
 
     def chain(self) -> Chain:
@@ -81,7 +82,10 @@ def taken(fold: LedgerFold, newest: Entry) -> Snapshot | None:
         tuple(sorted(counted)),
         fold.ruled_from,
         tuple(
-            (seq, one.profile, one.request_id, one.worker, one.answered_by, one.at.isoformat())
+            (
+                *(seq, one.profile, one.request_id, one.worker, one.answered_by),
+                *(one.at.isoformat(), one.stands, one.late),
+            )
             for seq, one in sorted(fold.taken_over.items())
         ),
         tuple(fold.chain.earlier.items()),

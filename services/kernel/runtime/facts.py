@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView
+from services.kernel.projection.past import LAGGING_SECONDS
 from services.kernel.projection.projection import Projection
+from services.kernel.projection.read_barrier import BARRIER_SECONDS, behind
 
 
 class LedgerFacts:
@@ -30,8 +34,20 @@ class LedgerFacts:
         return self.control
 
     async def at_least(self, seq: int) -> ControlState:
-        """Know at least what is there up to a sequence; return the state of control. Raises Unreachable."""
-        if not self._folds:
-            return await self._view.refresh()
-        await self._projection.at_least(seq)
+        """Know at least what is there up to a sequence of ``ledger.control``; return the state of control.
+
+        Raises:
+            Unreachable: ``ledger.behind``, the ledger could not be read so far in time.
+        """
+        if self._folds:
+            await self._projection.at_least(seq)
+            return self.control
+        try:
+            async with asyncio.timeout(BARRIER_SECONDS):
+                while self._view.fold.control_seq < seq:
+                    await self._view.refresh()
+                    if self._view.fold.control_seq < seq:  # a deposed leader, or a replica, that is behind
+                        await asyncio.sleep(LAGGING_SECONDS)
+        except TimeoutError:
+            raise behind(seq) from None
         return self.control

@@ -90,3 +90,7 @@ class Runtime:
     async def catch_up(self) -> ControlState:
         """Learn what the ledger has now; return the state of control. Raises Unreachable."""
         return await self.facts.catch_up()
+
+    async def at_least(self, seq: int) -> ControlState:
+        """Know what is there up to a sequence of ``ledger.control``; return the state. Raises Unreachable."""
+        return await self.facts.at_least(seq)

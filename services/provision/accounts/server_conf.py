@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 from schemas import streams
 from services.kernel.base.errors import BadInput
+from services.kernel.base.network import silence
 from services.provision.accounts.accounts_conf import REALMS, accounts_file
 from services.provision.accounts.conf_text import quoted
 
@@ -83,6 +84,9 @@ def _server(settings: ServerSettings) -> list[str]:
         f"server_name: {quoted(settings.name)}",
         f"listen: {quoted(f'{settings.host}:{settings.port}')}",
         f"max_payload: {streams.MAX_PAYLOAD}",
+        "# A client that went silent (no power, a cut line) is let go of.",
+        f'ping_interval: "{silence.SERVER_SECONDS}s"',
+        f"ping_max: {silence.SERVER_MOST}",
         "logfile_size_limit: 16777216",
         "logfile_max_num: 4",
     ]

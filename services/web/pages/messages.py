@@ -8,6 +8,7 @@ from aiohttp import web
 
 from schemas.events.desk import BoardQuery, RequestView
 from schemas.fingerprint import words_of
+from services.desk.connection.pages import in_pages
 from services.desk.views.message.history import HistoryLine, line_of
 from services.desk.views.message.waiting import for_a_person
 from services.desk.words import check_id
@@ -72,7 +73,7 @@ async def _said_on(
     if known is not None:
         return view, known
     asked = BoardQuery(query="history", request_id=request_id, at_least=at_least, most=most)
-    reply = await desk.connection.board(asked)
+    reply = await in_pages(desk.connection.board, asked)
     return (reply.requests or ())[0], [line for one in reply.changes or () if (line := line_of(one)) is not None]
 
 

@@ -369,3 +369,18 @@ async def test_many_ask_at_once(mission: Mission, clerk: Desk, intake: Writer) -
         *(clerk.board("pending") for _ in range(5)), *(clerk.board("eoc") for _ in range(20))
     )
     assert not [reply for reply in replies if "error" in reply]
+
+
+async def test_queries_for_what_the_ledger_does_not_have_hold_nobody_up(mission: Mission, clerk: Desk) -> None:
+    """Before, eight of them held all workers of the board for 5 s."""
+    far = BoardQuery(query="eoc", at_least=10**12)
+    waiting = [asyncio.create_task(clerk.ask(subjects.DESK_BOARD_QUERY, far)) for _ in range(20)]
+    await asyncio.sleep(0.1)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    other = await mission.desk("mcpe")
+    assert "eoc" in await other.board("eoc")
+    assert not all(task.done() for task in waiting), "they waited meanwhile"
+    assert loop.time() - began < 0.8
+    codes = sorted([answer["error"]["code"] for answer in await asyncio.gather(*waiting)])
+    assert codes == ["board.waiting"] * 8 + ["ledger.behind"] * 12

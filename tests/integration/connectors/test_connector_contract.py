@@ -215,6 +215,24 @@ async def test_what_was_dropped_before_it_was_accepted_is_absent(remote: Rig) ->
     assert [Seen(TEXT)] == await remote.stands(intent.profile)
 
 
+async def test_what_was_taken_down_is_posted_again_under_another_key(remote: Rig) -> None:
+    """A platform may keep a key, or a container, for what is gone; an officer's word brings another key."""
+    intent = an_intent(remote.profile("fire"), "Boil water.")
+    gone = await published(remote.connector, intent)
+    moderator = remote.restart()
+    taken = await moderator.retract(intent, gone.remote_id)
+    await moderator.close()
+    if not remote.connector.declaration.delete:  # Instagram lets nobody take a post down by its interface
+        assert isinstance(taken, Permanent)
+        return
+    assert isinstance(taken, Retracted)
+    again = replace(intent, idempotency_key="another", repeat=True)
+    stands = await published(remote.connector, again)
+    assert stands.remote_id != gone.remote_id
+    assert await remote.connector.reconcile(again) == replace(stands, note="")
+    assert [one.text for one in await remote.stands(intent.profile)] == ["Boil water."]
+
+
 async def test_a_crash_between_send_and_answer_is_one_post(remote: Rig) -> None:
     """A process that knows nothing of the call repeats it: it finds what is there."""
     await remote.misbehave("drop_after")

@@ -23,7 +23,7 @@ from schemas import canonical
 from schemas.events.requests import Picture
 from services.fanout.connectors.calls import sockets
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent
-from services.fanout.connectors.calls.sockets import CallConnector
+from services.fanout.connectors.calls.sockets import CallConnector, within
 from services.fanout.connectors.contract import FetchMedia, Intent, Posted, PublishResult, Unknown
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted
@@ -235,6 +235,18 @@ async def test_each_call_sets_the_kernels_time_out_from_what_is_left_of_it(there
     assert [seconds for seconds, _ in pool.seen] == pytest.approx([9.0, 2.0, 5.0], abs=0.5)
     assert {linger for _, linger in pool.seen} == {struct.pack("ii", 1, 0)}
     assert there.connections == 1
+
+
+async def test_no_request_begins_after_its_lease_though_the_loops_time_stood_still(there: Peer) -> None:
+    """As it does while the machine is suspended."""
+    pool, left = CallConnector(1), [5.0, -0.1]
+    async with aiohttp.ClientSession(connector=pool) as session:
+        with within(lambda: left.pop(0)):
+            with pool.call(asyncio.get_running_loop().time() + 5):
+                await (await session.get(there.base + "/first")).read()
+            with pytest.raises(TimeoutError), pool.call(asyncio.get_running_loop().time() + 5):
+                await session.get(there.base + "/second")
+    assert there.requests == ["/first"]
 
 
 async def test_a_call_that_ends_late_does_not_reset_the_next_ones_connection(there: Peer) -> None:

@@ -51,6 +51,15 @@ async def test_a_key_gives_the_first_post_again_whatever_the_body_says(mastodon:
     assert others["id"] != first["id"]
 
 
+async def test_a_key_whose_post_was_deleted_answers_not_found(mastodon: MastodonRig) -> None:
+    """As Mastodon does: it remembers the id for an hour, and looks for that; another key posts."""
+    async with as_user(mastodon, "fire") as fire:
+        _, first = await post(fire, "One", key="k")
+        await fire.delete(f"/api/v1/statuses/{first['id']}")
+        assert await post(fire, "One", key="k") == (404, {"error": "Record not found"})
+        assert (await post(fire, "One", key="l"))[0] == 200
+
+
 async def test_many_at_once_with_one_key_are_one_post(mastodon: MastodonRig) -> None:
     async with as_user(mastodon, "fire") as fire:
         answers = await asyncio.gather(*(post(fire, "One", key="k") for _ in range(20)))

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as Xml
 import aiohttp
 import pytest
 
-from services.fanout.connectors.contract import Permanent, Posted, Retracted, Retryable, Unknown
+from services.fanout.connectors.contract import Permanent, Posted, Retracted, Retryable
 from services.fanout.connectors.registry import connectors
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.preview import serve_site
@@ -261,23 +261,6 @@ async def test_publishing_does_not_rewrite_what_it_does_not_touch(website: Websi
         written.append(sum(1 for path, inode in after.items() if before.get(path) != inode))
     assert max(written[1:]) <= 12
     assert written[-1] <= written[1]
-
-
-async def test_pages_that_a_crash_left_behind_are_written_by_the_next_work(website: WebsiteRig) -> None:
-    """Killed between the state and the pages: Unknown at most; reconcile finds it and the pages are there."""
-    intent = an_intent(FIRE, "Survives")
-    in_the_way = website.city.site_folder / "messages" / intent.request_id
-    in_the_way.parent.mkdir(parents=True)
-    in_the_way.touch()
-    result = await website.connector.publish(intent, store)
-    assert isinstance(result, Unknown)
-    assert "the website cannot be written" in result.reason
-    in_the_way.unlink()
-    assert await website.stands(FIRE) == []
-    assert isinstance(await website.restart().reconcile(intent), Posted)
-    assert [seen.text for seen in await website.stands(FIRE)] == ["Survives"]
-    assert "Survives" in read(website, "feed.atom")
-    assert (website.city.site_folder / "archive" / "index.html").exists()
 
 
 async def test_a_site_that_cannot_be_locked_surely_posted_nothing(website: WebsiteRig) -> None:

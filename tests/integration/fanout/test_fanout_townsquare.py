@@ -22,6 +22,7 @@ from services.kernel.runtime.service import Runtime
 from services.townsquare.faults import Fault, FaultKind
 from services.townsquare.server import Townsquare
 from tests.integration.fanout.fanout_city import FanoutCity, eventually
+from tests.integration.fanout.test_fanout_resolving import Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LEASE = 6.0
@@ -163,7 +164,10 @@ async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_me
 
 
 async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town: FanoutCity, square: Square) -> None:
-    """Read-back outlives the process: the delivered receipt stays, and a later one tells people."""
+    """Read-back outlives the process: the delivered receipt stays, a later one tells people, and it is theirs to say.
+
+    The platform keeps the key for what is gone, so that a second attempt is called with another.
+    """
     square.play(WASTE, FaultKind.VANISH, seconds=0.2)
     async with the_fanout(town, lease=LEASE):
         request = await town.cleared(WASTE, text="Here and gone.")
@@ -174,9 +178,15 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
         assert receipt.final
         assert "is not there any more" in receipt.reason
         await town.idle()
-    assert await town.outcomes(request, WASTE) == ["delivered", "unconfirmed"]
-    assert len(await town.attempts(request, WASTE)) == 1
-    assert square.texts(WASTE).count("Here and gone.") == 0
+        assert await town.outcomes(request, WASTE) == ["delivered", "unconfirmed"]
+        assert len(await town.attempts(request, WASTE)) == 1
+        assert square.texts(WASTE).count("Here and gone.") == 0
+        entry, gone = (await town.receipts(request, WASTE))[-1]
+        assert (await Desk(town, "pio").decide(request, WASTE, entry.seq, "post_again"))["accepted"]
+        anew = await town.until(request, WASTE, lambda one: one.final and one.attempt_seq > gone.attempt_seq)
+        assert (str(anew.outcome), anew.url == gone.url) == ("delivered", False)
+    assert square.texts(WASTE).count("Here and gone.") == 1
+    assert len({one.idempotency_key for _, one in await town.attempts(request, WASTE)}) == 1
 
 
 async def test_what_somebody_changed_on_the_platform_is_found(town: FanoutCity, square: Square) -> None:

@@ -87,6 +87,8 @@ async def test_what_did_not_come_through_the_gate_is_told_once_with_evidence(
         assert await watch.look(profile_of(runtime, FIRE)) is None
         request = await town.cleared(FIRE, text="Road closed at Wren Street.")
         await town.final(request, FIRE)
+        ledger = await town.ledger("fanout")
+        await ledger.client.jetstream().publish(subjects.receipt(FIRE, "rjunk"), b"junk")  # it counts for nothing
         name = await by_hand(square, FIRE, "Free barbecue at the hall! \N{FIRE}")
         for _ in range(2):
             assert await watch.look(profile_of(runtime, FIRE)) is None
@@ -94,7 +96,6 @@ async def test_what_did_not_come_through_the_gate_is_told_once_with_evidence(
         assert (found.remote_id, found.profile, found.text) == (name, FIRE, "Free barbecue at the hall! \N{FIRE}")
         assert found.url
         assert found.url.endswith(f"/@fire/{name}")
-        ledger = await town.ledger("fanout")
         record = canonical.loads(await ledger.get_media(found.record_sha256))
         assert (record["said"]["id"], record["text"]) == (name, found.text)
         assert found.card_sha256

@@ -57,6 +57,19 @@ def test_active_told_too_early(builder: LedgerBuilder, verify: Verify) -> None:
     assert named(verify(builder)) == {(active, "control.barrier_early")}
 
 
+@pytest.mark.parametrize(("waited", "is_violation"), [(9, True), (10.5, False), (14.4, False)])
+def test_active_by_the_clock_of_another_leader(
+    builder: LedgerBuilder, verify: Verify, waited: float, is_violation: bool
+) -> None:
+    """eoc_state waits by its own clock; a new leader of the broker stamps by its own, which may be behind."""
+    request, attempt, began = in_flight(builder)
+    builder.wait(waited)
+    active = builder.active(began, unknown(request, attempt))
+    report, early = verify(builder), {(active, "control.barrier_early")}
+    assert named(report) == (early if is_violation else set())
+    assert set(warned(report)) & early == (set() if is_violation else early)
+
+
 def test_what_is_settled_or_void_or_younger_needs_no_name(builder: LedgerBuilder, verify: Verify) -> None:
     """Only what may land."""
     request, attempt, began = in_flight(builder)
@@ -153,6 +166,16 @@ def test_a_post_that_was_withheld_landed_nowhere(builder: LedgerBuilder, verify:
     builder.active(began, unknown(request, attempt))
     builder.receipt(request, attempt, outcome=ReceiptOutcome.WITHHELD, worker="worker-2")
     assert (verify(builder).violations, verify(builder).warnings) == ((), ())
+
+
+def test_a_post_that_was_withheld_and_is_public_after_all_is_told(builder: LedgerBuilder, verify: Verify) -> None:
+    """Its worker was stopped before its call, and another copy had looked and found nothing."""
+    request, attempt, _ = in_flight(builder)
+    builder.wait(15)
+    builder.receipt(request, attempt, outcome=ReceiptOutcome.WITHHELD, worker="worker-2")
+    seq = builder.receipt(request, attempt, worker="worker-2")
+    report = verify(builder)
+    assert (report.violations, warned(report)) == ((), [(seq, "receipt.landed_late")])
 
 
 def test_a_post_that_landed_in_time_is_nothing_to_tell(builder: LedgerBuilder, verify: Verify) -> None:

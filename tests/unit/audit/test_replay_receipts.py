@@ -123,10 +123,31 @@ def test_what_expired_or_was_refused_ends_without_an_attempt(builder: LedgerBuil
     assert (report.violations, report.warnings) == ((), ())
 
 
-def test_a_recall_that_takes_nothing_back_where_something_stands(builder: LedgerBuilder, verify: Verify) -> None:
+@pytest.mark.parametrize("named_in_the_end", [False, True])
+def test_the_beginning_of_a_thread_does_not_end_as_not_posted(
+    builder: LedgerBuilder, verify: Verify, named_in_the_end: bool
+) -> None:
+    """Part 1 of 2 stands, a later attempt is held back before its call, and then the request expires."""
+    request = cleared(builder)
+    begun: dict[str, Any] = {"url": "http://127.0.0.1/1", "remote_id": "1"}
+    builder.receipt(request, builder.attempt(request), outcome=ReceiptOutcome.WITHHELD, **begun)
+    builder.receipt(request, builder.attempt(request), outcome=ReceiptOutcome.WITHHELD)
+    builder.wait(4 * 3_600)
+    outcome, more = (ReceiptOutcome.UNCONFIRMED, begun) if named_in_the_end else (ReceiptOutcome.EXPIRED, {})
+    end = builder.receipt(request, 0, outcome=outcome, final=True, **more)
+    assert named(verify(builder)) == (set() if named_in_the_end else {(end, "receipt.left_standing")})
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_recall_that_takes_nothing_back_where_something_stands(
+    builder: LedgerBuilder, verify: Verify, whole: bool
+) -> None:
     """It counts for the services, which have forgotten the earlier message; the record has not."""
     first = cleared(builder)
-    builder.post(first)
+    if whole:
+        builder.post(first)
+    else:
+        builder.receipt(first, builder.attempt(first), outcome=ReceiptOutcome.WITHHELD, remote_id="1")
     content = PlatformContent(
         platform="mastodon", parts=("Recalled.",), created_at=builder.now, act="recall", about=first.request_id
     )

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.board.domain.notices import Notice, NoticeSchedule, Step, Waiting, body, due, title
+from schemas.events.broadcasts import LatePost
+from services.board.domain.notices import Notice, NoticeSchedule, Step, Waiting, body, due, late_post_waits, title
 
 NOW = datetime(2026, 11, 26, 23, 0, tzinfo=UTC)
 SCHEDULE = NoticeSchedule(("pio@a.example",), ("mcpe@a.example",), timedelta(minutes=10), timedelta(minutes=20))
@@ -68,3 +69,13 @@ def test_the_title_is_one_line_and_says_what_is_urgent() -> None:
     assert title(Notice(Step.REMINDER, (), (ONE, urgent)), "Mission") == (
         "URGENT: Mission: 2 messages wait still for an officer"
     )
+
+
+def test_a_post_that_is_out_though_it_was_taken_back_is_told_at_once_and_once() -> None:
+    since = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+    late = LatePost(profile="fire-x", request_id="r2", attempt_seq=9, address="https://x.example/2", attempted_at=since)
+    one = late_post_waits(late)
+    assert (one.urgent, one.once, one.since) == (True, True, since)
+    said = body(Notice(Step.FIRST, ("pio@mission.example",), (one,)), [("12:00", "")])
+    assert "it stands at https://x.example/2" in said
+    assert "onevoice recall r2" in said

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import canonical
 from schemas.events.dead import DeadLetterCause, DeadLetterView
 from schemas.events.deliveries import ReceiptOutcome
-from schemas.events.desk import BoardQuery, DeliveryView, PostWait, RequestView
+from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, DeliveryView, PostWait, RequestView
 from schemas.events.shown import LOOK_FIRST, DeliveryCounts
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
@@ -233,3 +234,23 @@ def test_page_after_page_shows_each_once_in_order(given_: list[Told], size: int)
         pages += page
         after = page[-1]
     assert pages == keys
+
+
+# --- the answer on the wire -------------------------------------------------------------------------------------
+
+
+def test_a_page_leaves_out_all_renderings_and_nothing_else() -> None:
+    of = state(BOTH, previous=BOTH)
+    whole, bare = view(of), view(of, bare=True)
+    assert whole.request.renderings, "else this shows nothing"
+    assert (bare.request.renderings, bare.previous and bare.previous.renderings) == ((), ())
+    given_back = {"request": whole.request, "previous": whole.previous}
+    assert bare.model_copy(update=given_back) == whole
+
+
+def test_an_answer_reads_as_its_canonical_bytes_would() -> None:
+    body = {"text": "Straße gesperrt \U0001f6a7", "many": 10**30, "none": None, "deep": [{"a": [1, True]}]}
+    event = BoardEvent(seq=7, subject="ledger.control", at=NOW, body=body)
+    reply = BoardReply(requests=(view(state(BOTH)), view(undecided_state(BOTH), bare=True)), changes=(event,), as_of=99)
+    assert canonical.loads(reply.to_bytes()) == reply.model_dump(mode="json", exclude_none=True)
+    assert BoardReply.from_bytes(reply.to_bytes()) == reply

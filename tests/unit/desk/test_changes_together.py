@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from schemas import subjects
-from schemas.events.desk import BoardEvent, BoardEvents, BoardQuery, BoardReply
+from schemas.events.board_events import BoardEvents
+from schemas.events.desk import BoardEvent, BoardQuery, BoardReply
 from services.desk.connection.changes import MOST_AT_ONCE, Watch
 from services.desk.connection.light_nats import Msg
 from services.kernel.base.errors import Unreachable

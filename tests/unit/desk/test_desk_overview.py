@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from rich.console import Console
 
+from schemas.events.broadcasts import LatePost
 from schemas.events.control import Posture, UnknownPost
 from schemas.events.verdicts import Outcome
 from services.desk.views.state.overview import Overview, screen
@@ -47,7 +48,10 @@ def test_a_city_that_does_not_answer_is_not_shown_as_live() -> None:
 def test_hold_and_unknown_posts_stand_at_the_top() -> None:
     seen = overview(30)
     unknown = (UnknownPost(request_id="r1", profile="fire-mastodon", attempt_seq=9),)
-    eoc = seen.eoc.model_copy(update={"hold": True, "unknown": unknown, "posture": Posture.EOC_ACTIVE})
-    head = drawn(replace(seen, eoc=eoc), rows=12).splitlines()[:3]
+    late = LatePost(profile="fire-x", request_id="r2", attempt_seq=9, address="https://x.example/2", attempted_at=NOW)
+    said = {"hold": True, "unknown": unknown, "late_posts": (late,), "posture": Posture.EOC_ACTIVE}
+    eoc = seen.eoc.model_copy(update=said)
+    head = drawn(replace(seen, eoc=eoc), rows=12).splitlines()[:4]
     assert "HOLD" in head[1]
     assert "fire-mastodon" in head[2]
+    assert "OUT: r2 is public on fire-x" in head[3]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from schemas.events.broadcasts import EocBroadcast
+from schemas.events.broadcasts import EocBroadcast, LatePost
 from schemas.events.control import Posture, UnknownPost
 from schemas.events.desk import EocView
 from schemas.events.requests import PlatformContent, Rendering
@@ -21,6 +21,8 @@ from services.desk.views.message import outcome
 from services.desk.views.message import pending as pending_view
 from services.desk.views.message import request as show
 from services.desk.views.state import city
+from services.desk.views.state.health import Level
+from services.desk.views.state.late_posts import late_posts
 from services.desk.views.timetext import utc
 from tests.unit.desk.views import NOW, delivery, renderings, request, view
 
@@ -121,6 +123,9 @@ def test_a_wait_is_told_with_its_end_in_the_status_and_in_the_list() -> None:
     assert outcome.request_json(found)["deliveries"][0]["retry_at"] == utc(NOW)
 
 
+LATE = LatePost(profile="fire-social", request_id="r2", attempt_seq=9, address="https://x.example/2", attempted_at=NOW)
+
+
 def test_posts_that_nobody_can_account_for_are_named() -> None:
     said = EocView(
         realm="live",
@@ -134,20 +139,30 @@ def test_posts_that_nobody_can_account_for_are_named() -> None:
         in_flight=0,
         last_seq=100,
         unknown=(UnknownPost(profile="fire-social", request_id="r1", attempt_seq=8),),
+        late_posts=(LATE,),
     )
     console, out = _console()
     city.eoc(console, said, NOW)
     assert "UNKNOWN: r1 on fire-social may be out" in out.getvalue()
+    assert "OUT: r2 is public on fire-social, and was not to be: https://x.example/2" in out.getvalue()
+    line = late_posts(said)
+    assert (line.level, line.detail) == (Level.WARN, "r2 on fire-social stands at https://x.example/2")
+    assert late_posts(said.model_copy(update={"late_posts": ()})).level is Level.OK
+    assert late_posts(said.model_copy(update={"late_posts": (LATE,) * 5})).detail.endswith("; and 2 more")
     assert outcome.eoc_json(said)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]
 
 
 def test_who_watches_the_eoc_is_told_of_posts_that_nobody_can_account_for(capsys: pytest.CaptureFixture[str]) -> None:
     """The director who activated it may have left that window."""
     post = UnknownPost(profile="fire-social", request_id="r1", attempt_seq=8)
-    said = EocBroadcast(at=NOW, posture=Posture.EOC_ACTIVE, control_seq=9, hold=False, unknown=(post,))
+    said = EocBroadcast(
+        at=NOW, posture=Posture.EOC_ACTIVE, control_seq=9, hold=False, unknown=(post,), late_posts=(LATE,)
+    )
     state = eoc._of_broadcast(said.to_bytes())
     eoc._report(Invocation(Path(), "live"), state, None)
-    assert "UNKNOWN: r1 on fire-social may be out" in " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "UNKNOWN: r1 on fire-social may be out" in shown
+    assert "OUT: r2 is public on fire-social" in shown
     eoc._report(Invocation(Path(), "live", as_json=True), state, None)
     assert json.loads(capsys.readouterr().out)["unknown"] == [post.model_dump(mode="json")]
 

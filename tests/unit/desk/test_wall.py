@@ -17,7 +17,7 @@ from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import BadInput
 from services.provision import demo_plan, make_city
 from services.registry.domain.sanction import check_apart
-from services.registry.other_realm import profiles_of_the_other_realm
+from services.registry.other_realm import OtherRealm
 from tests.support.ledger_builder import START, LedgerBuilder, demo_city
 
 
@@ -95,7 +95,7 @@ def test_the_registry_refuses_an_account_of_the_other_realms_manifest(tmp_path: 
     plan = demo_plan()
     account = plan.profiles[0].model_copy(update={"id": "fire-x", "platform": "x", "account": "MissionFire"})
     made = make_city(tmp_path / "other", replace(plan, profiles=(*plan.profiles, account)), ManualClock(START))
-    theirs = profiles_of_the_other_realm(City(made.folder, made.settings, "exercise"))
+    theirs = OtherRealm(City(made.folder, made.settings, "exercise")).profiles()
     assert "fire-x" in {one.id for one in theirs}
     with pytest.raises(BadInput) as caught:
         check_apart(account.model_copy(update={"id": "drill", "account": "missionFIRE"}), theirs, "exercise")
@@ -104,24 +104,24 @@ def test_the_registry_refuses_an_account_of_the_other_realms_manifest(tmp_path: 
     for one in plan.profiles:  # the website and the townsquare are each realm's own
         check_apart(one, theirs, "exercise")
     (made.manifest_path).unlink()
-    assert profiles_of_the_other_realm(City(made.folder, made.settings, "exercise")) == ()
+    assert OtherRealm(City(made.folder, made.settings, "exercise")).profiles() == ()
 
 
 def test_the_registry_refuses_an_account_that_the_other_realm_ordered_later(city: City) -> None:
     """By the second copy of that realm's ledger, also what was let go again since; what is no entry is passed over."""
     account = demo_plan().profiles[0].model_copy(update={"id": "fire-x", "platform": "x", "account": "MissionFire"})
-    exercise = City(city.folder, city.settings, "exercise")
+    other = OtherRealm(City(city.folder, city.settings, "exercise"))
     builder = LedgerBuilder(city)
     builder.genesis()
     builder.order("mcpe", ProfileAdd(profile=account))
     builder.write()
     with pytest.raises(BadInput) as caught:
-        check_apart(account, profiles_of_the_other_realm(exercise), "exercise")
+        check_apart(account, other.profiles(), "exercise")
     assert (caught.value.code, "live realm" in caught.value.message) == ("realms.account", True)
     with city.record_path.open("ab") as record:
         record.write(b'{"entry":{"subject":"ledger.control"}}\nnothing with "subject":"ledger.control"\n')
-    assert "fire-x" in {one.id for one in profiles_of_the_other_realm(exercise)}
+    assert "fire-x" in {one.id for one in other.profiles()}
     builder.order("mcpe", ProfileRemove(profile="fire-x"))
     shutil.rmtree(city.audit_folder)
     builder.write()
-    check_apart(account, profiles_of_the_other_realm(exercise), "exercise")
+    check_apart(account, other.profiles(), "exercise")

@@ -14,7 +14,9 @@ from services.fanout.domain.delivery_state import (
     TABLE,
     DeliveryFact,
     DeliveryState,
+    beginning_of,
     fact_of,
+    is_held_back,
     state_of,
 )
 from services.fanout.domain.step import End, Place, unless_public
@@ -70,6 +72,9 @@ def test_an_end_without_a_post_of_what_may_be_public_stays_unconfirmed(outcome: 
         (open_target(lapsed=True), DeliveryState.LAPSED),
         (ended_target(receipt()), DeliveryState.WAITING),
         (ended_target(receipt(attempt_seq=0)), DeliveryState.HELD_BACK),
+        (ended_target(receipt(remote_id="1")), DeliveryState.BEGUN),
+        (ended_target(receipt(attempt_seq=0, remote_id="1")), DeliveryState.BEGUN),
+        (ended_target(receipt(remote_id="1", resolution_seq=60)), DeliveryState.BEGUN),
         (ended_target(receipt(outcome=ReceiptOutcome.UNCONFIRMED)), DeliveryState.UNCERTAIN),
         (ended_target(receipt(resolution_seq=60)), DeliveryState.WAITING),
         *(
@@ -98,6 +103,34 @@ def test_a_receipt_leads_where_the_table_says(outcome: ReceiptOutcome, final: bo
         before.answered = bool(named)
         before.receipt = said
     assert state_of(before) is expected
+
+
+BEGUN = receipt(url="https://m.example/1", remote_id="1")
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (receipt(attempt_seq=60), DeliveryState.BEGUN),
+        (receipt(attempt_seq=0), DeliveryState.BEGUN),
+        (receipt(resolution_seq=60), DeliveryState.WAITING),
+    ],
+)
+def test_what_stands_of_a_thread_is_not_forgotten_until_a_person_has_looked(
+    later: Receipt, expected: DeliveryState
+) -> None:
+    """A second attempt that was held back before its call says nothing of part 1, which still stands."""
+    target = ended_target(later, receipts=[(51, BEGUN), (61, later)])
+    assert state_of(target) is expected
+    assert (
+        fact_of(later, ended_target(BEGUN))
+        is {
+            DeliveryState.BEGUN: DeliveryFact.BEGUN,
+            DeliveryState.WAITING: DeliveryFact.POST_AGAIN,
+        }[expected]
+    )
+    assert is_held_back(target) is (later.attempt_seq == 0)
+    assert beginning_of(target) is (BEGUN if expected is DeliveryState.BEGUN else None)
 
 
 def test_the_diagram_names_each_state_and_each_fact() -> None:

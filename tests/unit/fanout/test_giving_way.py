@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.connectors.contract import ReadsBack
 from services.fanout.delivery.destinations import Destinations
@@ -15,8 +16,10 @@ from services.fanout.delivery.readback import GIVE_WAY, PAUSE, ReadBack
 from services.fanout.domain.settling import SETTLING
 from services.fanout.hosts.starts import Starts
 from services.kernel.base.clock import ManualClock
+from services.kernel.ledger.entry import Entry
 from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.world import NOW, receipt
+from tests.unit.kernel.test_projection_reads import Leader
 
 
 class Shown(ReadsBack):
@@ -82,3 +85,28 @@ async def test_it_waits_no_longer_than_a_while(copy: Copy) -> None:
         assert not await copy.is_taken(), "however late it is: posts have just begun"
         copy.clock.time += GIVE_WAY
         assert await copy.is_taken()
+
+
+class _Receipts(Leader):
+    """A ledger with junk among its receipts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        delivered = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="2")
+        bodies = (b"junk", delivered.to_bytes())
+        place = subjects.receipt(delivered.profile, delivered.request_id)
+        self.held = [Entry(seq, place, NOW, body, {}) for seq, body in enumerate(bodies, 1)]
+
+    async def first_since(self, _at: datetime) -> int:
+        """All of it is young."""
+        return 1
+
+
+async def test_junk_among_the_receipts_keeps_no_look_from_being_taken_up(copy: Copy) -> None:
+    """Who holds fan-out's key can write it; before, nothing was looked at after a start as long as it was young."""
+    source: Any = _Receipts()
+    runtime: Any = copy
+    runtime.ledger = runtime.source = source
+    before = len(copy.read_back._due)
+    await copy.read_back._take_up()
+    assert len(copy.read_back._due) == before + 1

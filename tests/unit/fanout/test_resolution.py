@@ -17,7 +17,7 @@ from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement, post_url
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MANUAL
-from services.fanout.domain.resolution import Situation, check, outcome_of, read_statement
+from services.fanout.domain.resolution import Situation, check, key_of_call, outcome_of, read_statement
 from services.kernel.authority.signing import Signer, seal
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused
 from services.kernel.control.control_state import ControlState
@@ -265,6 +265,25 @@ def test_an_address_belongs_to_posted_and_to_nothing_else() -> None:
     with pytest.raises(ValidationError, match="no other decision"):
         signed(decision="give_up", url=URL)
     assert post_url("http://127.0.0.1:8080/@fire/1?a=b#c") == "http://127.0.0.1:8080/@fire/1?a=b#c"
+
+
+def test_only_what_stood_and_is_gone_is_called_under_another_key() -> None:
+    """Each such word has a key of its own; what nobody knew keeps its key, which guards the repeat."""
+
+    def key(*said: Receipt) -> str:
+        return key_of_call("k", 1, said)
+
+    delivered, gone = receipt("delivered", attempt_seq=50), receipt(attempt_seq=50)
+    again = receipt("withheld", final=False, attempt_seq=50, resolution_seq=60)
+    unknown, once_more = receipt(attempt_seq=61), receipt("withheld", final=False, attempt_seq=61, resolution_seq=70)
+    assert key() == key(delivered, gone) == key(gone, again) == "k"
+    assert key(delivered.model_copy(update={"revision": 2}), gone, again) == "k"
+    other = key(delivered, gone, again)
+    assert other == key(delivered, gone, again, unknown) == key(delivered, gone, again, unknown, once_more) != "k"
+    anew = (receipt("delivered", attempt_seq=61), unknown, once_more)
+    assert key(delivered, gone, again, *anew) not in ("k", other)
+    by_hand = receipt("failed", attempt_seq=50, resolution_seq=60)
+    assert key(delivered, gone, by_hand) == "k"
 
 
 def test_a_decision_of_somebody_who_is_no_officer_is_not_genuine() -> None:

@@ -155,15 +155,27 @@ def test_an_ended_clearance_can_be_renewed_and_is_written_down_once() -> None:
     assert step(before) == Post(1), "a newer clearance may post"
 
 
+UNSURE = (withheld(outcome=ReceiptOutcome.UNCONFIRMED), withheld(url="https://m.example/1", remote_id="1"))
+
+
+def test_an_end_names_the_beginning_that_stands() -> None:
+    found = step(UNSURE[1], EXPIRED)
+    assert isinstance(found, End)
+    assert found.reason.startswith("its beginning is public at https://m.example/1, please look at the profile; ")
+
+
 def test_what_an_officer_has_made_again_is_posted_behind_the_same_verdict() -> None:
     again = receipt(attempt_seq=0, resolution_seq=70)
     assert step(ended_target(again, VERDICT_SEQ + 5)) == Post(1)
 
 
+@pytest.mark.parametrize("unsure", UNSURE)
 @pytest.mark.parametrize("how", ["expired", "refused", "clearance over"])
-def test_what_may_be_public_never_ends_as_surely_not_posted(how: str) -> None:
-    """Found by the simulation: the website took it, no answer, nothing to be seen, and then the request expired."""
-    unsure = withheld(outcome=ReceiptOutcome.UNCONFIRMED)
+def test_what_may_be_public_never_ends_as_surely_not_posted(how: str, unsure: TargetState) -> None:
+    """Found by the simulation: the website took it, no answer, nothing to be seen, and then the request expired.
+
+    Or of a thread part 1 of 2 stands.
+    """
     of = {"expired": EXPIRED, "refused": REFUSED}.get(how)
     found = step(unsure, of, now=CLEARED_UNTIL if how == "clearance over" else NOW)
     assert isinstance(found, End)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Finding, FindingOutcome, Outcome
 from schemas.platforms import MIRROR
-from services.gatekeeper.domain.dossier import facts_of, is_news, needs_decision, undecided, verdict_of
+from services.gatekeeper.domain.dossier import due_by, facts_of, is_news, needs_decision, undecided, verdict_of
 from services.gatekeeper.policy.decide import decide
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.fold.state import RequestState
@@ -24,6 +24,23 @@ REQUEST = request()
 BLOCKED = verdict(REQUEST, outcome=Outcome.BLOCKED, valid_until=None)
 REFUSED = verdict(REQUEST, outcome=Outcome.REFUSED, valid_until=None)
 FINDING = Finding(clause="3(iv)(c)", outcome=FindingOutcome.BLOCKED, reason="an approval is missing")
+
+
+# --- when does time alone change it? ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("held", "due"),
+    [
+        (undecided_state(REQUEST), REQUEST.expires_at),
+        (state(REQUEST, BLOCKED), REQUEST.expires_at),
+        (state(REQUEST, verdict(REQUEST)), verdict(REQUEST).valid_until),
+        (state(REQUEST, REFUSED), None),
+    ],
+    ids=["undecided", "blocked", "cleared", "refused"],
+)
+def test_each_copy_knows_of_the_ledger_when_time_changes_it(held: RequestState, due: datetime | None) -> None:
+    assert due_by(held, facts_of(held, control(), NOW)) == due
 
 
 # --- is it news? ------------------------------------------------------------------------------------------------

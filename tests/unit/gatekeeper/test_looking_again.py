@@ -78,7 +78,7 @@ class TwoCorrections:
             fold=SimpleNamespace(requests=self.requests, chain=self.chain),
             projection=SimpleNamespace(listen=lambda one, *kinds: self.listeners.add(one, kinds)),
             control=control(),
-            clock=SimpleNamespace(monotonic=lambda: 0.0),
+            clock=SimpleNamespace(monotonic=lambda: 0.0, now=lambda: NOW),
             alarm=lambda said, **_: self.alarms.append(said),
         )
         self.over: RequestState | None = None

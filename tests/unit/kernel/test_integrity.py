@@ -101,5 +101,7 @@ def test_the_first_time_counts_only_on_what_a_restore_has_pinned_and_never_makes
         {AT_HEADER: (AT + timedelta(hours=1)).isoformat(), **pin},
         {AT_HEADER: "yesterday", **pin},
         {AT_HEADER: "2026-01-31T13:00:00", **pin},
+        {AT_HEADER: "0001-01-01T00:00:00+14:00", **pin},
+        {AT_HEADER: "9999-12-31T23:59:59-14:00", **pin},
     ):
         assert entry_time(AT, 7, headers) == AT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
@@ -114,6 +115,22 @@ async def test_catching_up_reaches_what_the_leader_has_though_a_replica_is_behin
     follower, fold = follow(leader)
     assert await follower.catch_up() == 3
     assert fold.seen == [1, 2, 3]
+
+
+async def test_a_listener_that_fails_at_an_entry_keeps_nobody_from_going_on() -> None:
+    follower, fold = follow(Leader("ledger.approval.r1.pio", "ledger.seal"))
+    heard: list[int] = []
+
+    def faulty(entry: Entry, _: Applied) -> None:
+        raise OverflowError(entry.seq)
+
+    follower.listen(faulty)
+    follower.listen(lambda entry, _: heard.append(entry.seq))
+    waiter = asyncio.create_task(follower.at_least(2))
+    await asyncio.sleep(0)
+    await follower.catch_up()
+    await waiter
+    assert (fold.seen, heard) == ([1, 2], [1, 2])
 
 
 @in_virtual_time

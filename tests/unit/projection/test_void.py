@@ -59,6 +59,42 @@ def test_junk_is_void_wherever_it_stands_and_what_follows_is_folded(subject: str
     assert [reader.void(seq) for seq in (junk + 1, attempt)] == ["", ""]
 
 
+class Unreadable(bytes):
+    """What an entry's bytes are where reading them ends in a fault of ours, which no reader foresaw."""
+
+    def __new__(cls, error: Exception) -> Unreadable:
+        """Raise ``error`` whenever somebody reads it."""
+        made = super().__new__(cls, b"{}")
+        made.error = error
+        return made
+
+    error: Exception
+
+    def decode(self, *_: str, **__: str) -> str:
+        """Raise it."""
+        raise self.error
+
+
+def test_an_entry_that_cannot_be_folded_is_void_and_the_next_is_folded() -> None:
+    """A fault of ours at one entry would else stop every reader there, at each start anew."""
+    story = begun().cleared()
+    seq = story.attempt()
+    junk = story.put(subjects.verdict("r1"), Unreadable(OverflowError("date value out of range")))
+    after = story.verdict()
+    reader = folded(story)
+    assert "it cannot be folded: OverflowError" in reader.void(junk)
+    assert [reader.void(one) for one in (seq, after)] == ["", ""]
+    assert reader.fold.seq == after
+
+
+def test_want_of_memory_makes_no_entry_void() -> None:
+    """It would for this reader alone."""
+    story = begun().cleared()
+    story.put(subjects.verdict("r1"), Unreadable(MemoryError()))
+    with pytest.raises(MemoryError):
+        folded(story)
+
+
 def test_what_is_of_no_kind_that_is_folded_is_counted_and_passed_over() -> None:
     story = begun().cleared()
     for subject in (subjects.SEAL, "ledger.delivery.fire-social.r1", "ledger.future.r1"):

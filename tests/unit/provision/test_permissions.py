@@ -181,6 +181,7 @@ def test_the_server_settings_are_quoted_and_say_what_they_must() -> None:
     assert 'store_dir: "/srv/a \\"b\\""' in text
     assert 'sync_interval: "always"' in text
     assert f"max_payload: {streams.MAX_PAYLOAD}" in text
+    assert 'ping_interval: "10s"\nping_max: 2\n' in text
     assert 'min_version: "1.3"' in text
     assert "verify: true" in text
     with pytest.raises(BadInput):

@@ -64,6 +64,7 @@ def nothing_there(
     if over or (verdict is not None and verdict.outcome is Outcome.REFUSED):
         return
     earlier = state.context(context.request.replaces or "")
-    if earlier is not None and earlier.target(earlier.request.revision, event.profile).delivered_seq:
+    there = earlier.target(earlier.request.revision, event.profile) if earlier is not None else None
+    if earlier is not None and there is not None and (there.delivered_seq or there.begun_seq):
         said = f"It takes nothing back on {event.profile}, where {earlier.request.request_id} stands by the record."
         yield Violation(entry.seq, "receipt.not_taken_back", said)

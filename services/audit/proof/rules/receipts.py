@@ -14,6 +14,8 @@ from services.audit.proof.rules.barrier import LEASE
 from services.audit.record.format import RecordEntry
 from services.audit.record.violation import Violation
 
+_NOT_POSTED = frozenset({ReceiptOutcome.WITHHELD, ReceiptOutcome.FAILED})
+
 _UNAPPROVED = frozenset(
     {
         "warrant.no_signature",
@@ -59,6 +61,7 @@ def receipt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         yield from _lapsed(state, entry, event)
         return
     yield from borne_out.nothing_there(state, entry, event, context)
+    yield from _left_standing(state, entry, event, target)
     yield from _settle(state, entry, event, context)
     yield from resolutions.receipt(entry, event, target)
     if event.outcome is ReceiptOutcome.DELIVERED:
@@ -90,9 +93,36 @@ def _settle(state: ReplayState, entry: RecordEntry, event: Receipt, context: Del
     if state.open_attempts.pop(facts.seq, None) is not None:
         facts.answered_by, facts.answered_at = event.worker, entry.at
     yield from _overtaken(state, event, facts)
+    _late(state, entry, event, facts, context)
     facts.receipt_seq, facts.outcome = entry.seq, event.outcome
     if facts.named_at and event.outcome is ReceiptOutcome.DELIVERED:
         _landed(state, entry, facts, context)
+
+
+def _left_standing(state: ReplayState, entry: RecordEntry, event: Receipt, target: Target) -> Iterator[Violation]:
+    """What stands of a post, if only the beginning of its thread, does not end as surely not posted."""
+    not_posted = event.outcome in (ReceiptOutcome.EXPIRED, ReceiptOutcome.WITHHELD) and not event.remote_id
+    if target.begun_seq and state.goes_by_new_rules and event.final and event.attempt_seq == 0 and not_posted:
+        said = f"It ends as {event.outcome} on {event.profile}, where the receipt {target.begun_seq} says what stands."
+        yield Violation(entry.seq, "receipt.left_standing", said)
+    if event.resolution_seq is not None:
+        target.begun_seq = 0
+    elif event.remote_id:
+        target.begun_seq = entry.seq
+
+
+def _late(
+    state: ReplayState, entry: RecordEntry, event: Receipt, facts: AttemptFacts, context: DeliveryContext
+) -> None:
+    """Warn of a post that a receipt had said was not made; not where an officer had it made again."""
+    again = context.target(event.revision, event.profile).again_seq
+    if facts.outcome not in _NOT_POSTED or event.outcome is not ReceiptOutcome.DELIVERED or again:
+        return
+    message = (
+        f"{event.request_id} is public on {event.profile}, and the receipt {facts.receipt_seq} said {facts.outcome}: "
+        "its worker had been stopped before its call, or the platform listed the post late."
+    )
+    state.warnings.append(Violation(entry.seq, "receipt.landed_late", message))
 
 
 def _lapsed(state: ReplayState, entry: RecordEntry, event: Receipt) -> Iterator[Violation]:

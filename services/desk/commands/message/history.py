@@ -13,6 +13,7 @@ from schemas import unseen
 from schemas.events.desk import BoardEvent, BoardQuery
 from services.desk import deadline, options, session
 from services.desk.app import Invocation, command, group
+from services.desk.connection.pages import in_pages
 from services.desk.session import Session
 from services.desk.views.layout import table, table_width
 from services.desk.views.message import history as show
@@ -71,7 +72,7 @@ async def history(
 async def _one(desk: Invocation, request_id: str, as_: str | None) -> int:
     check_id(request_id, "request")
     async with session.asking(desk, as_) as here:
-        reply = await here.board(BoardQuery(query="history", request_id=request_id))
+        reply = await in_pages(here.board, BoardQuery(query="history", request_id=request_id))
     events = reply.changes or ()
     lines = [line for event in events if (line := show.line_of(event)) is not None]
     now = SystemClock().now()

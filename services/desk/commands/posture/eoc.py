@@ -128,7 +128,7 @@ def _in_flight(count: int) -> str:
     return f"activating, {posts} in flight"
 
 
-_KEYS = ("posture", "level", "incident", "control_seq", "hold", "in_flight", "unknown")
+_KEYS = ("posture", "level", "incident", "control_seq", "hold", "in_flight", "unknown", "late_posts")
 
 
 def _of_view(view: EocView) -> dict[str, Any]:
@@ -164,4 +164,7 @@ def _report(desk: Invocation, state: dict[str, Any], seen: dict[str, Any] | None
         console().print(
             Text(advice.unknown_post(post["request_id"], post["profile"]), style="bold red"), soft_wrap=True
         )
+    for post in state["late_posts"]:
+        said = advice.late_post(post["request_id"], post["profile"], post["address"])
+        console().print(Text(said, style="bold red"), soft_wrap=True)
     return state

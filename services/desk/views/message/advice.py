@@ -32,6 +32,11 @@ def unknown_post(request_id: str, profile: str) -> str:
     return f"UNKNOWN: {request_id} on {profile} may be out, or come out yet, without an approval: look"
 
 
+def late_post(request_id: str, profile: str, address: str) -> str:
+    """Return the warning of a post that is public although it was taken back, or was unknown."""
+    return f"OUT: {request_id} is public on {profile}, and was not to be: {address}: look, and recall it"
+
+
 def needs(posture: Posture, scope: str, crisis: bool) -> str:
     """Return in a sentence whose approval counts for a message in a posture."""
     if scope == "all-departments" and posture is Posture.ROUTINE:

@@ -9,10 +9,12 @@ that: the transport is aborted when a call ends without its answer; a socket tha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import socket
 import struct
 import termios
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from weakref import WeakKeyDictionary
 
@@ -152,11 +154,26 @@ class BoundCall:
         return self.transport is not None
 
     def left(self) -> float:
-        """Return the seconds that are left; raises TimeoutError when there are none."""
-        left = self.deadline - asyncio.get_running_loop().time()
+        """Return the seconds that are left, also by ``within``; raises TimeoutError when there are none."""
+        left, lease = self.deadline - asyncio.get_running_loop().time(), _lease.get()
+        left = left if lease is None else min(left, lease())
         if left <= 0:
             raise TimeoutError
         return left
 
 
+@contextlib.contextmanager
+def within(left: Callable[[], float]) -> Iterator[None]:
+    """Begin no request of this block when ``left`` says that no seconds are left.
+
+    The loop's time stands still while the machine is suspended; a lease goes on.
+    """
+    outer = _lease.set(left)
+    try:
+        yield
+    finally:
+        _lease.reset(outer)
+
+
 _current: ContextVar[BoundCall | None] = ContextVar("socket_call", default=None)
+_lease: ContextVar[Callable[[], float] | None] = ContextVar("socket_lease", default=None)

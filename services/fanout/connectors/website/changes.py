@@ -18,9 +18,9 @@ from services.fanout.connectors.contract import (
     Retracted,
     RetractResult,
 )
+from services.fanout.connectors.website.edit import SiteEdit
 from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.website.state import CITY, Followed, Message, MessagePlace
-from services.fanout.connectors.website.writer import SiteEdit
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _FETCH_SHARE = 0.5
@@ -61,6 +61,7 @@ def publish(work: SiteEdit, intent: Intent, pictures: Pictures, site: Site, note
     refusal = _refusal(message, intent)
     if refusal is not None:
         return refusal
+    work.begin(intent.request_id, intent.revision)
     place = message.places.get(intent.profile.id) if message else None
     work.profiles[intent.profile.id] = intent.profile
     _mark_earlier(work, intent)
@@ -94,6 +95,7 @@ def mirror(
     refusal = _refusal(message, intent)
     if refusal is not None:
         return refusal
+    work.begin(intent.request_id, intent.revision)
     places, profiles = {}, {profile.id: profile for profile, _ in intent.also_at}
     for profile_id, url in posted_urls.items():
         known = message.places.get(profile_id) if message else None
@@ -103,8 +105,7 @@ def mirror(
     _mark_earlier(work, intent)
     if message is None or any(message.places.get(key) != place for key, place in places.items()):
         _keep(work, intent, message, pictures, places)
-    address = f"{site.base}/messages/{intent.request_id}/"
-    return Posted(address, intent.request_id, note)
+    return Posted(_address(intent, site), intent.request_id, note)
 
 
 def _elsewhere(
@@ -189,7 +190,7 @@ def _without_pictures(work: SiteEdit, message: Message) -> Message:
 
 def look(work: SiteEdit, intent: Intent, site: Site) -> ReconcileResult:
     """Say whether it is on the profile."""
-    message = work.state.message(intent.request_id)
+    message = work.state.message(intent.request_id) if work.shows(intent.request_id) else None
     place = message.places.get(intent.profile.id) if message else None
     if message is None or place is None or place.taken_back_at is not None:
         return Absent()
@@ -198,6 +199,15 @@ def look(work: SiteEdit, intent: Intent, site: Site) -> ReconcileResult:
     ):
         return Absent()
     return _posted(intent, site, "")
+
+
+def look_at_mirror(work: SiteEdit, intent: Intent, site: Site) -> ReconcileResult:
+    """Say whether the page of a message that is elsewhere is there."""
+    message = work.state.message(intent.request_id) if work.shows(intent.request_id) else None
+    places = message.places.values() if message is not None and _refusal(message, intent) is None else ()
+    if not any(place.revision == intent.revision and not place.here for place in places):
+        return Absent()
+    return Posted(_address(intent, site), intent.request_id)
 
 
 def retract(work: SiteEdit, intent: Intent) -> RetractResult:
@@ -217,8 +227,12 @@ def retract(work: SiteEdit, intent: Intent) -> RetractResult:
 
 
 def _posted(intent: Intent, site: Site, note: str) -> Posted:
-    address = f"{site.base}/messages/{intent.request_id}/#{intent.profile.id}"
+    address = f"{_address(intent, site)}#{intent.profile.id}"
     return Posted(address, f"{intent.request_id}/{intent.profile.id}", note)
+
+
+def _address(intent: Intent, site: Site) -> str:
+    return f"{site.base}/messages/{intent.request_id}/"
 
 
 def _hash(intent: Intent) -> str:

@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
-    Absent,
     CannotTell,
     Connector,
     Correction,
@@ -32,9 +31,10 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.website import changes
 from services.fanout.connectors.website.archive import ListingSizes
+from services.fanout.connectors.website.edit import SiteEdit
 from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.website.queue import Failed, Queue
-from services.fanout.connectors.website.writer import SiteEdit, Writer, can_write
+from services.fanout.connectors.website.writer import Writer, can_write
 from services.kernel.base import logs
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -51,7 +51,7 @@ class WebsiteConnector(Connector):
     """Publishes into ``folder`` (served to the public); ``state_folder`` is the memory, and is not served."""
 
     platform = "website"
-    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, delete=True, marks=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True, marks=True)
 
     def __init__(
         self,
@@ -70,12 +70,13 @@ class WebsiteConnector(Connector):
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Put a message on a profile's page, on its own page, and into the feeds."""
+        until = self._until(intent.call_timeout)
         pictures, note = await changes.fetch(intent, fetch_media)
 
         def change(work: SiteEdit) -> PublishResult:
             return changes.publish(work, intent, pictures, self.site, note)
 
-        return await self._write(change, intent.call_timeout)
+        return await self._write(change, until)
 
     async def mirror(
         self, intent: Intent, posted_urls: Mapping[str, str | None], fetch_media: FetchMedia
@@ -85,21 +86,25 @@ class WebsiteConnector(Connector):
         ``intent.content`` is the request's website rendering; ``intent.profile`` one of the profiles it is on.
         ``posted_urls`` maps profile ids to URLs, None for a post that was taken back; the others stay as they were.
         """
+        until = self._until(intent.call_timeout)
         pictures, note = await changes.fetch(intent, fetch_media)
 
         def change(work: SiteEdit) -> PublishResult:
             return changes.mirror(work, intent, posted_urls, pictures, self.site, note)
 
-        return await self._write(change, intent.call_timeout)
+        return await self._write(change, until)
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
-        """Look into the state; pages that a crash left behind are written before the answer."""
-        done = await self._queue.ask(lambda work: changes.look(work, intent, self.site), intent.call_timeout * _SHARE)
-        return CannotTell(done.reason) if isinstance(done, Failed) else done
+        """Look into the state, behind whatever is being written."""
+        return await self._look(lambda work: changes.look(work, intent, self.site), intent)
+
+    async def reconcile_mirror(self, intent: Intent) -> ReconcileResult:
+        """Look whether the page of a message that is elsewhere is there, behind whatever is being written."""
+        return await self._look(lambda work: changes.look_at_mirror(work, intent, self.site), intent)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Take it off the profile: its text goes, a notice stays, also in the feeds."""
-        return await self._write(lambda work: changes.retract(work, intent), intent.call_timeout)
+        return await self._write(lambda work: changes.retract(work, intent), self._until(intent.call_timeout))
 
     async def check(self, profile: Profile) -> Health:
         """Say whether the site's folders can be written."""
@@ -112,7 +117,7 @@ class WebsiteConnector(Connector):
     async def keep_up(self) -> None:
         """Mark what has ended, for ever; also when nothing is published."""
         while True:
-            done = await self._queue.ask(lambda work: None, LOOK_SECONDS)
+            done = await self._queue.ask(lambda work: None, self._clock.monotonic() + LOOK_SECONDS)
             if isinstance(done, Failed):
                 logs.logger().warning("what has ended could not be marked", error=done.reason)
             await asyncio.sleep(LOOK_SECONDS)
@@ -122,11 +127,19 @@ class WebsiteConnector(Connector):
         await self._queue.close()
         await asyncio.to_thread(self._writer.close)
 
-    async def _write(self, change: Callable[[SiteEdit], Result], seconds: float) -> Result | Retryable | Unknown:
-        done = await self._queue.ask(change, seconds * _SHARE)
+    async def _write(self, change: Callable[[SiteEdit], Result], until: float) -> Result | Retryable | Unknown:
+        done = await self._queue.ask(change, until)
         if isinstance(done, Failed):
-            return Unknown(done.reason) if done.begun else Retryable(done.reason)
+            return Unknown(done.reason, done.cause) if done.begun else Retryable(done.reason)
         return done
+
+    async def _look(self, look: Callable[[SiteEdit], ReconcileResult], intent: Intent) -> ReconcileResult:
+        done = await self._queue.ask(look, self._until(intent.call_timeout))
+        return CannotTell(done.reason, done.cause) if isinstance(done, Failed) else done
+
+    def _until(self, seconds: float) -> float:
+        """Return when a call ends that begins now (boot-time seconds)."""
+        return self._clock.monotonic() + seconds * _SHARE
 
 
 class WebsiteMirror(Connector):
@@ -136,7 +149,7 @@ class WebsiteMirror(Connector):
     """
 
     platform = "website"
-    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, marks=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, marks=True)
 
     def __init__(self, website: WebsiteConnector) -> None:
         self._website = website
@@ -146,8 +159,8 @@ class WebsiteMirror(Connector):
         return await self._website.mirror(intent, {profile.id: url for profile, url in intent.also_at}, fetch_media)
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
-        """Have it written again: the same bytes are the same page."""
-        return Absent()
+        """Look whether its page is there, behind whatever is being written."""
+        return await self._website.reconcile_mirror(intent)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """The page lists where the message is; it goes with the posts."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from services.fanout.connectors.website.state import CITY, Broken, Message
 
 if TYPE_CHECKING:
-    from services.fanout.connectors.website.writer import SiteEdit
+    from services.fanout.connectors.website.edit import SiteEdit
 
 
 def mark_ended(work: SiteEdit) -> None:

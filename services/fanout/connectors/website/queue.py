@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from services.fanout.connectors.contract import Cause
+from services.fanout.connectors.website.edit import SiteEdit
 from services.fanout.connectors.website.state import Broken
-from services.fanout.connectors.website.writer import Change, SiteEdit, Unfinished, Writer
+from services.fanout.connectors.website.writer import Change, Unfinished, Writer
 from services.kernel.base.clock import Clock
 
 _AT_ONCE = 500
@@ -17,11 +19,15 @@ Result = TypeVar("Result")
 
 
 class Failed:
-    """A change that was not made, or (``begun``) may have been; the reason in plain words."""
+    """A change that was not made, or (``begun``) may have been; the reason in plain words.
 
-    def __init__(self, reason: str, *, begun: bool) -> None:
+    ``cause``: as of a call; None where only this message's file cannot be read.
+    """
+
+    def __init__(self, reason: str, *, begun: bool, cause: Cause | None = Cause.HOST) -> None:
         self.reason = reason
         self.begun = begun
+        self.cause = cause
 
 
 class _Item:
@@ -46,7 +52,7 @@ class _Item:
         try:
             self.answer = self.change(work)
         except Broken as error:
-            self.answer = Failed(f"the website's memory of it cannot be read: {error}", begun=False)
+            self.answer = Failed(f"the website's memory of it cannot be read: {error}", begun=False, cause=None)
 
 
 class Queue:
@@ -58,14 +64,17 @@ class Queue:
         self._waiting: list[_Item] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def ask(self, change: Callable[[SiteEdit], Result], seconds: float) -> Result | Failed:
-        """Have a change made and return its answer once all is on the disk."""
-        item = _Item(change, self._clock.monotonic() + seconds, self._clock)
+    async def ask(self, change: Callable[[SiteEdit], Result], until: float) -> Result | Failed:
+        """Have a change made before a time (boot-time seconds); return its answer once all is on the disk.
+
+        Earlier work is finished first, that of other processes too: who looks is told nothing while a page may land.
+        """
+        item = _Item(change, until, self._clock)
         self._waiting.append(item)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work())
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(until - self._clock.monotonic()):
                 answer: Result | Failed = await asyncio.shield(item.done)
                 return answer
         except TimeoutError:

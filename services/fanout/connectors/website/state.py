@@ -6,7 +6,7 @@
     profiles/<profile>.json                          what is known of a website profile
     listing/<city or profile>/<month>/<time>-<request_id>    empty files: the order; made again from the messages
     ends/<time>-<request_id>                         empty files: messages that end by themselves, until they have
-    touched.json                                     pages that are being written; read after a crash
+    touched.json                                     pages that are being written, messages that are not shown yet
     address.json                                     the site's first address: ids in feeds are made of it for ever
     lock                                             one writer at a time, whatever process
 
@@ -103,7 +103,8 @@ class Broken(OSError):
 class State:
     """The files, read through a cache that lives as long as one piece of work under the lock.
 
-    ``read_before`` may live longer: what it holds is used only if the file is still the same.
+    ``read_before`` may live longer: what it holds is used only if the file is still the same. ``touched``: the messages
+    whose pages a crash may have left behind; ``unshown``: those whose first showing was never completed. Raises Broken.
     """
 
     def __init__(self, folder: Path, read_before: dict[str, tuple[Stamp, Message]] | None = None) -> None:
@@ -111,6 +112,7 @@ class State:
         self._read_before = {} if read_before is None else read_before
         self._messages: dict[str, Message | None] = {}
         self._orders: dict[str, list[str]] = {}
+        self.touched, self.unshown = self._begun()
 
     # --- messages and profiles --------------------------------------------------------------------------------
 
@@ -248,22 +250,27 @@ class State:
 
     # --- what is being written --------------------------------------------------------------------------------
 
-    def touched(self) -> set[str]:
-        """Return the messages whose pages a crash may have left behind the state."""
+    def _begun(self) -> tuple[set[str], set[str]]:
         path = self.folder / "touched.json"
-        if not path.exists():
-            return set()
         try:
-            return set(canonical.loads(path.read_bytes()))
-        except (canonical.StrictJsonError, TypeError) as error:
+            found = canonical.loads(path.read_bytes())
+            # Before version 0.3 it was the list of what was touched.
+            return (set(found), set()) if isinstance(found, list) else (set(found["touched"]), set(found["unshown"]))
+        except FileNotFoundError:
+            return set(), set()
+        except (canonical.StrictJsonError, KeyError, TypeError) as error:
             raise Broken(f"{path.name}: {error}") from error
 
-    def touch(self, request_ids: set[str]) -> None:
-        """Note which messages' pages are about to change."""
-        write_atomically(self.folder / "touched.json", canonical.dumps(sorted(request_ids)))
+    def touch(self, request_ids: set[str], unshown: set[str]) -> None:
+        """Note which messages' pages are about to change, and which are not shown before that is done."""
+        noted = {"touched": sorted(request_ids), "unshown": sorted(unshown)}
+        write_atomically(self.folder / "touched.json", canonical.dumps(noted))
 
-    def settle(self) -> None:
-        """Note that all pages are as the state says."""
+    def settle(self, unshown: set[str]) -> None:
+        """Note that all pages are as the state says, without those messages."""
+        if unshown:
+            self.touch(set(), unshown)
+            return
         (self.folder / "touched.json").unlink(missing_ok=True)
         flush_folder(self.folder)
 

@@ -1,7 +1,8 @@
 """Writes the website: takes changes, keeps them in the state, and writes the pages that they touch, and no others.
 
 One writer at a time by a lock file, over all processes. What is touched is noted before, so that after a crash the next
-piece of work writes the pages that are behind the state. Calls block; the connector runs them in a thread.
+piece of work writes the pages that are behind the state, without what was to be shown for the first time, which waits
+for its next judged call. Calls block; the connector runs them in a thread.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from pathlib import Path
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.website.archive import Archive, ListingSizes, parts_with, place_of
+from services.fanout.connectors.website.edit import SiteEdit
 from services.fanout.connectors.website.endings import mark_ended
 from services.fanout.connectors.website.feeds import Feed, atom, json_feed
 from services.fanout.connectors.website.pages import STYLE, STYLE_PATH, Pages, Site
+from services.fanout.connectors.website.shown import Views
 from services.fanout.connectors.website.state import CITY, Broken, Message, Stamp, State, listings_of
-from services.fanout.connectors.website.views import MessageView, name_of, view_of
-from services.kernel.base import logs
+from services.fanout.connectors.website.views import MessageView, name_of
 from services.kernel.base.files import flush_folder, locked, make_folder, write_atomically, write_unflushed
 
 NOW = 100
@@ -27,40 +29,12 @@ NOW = 100
 _WALK = 20
 """How many parts of an older archive one piece of work gives their feeds."""
 _AT_ONCE = 8
-_KEPT = 5_000
 
 Change = Callable[["SiteEdit"], None]
 
 
-class SiteEdit:
-    """One piece of work under the lock: changes are made here in memory, then written together."""
-
-    def __init__(self, state: State, now: datetime) -> None:
-        self.state = state
-        self.now = now
-        self.changed: set[str] = set()
-        self.files: dict[tuple[str, str], bytes] = {}
-        self.taken_files: set[tuple[str, str]] = set()
-        self.profiles: dict[str, Profile] = {}
-        self._times: dict[str, datetime] = {}
-
-    def put(self, message: Message) -> None:
-        """Change a message."""
-        self.state.put_message(message)
-        self.changed.add(message.request_id)
-
-    def time_for(self, listing: str) -> datetime:
-        """Return the next time in a listing; each message has its own."""
-        last = self._times.get(listing)
-        time = self.state.next_time(listing, self.now)
-        if last is not None and time <= last:
-            time = last + datetime.resolution
-        self._times[listing] = time
-        return time
-
-
 class Unfinished(OSError):
-    """The disk refused; ``begun``: changes may have been written down before, and are shown by the next work."""
+    """The disk refused; ``begun``: changes may have been written down before."""
 
     def __init__(self, reason: str, *, begun: bool) -> None:
         super().__init__(reason)
@@ -96,7 +70,7 @@ class Writer:
                 for change in changes:
                     change(work)
                 mark_ended(work)
-                behind = work.state.touched()
+                behind = set(work.state.touched)
                 if not (self._folder / "index.html").exists():
                     behind |= set(work.state.all_messages())
                 touched = behind | work.changed
@@ -108,11 +82,13 @@ class Writer:
             raise Unfinished(f"the website cannot be written: {error.strerror or error}", begun=begun) from error
 
     def _write_down(self, work: SiteEdit, touched: set[str], all_pages: bool) -> None:
-        work.state.touch(touched)
+        hidden = work.hidden()
+        work.state.touch(touched, hidden | (work.first & work.changed))
         self._keep(work)
         self._ids = work.state.first_address(self._site.base)
-        self._show(work.state, touched, all_pages)
-        work.state.settle()
+        self._take_off(hidden & touched)
+        self._show(work.state, touched, hidden, all_pages)
+        work.state.settle(hidden)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -128,19 +104,28 @@ class Writer:
         for request_id, name in work.taken_files:
             (self._folder / "messages" / request_id / name).unlink(missing_ok=True)
 
-    def _show(self, state: State, touched: set[str], all_pages: bool) -> None:
-        """Write the pages of messages and of the listings that they are in.
+    def _take_off(self, request_ids: Iterable[str]) -> None:
+        """Delete the pages that a crash left of messages whose showing it cut short."""
+        for request_id in request_ids:
+            page = self._folder / "messages" / request_id / "index.html"
+            if page.exists():
+                page.unlink()
+                flush_folder(page.parent)
+
+    def _show(self, state: State, touched: set[str], hidden: set[str], all_pages: bool) -> None:
+        """Write the pages of messages and of the listings that they are in, without those that are ``hidden``.
 
         ``all_pages`` after a crash or a loss, when it is not known which pages of a listing are there.
         """
-        views = _Views(state, self._site, self._seen_before)
+        views = Views(state, self._site, self._seen_before, hidden)
         pages: dict[str, bytes] = {}
         parts: dict[str, set[tuple[str, int]]] = {}
         for request_id in touched:
-            message = views.message(request_id)
+            message = views.kept(request_id)
             if message is None:
                 continue  # noted as touched, and the crash came before it was kept
-            pages[f"messages/{request_id}/index.html"] = self._pages.message(views.one(message))
+            if (shown := views.message(request_id)) is not None:
+                pages[f"messages/{request_id}/index.html"] = self._pages.message(views.one(shown))
             for listing, time in listings_of(message):
                 found = parts.setdefault(listing, set())
                 month = f"{time:%Y-%m}"
@@ -161,7 +146,7 @@ class Writer:
         _all(self._pool.map(flush_folder, folders))
 
     def _listing(
-        self, state: State, views: _Views, listing: str, wanted: Iterable[tuple[str, int]], all_pages: bool
+        self, state: State, views: Views, listing: str, wanted: Iterable[tuple[str, int]], all_pages: bool
     ) -> dict[str, bytes]:
         """Return the pages and feeds of the city or of a profile: the newest, and the parts of months that changed."""
         owner = None if listing == CITY else state.profile(listing)
@@ -191,7 +176,7 @@ class Writer:
         return pages
 
     def _feeds(
-        self, state: State, views: _Views, listing: str, owner: Profile | None, changed: set[tuple[str, int]]
+        self, state: State, views: Views, listing: str, owner: Profile | None, changed: set[tuple[str, int]]
     ) -> dict[str, bytes]:
         """Return the feed, and the parts of its archive that changed, are new, or were never written."""
         home = "" if owner is None else f"profiles/{owner.id}/"
@@ -221,58 +206,6 @@ class Writer:
         title = f"EXERCISE {title}" if self._site.exercise else title
         at, before = f"{base}/{path}" if path else None, f"{base}/{older}" if older else None
         return Feed(title, f"{base}/{home}", base, city, self._site.language, entries, self._ids, at, before)
-
-
-class _Views:
-    """Views of messages, made again only when the message is another.
-
-    A file that cannot be read is left out and reported: the others must go out.
-    """
-
-    def __init__(
-        self, state: State, site: Site, made: dict[tuple[str, str | None], tuple[Message, MessageView]]
-    ) -> None:
-        self._state = state
-        self._site = site
-        self._made = made
-
-    def message(self, request_id: str) -> Message | None:
-        """Return a message, None where there is none that can be read."""
-        try:
-            return self._state.message(request_id)
-        except Broken as error:
-            logs.logger().error("a message of the website cannot be read", request_id=request_id, error=str(error))
-            return None
-
-    def one(self, message: Message, profile: str | None = None) -> MessageView:
-        """Return the view of a message: the same everywhere but on a profile that took it back."""
-        place = message.places.get(profile) if profile is not None else None
-        whose = profile if place is not None and place.taken_back_at is not None else None
-        key = (message.request_id, whose)
-        known = self._made.get(key)
-        if known is not None and known[0] is message:
-            return known[1]
-        if len(self._made) >= _KEPT:
-            self._made.clear()
-        site = self._site
-        self._made[key] = (message, view_of(message, site.city, site.zone, whose, language=site.language))
-        return self._made[key][1]
-
-    def shows_what_holds(self, request_id: str) -> bool:
-        """Say whether nothing ended what a repost shows; other messages show what is theirs."""
-        seen = {request_id}
-        message = self.message(request_id)
-        while message is not None and message.content.act == "repost" and message.content.about not in seen:
-            message = self.message(message.content.about or "")
-            if message is not None and message.ended_by_another:
-                return False
-            seen.add(message.request_id if message is not None else "")
-        return True
-
-    def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:
-        """Return the views of messages on the pages of a profile or (None) of the city, in order."""
-        found = (self.message(request_id) for request_id in request_ids)
-        return [self.one(message, owner.id if owner else None) for message in found if message is not None]
 
 
 def _all(results: Iterable[None]) -> None:

@@ -77,7 +77,7 @@ class Consuming:
         except Exception as error:  # noqa: BLE001 - counted and logged there; a dead letter once its budget is spent
             await self._failed(delivery, error)
         else:
-            counter.done(delivery)
+            await counter.done(delivery)
             await self._ack(delivery)
 
     async def _failed(self, delivery: Delivery, error: Exception) -> None:
@@ -104,7 +104,7 @@ class Consuming:
             self._log.warning("not put aside, again soon", seq=entry.seq, error=lost.message)
             await delivery.nak(pause(delivery.count))
         else:
-            self._counter.done(delivery)
+            await self._counter.done(delivery)
             await self._ack(delivery)
 
     async def _ack(self, delivery: Delivery) -> None:

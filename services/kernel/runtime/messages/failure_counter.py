@@ -2,15 +2,16 @@
 
 A message that comes for the first time costs nothing. One that comes again without this process having ended it before
 was perhaps in hand when another died: its beginning is marked in the stream TRIES before the handler runs, and the mark
-is taken back when the handler ends, however it ends. What is left of marks is a count of deaths.
+is taken back when the handler ends, however it ends. What is left of marks is a count of deaths. One that comes again
+while its first handler works here was in nobody else's hand: it costs nothing either.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,9 @@ from services.kernel.runtime.messages.bus import Delivery
 
 KEPT = 20_000
 """Messages whose last end is remembered; one that is forgotten is marked once more than it need be."""
+
+ALONE_SECONDS = 5.0
+"""What has died more than once begins alone for so long: a handler may wait for hours, and nobody waits for that."""
 
 Key = tuple[str, int]
 
@@ -54,6 +58,7 @@ class FailureCounter:
         self._ledger, self._clock, self._log = ledger, clock, log
         self._ended: OrderedDict[Key, Ended] = OrderedDict()
         self._in_hand: dict[Delivery, tuple[Tries | None, bool]] = {}
+        self._held: Counter[Key] = Counter()
         self._alone = asyncio.Lock()
 
     @asynccontextmanager
@@ -65,16 +70,44 @@ class FailureCounter:
             Unreachable: the marks cannot be read or written; the block does not run.
         """
         key = _key(delivery)
+        is_held = self._held[key] > 0
+        self._held[key] += 1
+        try:
+            async with self._begun(delivery, key, is_held):
+                yield
+        finally:
+            self._held[key] -= 1
+            if not self._held[key]:
+                del self._held[key]
+
+    @asynccontextmanager
+    async def _begun(self, delivery: Delivery, key: Key, is_held: bool) -> AsyncIterator[None]:
+        """Mark the beginning of what was perhaps in hand when another process died; not of what ``is_held`` here."""
         last = self._ended.get(key)
-        suspect = delivery.count > 1 and (last is None or last.count != delivery.count - 1)
+        suspect = not is_held and delivery.count > 1 and (last is None or last.count != delivery.count - 1)
         before = await self._read(key) if suspect else (last.mark if last else None)
         if suspect and before is not None and retry_budget.exhausted(before, self.budget):
             raise Exhausted(before)
-        async with self._alone if retry_budget.needs_to_be_alone(before, self.budget) else nullcontext():
+        async with self._alone_at_first(not is_held and retry_budget.needs_to_be_alone(before, self.budget)):
             if suspect:
                 await self._write(key, retry_budget.begun(before, self._clock.now()))
             self._in_hand[delivery] = (before, suspect)
             yield
+
+    @asynccontextmanager
+    async def _alone_at_first(self, needs: bool) -> AsyncIterator[None]:
+        """Let nothing else begin that needs it, too, for the first seconds."""
+        if not needs:
+            yield
+            return
+        await self._alone.acquire()
+        others = _Once(self._alone.release)
+        timer = asyncio.get_running_loop().call_later(ALONE_SECONDS, others)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            others()
 
     async def waits(self, delivery: Delivery) -> None:
         """The handler ended without an answer and without fault."""
@@ -91,9 +124,11 @@ class FailureCounter:
         self._remember(delivery, mark)
         return mark
 
-    def done(self, delivery: Delivery) -> None:
-        """The handler did its work, or the message is put aside: nothing more is to be counted."""
-        self._in_hand.pop(delivery, None)
+    async def done(self, delivery: Delivery) -> None:
+        """The handler did its work, or the message is put aside: what it did well counts as no death later."""
+        before, marked = self._in_hand.pop(delivery, (None, False))
+        if marked:
+            await self._try_to_write(delivery, before or self._nothing())
         self._ended.pop(_key(delivery), None)
 
     def _nothing(self) -> Tries:
@@ -119,6 +154,18 @@ class FailureCounter:
         except OneVoiceError as error:  # this process remembers; only its death would be counted amiss
             subject = delivery.entry.subject
             self._log.warning("a failed try is not marked", subject=subject, code=error.code, error=error.message)
+
+
+class _Once:
+    """Makes a call the first time it is asked for, and never again."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call: Callable[[], None] | None = call
+
+    def __call__(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call()
 
 
 def is_shared(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from schemas.events.base import Contract
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, Unreachable
+from services.kernel.base.network import silence
 from services.kernel.base.network.tls import client_context
 from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.messages.around import Around
@@ -242,7 +243,13 @@ class ConnectionEvents(NamedTuple):
     on_reconnected: Callable[[], Awaitable[None]]
 
 
-def make_broker(row: flow.Service, city: City, url: str | None, link: ConnectionEvents) -> NatsBroker:
+def make_broker(
+    row: flow.Service,
+    city: City,
+    url: str | None,
+    link: ConnectionEvents,
+    pings: Mapping[str, Any] = silence.OF_CLIENT,
+) -> NatsBroker:
     """Return the connection that a service will have; ``url``: the broker, if not as in city.toml."""
     key = city.service_key_path(row.name)
 
@@ -258,6 +265,7 @@ def make_broker(row: flow.Service, city: City, url: str | None, link: Connection
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,
         connect_timeout=int(CONNECT_SECONDS),
+        **pings,
         drain_timeout=int(GRACEFUL_SECONDS),
         error_cb=link.on_error,
         disconnected_cb=on_disconnected,

@@ -21,8 +21,8 @@ class RetryBudget:
     """How long a message is tried: both bounds must be passed; ``seconds`` from the first failed try to the last.
 
     ``shared_seconds`` holds where the trouble is not the message's own (a full disk, a broken record of control), which
-    would otherwise sweep everything aside. After ``alone`` deaths a message runs when no other such one does, so
-    that the next death has one culprit.
+    would otherwise sweep everything aside. After ``alone`` deaths a message begins when no other such one does, so
+    that the next death, if it comes soon, has one culprit.
     """
 
     tries: int = 8

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from schemas import streams
 from schemas.events.base import Contract
 from schemas.events.desk import ErrorBody, ErrorReply
 from services.kernel.base.errors import Exit, OneVoiceError
@@ -35,7 +36,17 @@ class Serving:
                 self._log.exception("the handler failed", subject=subject)
                 message = "the service failed; nothing was promised"
                 reply = _error("internal", message, Exit.BUG, "look into the service's log")
-            return reply.to_bytes()
+            return self._sendable(reply.to_bytes(), subject)
+
+    def _sendable(self, raw: bytes, subject: str) -> bytes:
+        """Return an answer, or in its place an error where the broker takes none so long: else it would be lost."""
+        if len(raw) <= streams.MAX_PAYLOAD:
+            return raw
+        self._log.error("an answer is longer than the broker takes", subject=subject, bytes=len(raw))
+        message = f"the answer has {len(raw)} bytes, and the broker takes {streams.MAX_PAYLOAD}"
+        return _error(
+            "answer.too_large", message, Exit.BUG, "ask for less of it; look into the service's log"
+        ).to_bytes()
 
 
 class Subscribing:

@@ -1,0 +1,17 @@
+"""What the doctor makes of posts that are public although they were taken back. Pure."""
+
+from __future__ import annotations
+
+from schemas.events.desk import EocView
+from services.desk.views.state.health import Level, Line
+
+
+def late_posts(view: EocView) -> Line:
+    """Judge the posts that are public although they were taken back, or were named as unknown at an activation."""
+    found = view.late_posts
+    if not found:
+        return Line("late posts", Level.OK, "none is public that was taken back")
+    said = [f"{one.request_id} on {one.profile} stands at {one.address}" for one in found]
+    more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
+    hint = f"onevoice show {found[0].request_id}; onevoice recall {found[0].request_id}"
+    return Line("late posts", Level.WARN, "; ".join(said[:3]) + more, hint)

@@ -1,0 +1,163 @@
+"""Looks again at the posts that another than their worker said of how they ended (``domain.second_look``).
+
+What is found there is put on record behind what stood: a later receipt of the same attempt, ``delivered``. Each copy of
+fan-out looks, since any may be gone by then; the ledger keeps one receipt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from schemas.events.deliveries import Receipt
+from services.fanout.connectors.contract import CannotTell, Posted, WhenUnknown
+from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.places import Places
+from services.fanout.delivery.settler import Settler
+from services.fanout.domain.receipts import found_late
+from services.fanout.domain.second_look import looks_after, may_be_wrong, taken_up
+from services.fanout.hosts.starts import Starts
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.reading import parse
+from services.kernel.fold.taken_over import TakenOver
+from services.kernel.ledger.client import Entry
+from services.kernel.projection.request_entries import state_of
+from services.kernel.runtime.service import Runtime
+
+PAUSE = 0.5
+"""Seconds between two looks at what is due."""
+
+GIVE_WAY = timedelta(seconds=5)
+"""So long at most a look waits for posts that are under way."""
+
+TRIES = 5
+"""How often a look is tried again while its host does not answer, or has no quota to spare."""
+
+AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class _Sleeper:
+    """An attempt at ``seq`` whose worker may be stopped, when it is looked at, and how often that was in vain."""
+
+    seq: int
+    of: TakenOver
+    looks: tuple[datetime, ...]
+    failed: int = 0
+
+
+class SecondLooks:
+    """Looks again, as long as ``run`` runs."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        places: Places,
+        destinations: Destinations,
+        settler: Settler,
+        conclusion: Conclusion,
+        starts: Starts,
+        lease: float,
+    ) -> None:
+        self._runtime = runtime
+        self._places = places
+        self._destinations = destinations
+        self._settler = settler
+        self._conclusion = conclusion
+        self._starts = starts
+        self._lease = lease
+        self._due: list[tuple[datetime, int, _Sleeper]] = []
+        self._numbers = itertools.count()
+        self._known: set[int] = set()
+        now = runtime.clock.now()
+        for seq, one in runtime.fold.taken_over.items():
+            if not one.stands:
+                self._watch(_Sleeper(seq, one, taken_up(one.at, now, lease)))
+        runtime.projection.listen(self._on_folded, "receipt")
+
+    async def run(self) -> None:
+        """Look at each when it is due, until cancelled."""
+        few = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await few.acquire()
+                sleeper = await self._next()
+                group.create_task(self._one(sleeper)).add_done_callback(lambda _: few.release())
+
+    def _on_folded(self, entry: Entry, applied: Applied) -> None:
+        if applied.void:
+            return
+        seq = parse(Receipt, entry.data).attempt_seq
+        one = self._runtime.fold.taken_over.get(seq)
+        if one is not None and seq not in self._known:
+            self._watch(_Sleeper(seq, one, looks_after(one.at, self._runtime.clock.now(), self._lease)))
+
+    def _watch(self, sleeper: _Sleeper) -> None:
+        self._known.add(sleeper.seq)
+        self._plan(sleeper)
+
+    def _plan(self, sleeper: _Sleeper) -> None:
+        """Look at the next of its moments; after the last one its worker counts as dead."""
+        if sleeper.looks:
+            heapq.heappush(self._due, (sleeper.looks[0], next(self._numbers), sleeper))
+        else:
+            self._known.discard(sleeper.seq)
+
+    async def _next(self) -> _Sleeper:
+        while not self._is_due():  # noqa: ASYNC110 - time is a port here
+            await asyncio.sleep(PAUSE * min(1.0, self._lease / 15.0))
+        return heapq.heappop(self._due)[2]
+
+    def _is_due(self) -> bool:
+        if not self._due:
+            return False
+        wait = GIVE_WAY if self._starts.under_way else timedelta(0)
+        return self._due[0][0] + wait <= self._runtime.clock.now()
+
+    async def _one(self, sleeper: _Sleeper) -> None:
+        try:
+            told = await self._look(sleeper)
+        except Exception as error:  # noqa: BLE001 - the next ones are looked at all the same
+            name = sleeper.of.profile
+            self._runtime.log.warning("not looked at a second time, again soon", profile=name, error=str(error))
+            told = False
+        now = self._runtime.clock.now()
+        left = tuple(one for one in sleeper.looks if one > now)
+        if told or sleeper.failed + 1 >= TRIES:
+            self._plan(replace(sleeper, looks=left, failed=0))
+        else:
+            soon = now + timedelta(seconds=self._lease * 2.0**sleeper.failed)
+            self._plan(replace(sleeper, looks=(soon, *left), failed=sleeper.failed + 1))
+
+    async def _look(self, sleeper: _Sleeper) -> bool:
+        """Look once; False when the platform could not be asked."""
+        runtime, one = self._runtime, sleeper.of
+        state = await state_of(one.request_id, runtime.fold, runtime.projection, runtime.clock.monotonic())
+        target = state.target(one.profile) if state is not None else None
+        if state is None or target is None or target.attempt is None or not may_be_wrong(target):
+            return True
+        profile, connector = self._destinations.profile(one.profile), self._destinations.connector(one.profile)
+        if profile is None or connector is None or connector.declaration.when_unknown is WhenUnknown.PERSON:
+            return True  # nothing there can be asked; a person was
+        host = self._destinations.host(profile)
+        if host.breaker.is_open or host.quota.take(profile.id, runtime.clock.monotonic()) > 0:
+            return False
+        attempt, known = target.attempt, target.receipt_last
+        found = await self._settler.look(self._places.in_state(state, one.profile), attempt)
+        host.note_answer(profile.id, found)
+        if isinstance(found, CannotTell):
+            return found.cause is None
+        if isinstance(found, Posted):
+            receipt = found_late(attempt, sleeper.seq, found, runtime.clock.now())
+            runtime.log.error(
+                "a post is out that was taken for not posted",
+                request_id=one.request_id,
+                profile=one.profile,
+                url=found.url,
+            )
+            await self._conclusion.write(receipt, known)
+        return True

@@ -1,0 +1,38 @@
+"""When it is looked again at a post that another than its worker said of how it ended. Pure.
+
+That worker may be stopped between its look and its call: it sends as it wakes, whenever that is, and may die before it
+can say so. Nothing tells when: so the platform is asked after a minute, and then ever more seldom, for an hour.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from schemas.streams import LEASE_SECONDS
+from services.kernel.fold.state import TargetState
+from services.kernel.fold.taken_over import REMEMBERED
+
+MOMENTS = (60.0, 180.0, 600.0, 1_800.0, 3_500.0)
+"""Seconds after an attempt, for the usual lease, at which the platform is asked. A worker that is stopped for longer
+counts as dead (services.kernel.fold.taken_over.REMEMBERED)."""
+
+
+def looks_after(at: datetime, now: datetime, lease: float) -> tuple[datetime, ...]:
+    """Return when it is still to be looked at an attempt that the server stored at a time, for a lease in seconds."""
+    factor = lease / LEASE_SECONDS
+    moments = (at + timedelta(seconds=one * factor) for one in MOMENTS)
+    return tuple(one for one in moments if one > now)
+
+
+def taken_up(at: datetime, now: datetime, lease: float) -> tuple[datetime, ...]:
+    """Return the same for who has just started: also soon, for the looks that nobody made meanwhile."""
+    soon = now + timedelta(seconds=lease)
+    return (soon, *looks_after(at, soon, lease)) if now - at < REMEMBERED else ()
+
+
+def may_be_wrong(target: TargetState) -> bool:
+    """Return whether what is on record may be wrong: it says that nothing stands, or that nobody knows.
+
+    What is under way is settled by its own lease.
+    """
+    return not target.is_open and not target.is_standing

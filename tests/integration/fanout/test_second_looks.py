@@ -1,0 +1,81 @@
+"""A post that lands after another copy had said that it did not: it is found, and on record, once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from schemas import subjects
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.requests import Request
+from schemas.events.verdicts import Outcome
+from services.fanout.connectors.contract import Retryable
+from services.fanout.delivery.caller import intent_of
+from services.fanout.domain.receipts import of_result
+from services.kernel.fold.taken_over import late_posts
+from services.kernel.runtime.service import Runtime
+from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout
+from tests.support.emulators.folder import FolderPlatform
+
+FIRE = "fire-townsquare"
+Platforms = dict[str, FolderPlatform]
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def taken_over(town: FanoutCity) -> tuple[Request, Receipt]:
+    """A message whose worker is stopped in its call; another copy said that it was not posted, and it is blocked."""
+    request = await town.cleared(FIRE, text="Stopped before its call.")
+    attempt = await town.attempt_on(request, FIRE)
+    copy, subject = await town.ledger("fanout"), subjects.receipt(FIRE, request.request_id)
+    fence = (subjects.CONTROL, attempt.control_seq)
+    made = await copy.append(subjects.attempt(FIRE, request.request_id), attempt, fence=fence)
+    await town.hold()
+    await town.verdict(request, Outcome.BLOCKED)
+    said = of_result(attempt, made.seq, Retryable("it is not there"), town.clock.now())
+    said = said.model_copy(update={"worker": "second-copy"})
+    await copy.append(subject, said, expect_last=0)
+    return request, said
+
+
+async def wakes(town: FanoutCity, platforms: Platforms, request: Request) -> None:
+    """The worker goes on: it sends, and dies in that moment."""
+    profile = (await town.control()).state.profiles[FIRE]
+    attempt = await town.attempt_on(request, FIRE)
+    platform = platforms["mastodon"]
+    await platform.publish(
+        intent_of(request, profile, attempt.idempotency_key, 5.0), (await town.ledger("fanout")).get_media
+    )
+
+
+def late_on(runtime: Runtime) -> list[str]:
+    fold = runtime.fold
+    return [one.request_id for one in late_posts(fold.taken_over, (), (), runtime.clock.now())]
+
+
+async def test_what_landed_while_no_copy_looked_is_found_at_the_start(town: FanoutCity, platforms: Platforms) -> None:
+    """By each copy; the record has one receipt more, and people are shown that it is out though it was taken back."""
+    request, said = await taken_over(town)
+    await wakes(town, platforms, request)
+    async with fanout(town, platforms, lease=0.3) as one, fanout(town, platforms, lease=0.3) as other:
+        found = await town.final(request, FIRE)
+        await asyncio.sleep(0.5)
+        assert late_on(one) == late_on(other) == [request.request_id]
+    assert (found.outcome, found.attempt_seq) == (ReceiptOutcome.DELIVERED, said.attempt_seq)
+    assert found.url
+    assert "later look" in found.reason
+    assert await town.outcomes(request, FIRE) == ["withheld", "delivered"]
+
+
+async def test_what_lands_later_than_the_first_look_is_found_by_the_next(
+    town: FanoutCity, platforms: Platforms
+) -> None:
+    request, said = await taken_over(town)
+    async with fanout(town, platforms, lease=0.3) as runtime:
+        await eventually(lambda: bool(platforms["mastodon"].calls(FIRE)))
+        assert await town.outcomes(request, FIRE) == ["withheld"], "it is not there, and nothing is written"
+        await wakes(town, platforms, request)
+        found = await town.final(request, FIRE)
+        assert late_on(runtime) == [request.request_id]
+    assert (found.outcome, found.attempt_seq) == (ReceiptOutcome.DELIVERED, said.attempt_seq)

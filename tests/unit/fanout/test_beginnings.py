@@ -1,0 +1,136 @@
+"""The beginning of a thread that is public is never lost: by the call, in the receipts, and for a recall."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.requests import PlatformContent, Rendering
+from services.fanout.connectors.contract import (
+    Correction,
+    Declaration,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    Retryable,
+    WhenUnknown,
+)
+from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted, intent_of
+from services.fanout.delivery.earlier import EarlierPosts
+from services.fanout.delivery.taking_back import TakesBack
+from services.fanout.domain import receipts
+from services.fanout.domain.step import End
+from services.kernel.base.clock import ManualClock
+from tests.support.virtual_time import in_virtual_time
+from tests.unit.fanout.test_posting_receipts import Rig
+from tests.unit.fanout.world import NOW, profile, receipt, request
+from tests.unit.states import ended_target, state
+
+FIRE = profile("fire-social")
+PART = Posted("https://m.example/1", "1")
+BEGUN = receipt(url=PART.url, remote_id=PART.remote_id)
+HELD = NotAttempted("it was withdrawn")
+
+
+class Thread:
+    """A connector that answers one after the other."""
+
+    platform = "mastodon"
+
+    def __init__(self, *answers: PublishResult) -> None:
+        self.answers = list(answers)
+
+    async def publish(self, _intent: Intent, _fetch_media: Any) -> PublishResult:
+        return self.answers.pop(0)
+
+
+async def called(*answers: PublishResult, held_after: int = 9) -> PublishResult | NotAttempted:
+    """What a caller makes of these answers; after so many calls it may not be posted any more."""
+    clock, made = ManualClock(NOW), 0
+    caller = Caller(SimpleNamespace(log=None, clock=clock), None)  # type: ignore[arg-type]
+    intent = intent_of(request(), FIRE, "k", 5.0)
+
+    def authorize() -> NotAttempted | None:
+        nonlocal made
+        made += 1
+        return None if made <= held_after else HELD
+
+    connector: Any = Thread(*answers)
+    return await caller.publish(connector, intent, Lease(clock, 15.0), authorize, lambda _: AfterAnswer.MAY_REPEAT)
+
+
+@in_virtual_time
+async def test_what_may_not_go_on_still_says_what_stands() -> None:
+    """Part 1 of 2 is public, the platform asks to wait, and meanwhile the message is withdrawn."""
+    found = await called(Retryable("1 of 2 parts are posted", begun=PART), held_after=1)
+    assert found == Retryable("1 of 2 parts are posted; it was withdrawn", begun=PART)
+    assert await called(Retryable("busy"), held_after=1) == HELD, "nothing was posted, and nothing is said to stand"
+    assert await called(held_after=0) == HELD
+
+
+@in_virtual_time
+@pytest.mark.parametrize("last", [Permanent("no"), Permanent("no", begun=PART)])
+async def test_a_later_answer_takes_nothing_back_of_an_earlier_one(last: Permanent) -> None:
+    assert await called(Retryable("busy", begun=PART), Retryable("busy"), last) == Permanent("no", begun=PART)
+    assert await called(Retryable("busy", begun=PART), Posted("https://m.example/9", "9")) == Posted(
+        "https://m.example/9", "9"
+    )
+
+
+async def test_an_end_without_an_attempt_says_what_stands() -> None:
+    """Also behind a later attempt that was held back before its call, and says nothing of it."""
+    rig, written = Rig(), []
+
+    async def receipt_of(said: Receipt, _known: int) -> None:
+        written.append(said)
+
+    rig.records.receipt = receipt_of  # type: ignore[method-assign, assignment]
+    target = ended_target(receipt(attempt_seq=60), receipts=[(51, BEGUN), (61, receipt(attempt_seq=60))])
+    place = rig.place._replace(target=target)
+    await rig.settler.end(place, End(ReceiptOutcome.UNCONFIRMED, True, "it expired"), 61)
+    assert [(one.attempt_seq, one.url, one.remote_id) for one in written] == [(0, PART.url, PART.remote_id)]
+
+
+@pytest.mark.parametrize(
+    ("end", "named"),
+    [
+        (receipt(outcome=ReceiptOutcome.FAILED, final=True), "1"),
+        (receipt(outcome=ReceiptOutcome.FAILED, final=True, remote_id="2"), "2"),
+        (receipt(outcome=ReceiptOutcome.RECALLED, final=True), None),
+        (receipt(), None),
+    ],
+)
+def test_an_end_of_what_nobody_saw_delivered_names_what_stands(end: Receipt, named: str | None) -> None:
+    """So that a recall goes there; an attempt that ended so far without an end of it says only what it knows."""
+    assert receipts.naming(end, BEGUN).remote_id == named
+    assert receipts.naming(end, None) == end
+
+
+@pytest.mark.parametrize(
+    ("later", "found"),
+    [
+        ((receipt(attempt_seq=60),), ["1"]),
+        ((receipt(attempt_seq=0, outcome=ReceiptOutcome.EXPIRED, final=True),), ["1"]),
+        ((receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="2"),), ["2"]),
+    ],
+)
+async def test_a_recall_finds_the_beginning_of_a_thread(later: tuple[Receipt, ...], found: list[str]) -> None:
+    earlier = request()
+    content = PlatformContent(
+        platform="mastodon", parts=("Recalled.",), created_at=NOW, act="recall", about=earlier.request_id
+    )
+    recall = request(request_id="rother", replaces=earlier.request_id, renderings=(Rendering.of(content),))
+    known = [(51 + number, one) for number, one in enumerate((BEGUN, *later))]
+    held = state(earlier, targets={FIRE.id: ended_target(known[-1][1], receipts=known)})
+    runtime: Any = SimpleNamespace(fold=SimpleNamespace(requests={earlier.request_id: held}))
+    connector: Any = SimpleNamespace(
+        platform="mastodon", declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
+    )
+    follow = await EarlierPosts(runtime).of(recall, FIRE, connector)
+    assert follow is not None
+    assert isinstance(follow.connector, TakesBack)
+    assert [remote_id for _, remote_id in follow.connector._posts] == found

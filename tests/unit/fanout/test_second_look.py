@@ -1,0 +1,188 @@
+"""When and at what it is looked again; who cannot be asked is asked later, and not without end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Correction,
+    Declaration,
+    Posted,
+    ReconcileResult,
+    WhenUnknown,
+)
+from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.places import Places
+from services.fanout.delivery.second_looks import TRIES, SecondLooks
+from services.fanout.delivery.settler import Settler
+from services.fanout.domain.second_look import MOMENTS, looks_after, may_be_wrong, taken_up
+from services.fanout.hosts.starts import Starts
+from services.kernel.fold.chain import Chain
+from services.kernel.fold.state import RequestState, TargetState
+from services.kernel.fold.taken_over import REMEMBERED, TakenOver
+from tests.unit.fanout.world import NOW, VERDICT_SEQ, attempt, control, profile, receipt, request, verdict
+
+LEASE = 15.0
+
+
+def test_it_is_looked_at_ever_more_seldom_for_an_hour() -> None:
+    looks = looks_after(NOW, NOW + timedelta(seconds=100), LEASE)
+    assert looks == tuple(NOW + timedelta(seconds=one) for one in MOMENTS[1:])
+    assert looks_after(NOW, NOW, LEASE / 15) == tuple(NOW + timedelta(seconds=one / 15) for one in MOMENTS)
+    assert looks_after(NOW, NOW + REMEMBERED, LEASE) == ()
+    assert all(timedelta(seconds=one) < REMEMBERED for one in MOMENTS)
+
+
+def test_who_starts_looks_soon_too() -> None:
+    now = NOW + timedelta(seconds=1_790)
+    assert taken_up(NOW, now, LEASE) == (now + timedelta(seconds=15), NOW + timedelta(seconds=3_500))
+    assert taken_up(NOW, NOW + REMEMBERED, LEASE) == ()
+
+
+@pytest.mark.parametrize(
+    ("target", "wrong"),
+    [
+        (TargetState(), True),
+        (TargetState(answered=False), False),
+        (TargetState(receipt=receipt(outcome=ReceiptOutcome.WITHHELD)), True),
+        (TargetState(receipt=receipt(outcome=ReceiptOutcome.UNCONFIRMED)), True),
+        (TargetState(receipt=receipt(outcome=ReceiptOutcome.DELIVERED)), False),
+        (TargetState(receipt=receipt(outcome=ReceiptOutcome.RECALLED)), False),
+    ],
+)
+def test_what_stands_or_is_under_way_is_let_be(target: TargetState, wrong: bool) -> None:
+    assert may_be_wrong(target) is wrong
+
+
+class Copy:
+    """A copy of fan-out whose fold has one attempt that another answered; ``found`` is what the platform shows."""
+
+    def __init__(self, *found: ReconcileResult | Exception, policy: WhenUnknown = WhenUnknown.LOOK) -> None:
+        self.found, self.asked, self.written = list(found), 0, list[tuple[Receipt, int]]()
+        self.now, of = NOW, request()
+        self.target = TargetState(attempt=attempt(), attempt_seq=50, receipt_last=61, receipt=receipt())
+        self.state = RequestState(of, 10, NOW, verdict=verdict(of), verdict_seq=VERDICT_SEQ)
+        self.state.targets["fire-social"] = self.target
+        one = TakenOver("fire-social", of.request_id, "worker-1", "worker-2", NOW, 0.0)
+        fold: Any = SimpleNamespace(
+            seq=61,
+            requests={of.request_id: self.state},
+            control=control(),
+            chain=Chain(),
+            busy={},
+            taken_over={50: one},
+        )
+        self.log: Any = SimpleNamespace(warning=lambda *_, **__: None, error=lambda *_, **__: None)
+        clock = SimpleNamespace(now=lambda: self.now, monotonic=lambda: self.now.timestamp())
+        runtime: Any = SimpleNamespace(
+            fold=fold,
+            log=self.log,
+            clock=clock,
+            projection=SimpleNamespace(listen=lambda *_: None),
+        )
+        self.host: Any = SimpleNamespace(
+            note_answer=lambda *_: None,
+            breaker=SimpleNamespace(is_open=False),
+            quota=SimpleNamespace(take=lambda *_: 0.0),
+        )
+        connector = SimpleNamespace(declaration=Declaration(policy, Correction.NEW_POST))
+        destinations: Any = SimpleNamespace(
+            profile=profile, connector=lambda _name: connector, host=lambda _profile: self.host
+        )
+        settler, conclusion, starts = cast("Settler", self), cast("Conclusion", self), Starts()
+        self.parts = (settler, conclusion, starts)
+        self.looks = SecondLooks(runtime, Places(runtime, LEASE), destinations, *self.parts, lease=LEASE)
+
+    async def look(self, *_: Any) -> ReconcileResult:
+        self.asked += 1
+        found = self.found.pop(0) if self.found else Absent()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def write(self, said: Receipt, known: int) -> bool:
+        self.written.append((said, known))
+        return True
+
+    async def all_looks(self) -> list[float]:
+        """Look at all that is due, at its time; return the seconds at which the platform was asked."""
+        times = []
+        while self.looks._due:
+            self.now = self.looks._due[0][0]
+            sleeper = await self.looks._next()
+            before = self.asked
+            await self.looks._one(sleeper)
+            times += [(self.now - NOW).total_seconds()] * (self.asked - before)
+        return times
+
+
+async def test_what_is_absent_each_time_is_asked_for_until_its_worker_counts_as_dead() -> None:
+    copy = Copy()
+    assert await copy.all_looks() == [LEASE, *MOMENTS]
+    assert not copy.written
+
+
+async def test_what_is_found_is_written_behind_what_stood() -> None:
+    copy = Copy(Absent(), Posted("https://x.example/1", "1"))
+    await copy.all_looks()
+    (said, known), *_ = copy.written
+    assert (said.outcome, said.attempt_seq, said.final, said.url, known) == (
+        ReceiptOutcome.DELIVERED,
+        50,
+        True,
+        "https://x.example/1",
+        61,
+    )
+
+
+@pytest.mark.parametrize("why", [CannotTell("away", Cause.HOST), RuntimeError("a bug")])
+async def test_who_did_not_answer_is_asked_again_sooner_and_not_for_ever(why: ReconcileResult | Exception) -> None:
+    copy = Copy(*[why] * TRIES)
+    times = await copy.all_looks()
+    assert times[:TRIES] == [15.0, 30.0, 60.0, 120.0, 240.0]
+    assert times[TRIES:] == [600.0, 1_800.0, 3_500.0]
+
+
+async def test_a_host_that_is_away_or_has_nothing_to_spare_is_not_asked() -> None:
+    for name, part in (
+        ("breaker", SimpleNamespace(is_open=True)),
+        ("quota", SimpleNamespace(take=lambda *_: 9.0)),
+    ):
+        copy = Copy()
+        setattr(copy.host, name, part)
+        assert await copy.all_looks() == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda copy: copy.state.targets.clear(),
+        lambda copy: setattr(copy.target, "answered", False),
+        lambda copy: setattr(copy.target, "receipt", receipt(outcome=ReceiptOutcome.DELIVERED)),
+    ],
+)
+async def test_nothing_is_asked_where_nothing_can_be_wrong(spoil: Any) -> None:
+    copy = Copy()
+    spoil(copy)
+    assert await copy.all_looks() == []
+
+
+async def test_a_platform_that_shows_nothing_is_not_asked() -> None:
+    assert await Copy(policy=WhenUnknown.PERSON).all_looks() == []
+
+
+async def test_what_stands_already_is_not_looked_for_at_the_start() -> None:
+    copy = Copy()
+    one = replace(copy.looks._runtime.fold.taken_over[50], stands="https://x.example/1")
+    copy.looks._runtime.fold.taken_over = {50: one}
+    looks = SecondLooks(copy.looks._runtime, copy.looks._places, copy.looks._destinations, *copy.parts, lease=LEASE)
+    assert not looks._due
