@@ -20,6 +20,9 @@ from services.kernel.runtime.service import Runtime
 FACTOR = 7
 """A request lasts at most this many times the city's ``request_seconds``, and promises nothing beyond that."""
 
+FORGET_SECONDS = 60.0
+"""How often what is over is forgotten, while entries come."""
+
 
 class PromiseWatch:
     """Follows requests and verdicts."""
@@ -27,7 +30,7 @@ class PromiseWatch:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.book = Promises()
-        self._reposts: set[str] = set()
+        self._forgot_at: float | None = None
         runtime.projection.listen(self._on_folded, "request", "verdict")
 
     async def take_up(self) -> None:
@@ -41,6 +44,7 @@ class PromiseWatch:
         if self.book.made:
             async for entry in past(runtime.source, subjects.VERDICTS, requests[0].seq):
                 self._note(entry)
+        self._forgot_at = runtime.clock.monotonic()
 
     def waiting(self) -> tuple[Waiting, ...]:
         """Return what is promised soon, or overdue, as something that waits for its author."""
@@ -61,22 +65,23 @@ class PromiseWatch:
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
         if not applied.void:
             self._note(entry)
+        runtime, now = self._runtime, self._runtime.clock.monotonic()
+        # Before all of the past is noted, a verdict of it may still come that goes by a repost.
+        if self._forgot_at is not None and now - self._forgot_at >= FORGET_SECONDS:
+            self._forgot_at = now
+            self.book.forget(runtime.control.withdrawn, runtime.clock.now())
 
     def _note(self, entry: Entry) -> None:
         try:
             if is_kind(entry, "request"):
-                request = parse(Request, entry.data)
-                self.book.note_request(request)
-                if request.act == "repost":
-                    self._reposts.add(request.request_id)
+                self.book.note_request(parse(Request, entry.data))
                 return
             verdict = parse(Verdict, entry.data)
         except ValueError:  # junk is void for everybody
             return
         if verdict.outcome is Outcome.CLEARED:
             name = verdict.request_id
-            act = "repost" if name in self._reposts else None
-            self.book.note_cleared(name, self._runtime.fold.chain.before(name), act)
+            self.book.note_cleared(name, self._runtime.fold.chain.before(name))
 
 
 def _speaks_of_it(entry: Entry) -> bool:

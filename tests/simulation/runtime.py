@@ -204,6 +204,7 @@ class SimService:
             ledger=ledger,
             source=SimSource(network, process, ledger),
             snapshot_path=disk,  # type: ignore[arg-type]
+            mark_path=mark,  # type: ignore[arg-type]
             spawn=process.spawn,
             # A run has some fifty entries; nothing waits for the idle looks, which may be rarer.
             timings=Timings(snapshots=SnapshotPace(4.0, 6), looks=LookPace(sweep=2.5, barrier=3.0)),

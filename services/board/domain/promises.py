@@ -15,44 +15,65 @@ WARN_BEFORE = timedelta(minutes=10)
 KEPT = timedelta(days=1)
 """So long after its time a promise is spoken of."""
 
+WORDS = 280
+"""Characters of its text."""
+
+
+@dataclass
+class Promise:
+    """A message that promises an update ``by`` a time; ``text`` is as much of it as a notice shows."""
+
+    by: datetime
+    author: str
+    text: str
+    cleared: bool = False
+
 
 @dataclass
 class Promises:
-    """The requests that promise an update, which requests were cleared, and which promises are kept or void."""
+    """The promises that may have to be spoken of, by the message's id, and until when a repost may be cleared."""
 
-    made: dict[str, Request] = field(default_factory=dict)
-    cleared: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
+    made: dict[str, Promise] = field(default_factory=dict)
+    reposts: dict[str, datetime] = field(default_factory=dict)
 
     def note_request(self, request: Request) -> None:
         """Note a request; its newest revision says what it promises."""
-        if request.next_update is None:
-            self.made.pop(request.request_id, None)
-        else:
-            self.made[request.request_id] = request
+        name, before = request.request_id, self.made.pop(request.request_id, None)
+        if request.act == "repost":
+            self.reposts[name] = request.expires_at
+        if request.next_update is not None:
+            text = " ".join(request.text.split())[:WORDS]
+            cleared = before is not None and before.cleared
+            self.made[name] = Promise(request.next_update, request.author, text, cleared)
 
-    def note_cleared(self, request_id: str, before: Iterable[str], act: str | None) -> None:
+    def note_cleared(self, request_id: str, before: Iterable[str]) -> None:
         """Note that a request was cleared: what it comes after has its update. A repost says nothing new."""
         if request_id in self.made:
-            self.cleared.add(request_id)
-        if act != "repost":
-            self.kept.update(one for one in before if one in self.made)
+            self.made[request_id].cleared = True
+        if request_id not in self.reposts:
+            for name in before:
+                self.made.pop(name, None)
+
+    def forget(self, withdrawn: Container[str], now: datetime) -> None:
+        """Forget what is not spoken of any more."""
+        gone = [name for name, one in self.made.items() if now >= one.by + KEPT or name in withdrawn]
+        for name in gone:
+            del self.made[name]
+        for name in [name for name, ends in self.reposts.items() if now >= ends + KEPT]:
+            del self.reposts[name]
 
     def open(self, withdrawn: Container[str], now: datetime) -> Iterator[Waiting]:
         """Yield what is promised soon, or overdue, as something that waits for its author."""
-        for name, request in self.made.items():
-            by = request.next_update
-            if by is None or name in self.kept or name in withdrawn or name not in self.cleared:
-                continue
-            if by - WARN_BEFORE <= now < by + KEPT:
+        for name, one in self.made.items():
+            if one.cleared and name not in withdrawn and one.by - WARN_BEFORE <= now < one.by + KEPT:
                 yield Waiting(
                     name,
-                    by - WARN_BEFORE,
-                    request.author,
-                    " ".join(request.text.split())[:280],
+                    one.by - WARN_BEFORE,
+                    one.author,
+                    one.text,
                     True,
                     "it promised an update, and none was cleared yet",
                     f"onevoice update {name} TEXT; or onevoice all-clear {name}",
-                    by,
+                    one.by,
                     promised=True,
                 )

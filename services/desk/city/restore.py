@@ -208,8 +208,9 @@ def move_aside(city: City, now: datetime) -> Path | None:
 
 def _drop_snapshots(city: City) -> None:
     """Have each service fold the ledger from its beginning; the fan-out's high-water mark still shows a loss."""
-    for path in city.var.glob(f"fold/*/{city.realm}.json"):
-        path.unlink()
+    for name in (f"{city.realm}.json", f"{city.realm}.seen.json"):
+        for path in city.var.glob(f"fold/*/{name}"):
+            path.unlink()
 
 
 async def _end_warning(city: City, url: str) -> str:
@@ -223,7 +224,7 @@ async def _end_warning(city: City, url: str) -> str:
         async with connected(city, url, city.service_key_path("audit"), "audit") as client:
             ledger = Ledger()
             ledger.bind(client)
-            fault = mark.check(await ledger.get(mark.seq))
+            fault = mark.check(await ledger.get(mark.seq), city.ledger_seen_path)
     except IntegrityFault as error:
         fault = error
     if fault is None:

@@ -105,6 +105,10 @@ class City:
         """Where a service starts from (kernel.projection.snapshots); in a folder that it alone may write."""
         return self.var / "fold" / user / f"{self.realm}.json"
 
+    def mark_path(self, user: str) -> Path:
+        """What a service that does not post remembers of the ledger's end, beside its snapshot."""
+        return self.var / "fold" / user / f"{self.realm}.seen.json"
+
     @property
     def notify_folder(self) -> Path:
         """What the board keeps of the notices it sent, and the password that it sends them with."""

@@ -21,6 +21,7 @@ from services.kernel.ledger.integrity.checks import check_remembered
 from services.kernel.projection.listeners import Listener, Listeners
 from services.kernel.projection.past import past, read_again
 from services.kernel.projection.read_barrier import BARRIER_SECONDS, ReadBarrier
+from services.kernel.projection.recent import RecentEntries
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.signals import Signals
 from services.kernel.projection.source import Source
@@ -55,6 +56,7 @@ class Projection:
         self.source, self._clock, self._log = source, clock, log
         self._listeners = Listeners()
         self._early: dict[int, Entry] = {}
+        self._recent = RecentEntries()
         self.barrier = ReadBarrier()
         self._wake = asyncio.Event()
         self._filling = asyncio.Lock()
@@ -168,6 +170,8 @@ class Projection:
 
     def _heard(self, entry: Entry) -> None:
         if entry.seq <= self.fold.seq:
+            if self._recent.contradicts(entry):
+                self.reconnected()  # it is no proof, but what comes next may be of another story: compare first
             return
         busy = self._check or self._filling.locked()
         if entry.seq == self.fold.seq + 1 and not busy and self.fold.missing(entry) is None:
@@ -225,6 +229,7 @@ class Projection:
     def _apply(self, entry: Entry) -> None:
         applied = self.fold.apply(entry, self._clock.monotonic())
         self.newest = entry
+        self._recent.note(entry)
         for ledger in self._ledgers:
             ledger.folded(entry)
         if applied.void:

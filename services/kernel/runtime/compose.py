@@ -39,8 +39,9 @@ from services.kernel.runtime.messages.bus import MessageBus, Routes
 from services.kernel.runtime.messages.consuming import IN_PROGRESS_SECONDS, Consuming
 from services.kernel.runtime.messages.dead_letters import DeadLetterQueue
 from services.kernel.runtime.messages.durable_watch import CHECK_SECONDS, DurableWatch
+from services.kernel.runtime.messages.encrypted_broker import ConnectionEvents, make_broker
 from services.kernel.runtime.messages.failure_counter import FailureCounter
-from services.kernel.runtime.messages.faststream_bus import ConnectionEvents, FastStreamBus, make_broker
+from services.kernel.runtime.messages.faststream_bus import FastStreamBus
 from services.kernel.runtime.messages.serving import Serving, Subscribing
 from services.kernel.runtime.service import LookPace, Runtime
 from services.kernel.runtime.startup import Genesis, Wire, begin, register
@@ -68,6 +69,7 @@ class Ports:
     ledger: Ledger
     source: Source
     snapshot_path: Path
+    mark_path: Path
     spawn: Spawn = asyncio.create_task
     shared: Projection | None = None
     timings: Timings = field(default_factory=Timings)
@@ -102,7 +104,9 @@ def assemble(
     consuming = Consuming(ledger, routes, counter, dead_letters, log, ports.timings.in_progress)
     around = Around(routes, consuming, Serving(log), Subscribing(log))
     facts = LedgerFacts(projection, ControlView(city, ledger), folds=row.folds)
-    watch = IntegrityWatch(row, city, ledger, log, lambda: projection.newest)
+    # One process folds once, and has one mark; who posts has its own, which outlives a restore.
+    mark_path = city.ledger_seen_path if row.posts else ports.mark_path if snapshots is not None else None
+    watch = IntegrityWatch(row, city, ledger, log, lambda: projection.newest, mark_path)
     bus = make_bus(around, projection, supervisor)
     runtime = Runtime(
         row=row,
@@ -161,6 +165,7 @@ def on_nats(
         ledger=ledger,
         source=NatsSource(ledger),
         snapshot_path=city.snapshot_path(row.user),
+        mark_path=city.mark_path(row.user),
         shared=shared,
         timings=timings or Timings(),
     )

@@ -12,7 +12,7 @@ from schemas import flow, streams
 from services.desk.connection.connection import Connection
 from services.kernel.authority.signing import load_key
 from services.kernel.base.network import silence
-from services.kernel.runtime.messages.faststream_bus import ConnectionEvents, make_broker
+from services.kernel.runtime.messages.encrypted_broker import ConnectionEvents, make_broker
 from tests.support.mission import PATIENCE, Mission
 
 QUICK = {"ping_interval": 1, "max_outstanding_pings": 1}

@@ -9,6 +9,7 @@ import pytest
 from schemas import subjects
 from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_view import authority_of
+from services.kernel.ledger.integrity.high_water import HighWaterMark, read_mark
 from services.kernel.projection.snapshot import Snapshot, read
 from services.kernel.projection.snapshots import SnapshotPace, Snapshots
 from services.kernel.projection.source import NatsSource
@@ -147,3 +148,22 @@ async def test_a_first_start_that_breaks_off_goes_on_from_what_it_has_folded(mis
     with pytest.raises(Unreachable):
         await often.keep_during(breaks_off())
     assert kept(mission).seq == runtime.fold.seq
+
+
+async def test_a_service_that_was_killed_knows_a_rewound_ledger_by_its_mark(mission: Mission) -> None:
+    """It had no time for a snapshot; the mark is written each second."""
+    runtime = await a_day(mission)
+    path, snapshot = mission.city.mark_path("gatekeeper"), mission.city.snapshot_path("gatekeeper")
+
+    async def marked() -> bool:
+        mark = read_mark(path)
+        return mark is not None and mark.seq == runtime.fold.seq
+
+    await eventually(marked)
+    await mission.stop(runtime)
+    snapshot.unlink()
+    HighWaterMark(runtime.fold.seq, "0" * 64).write(path)
+    [again] = await mission.run("gatekeeper")
+    fault = again.ledger.fault
+    assert fault is not None
+    assert (fault.code, str(path) in fault.hint) == ("ledger.rewound", True)

@@ -23,7 +23,7 @@ from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.base.network.certificate import authority_end, certificate_end, page_certificate_end
 from services.kernel.base.network.tls import client_context, public_context
 from services.kernel.base.settings.city_file import MetricsSection
-from services.kernel.runtime.messages.faststream_bus import ConnectionEvents, make_broker
+from services.kernel.runtime.messages.encrypted_broker import ConnectionEvents, make_broker
 from services.kernel.runtime.run import running
 from services.provision import find_nats_server, make_city, provision
 from services.provision.accounts.server_conf import ServerSettings, Tls, render_server

@@ -197,7 +197,9 @@ def test_a_service_registers_what_its_row_says(city: City, name: str) -> None:
     Nothing is read from the ledger for that: it is not connected. Audit pulls its durable in batches of its own.
     """
     row, ledger, clock = flow.service(name), Ledger(), ManualClock(START)
-    ports = Ports("test", clock, logs.logger(), ledger, NatsSource(ledger), city.snapshot_path(row.user))
+    ports = Ports(
+        "test", clock, logs.logger(), ledger, NatsSource(ledger), city.snapshot_path(row.user), city.mark_path(row.user)
+    )
     bus = RecordingBus()
     register(
         assemble(row, city, ports, lambda *_: cast(MessageBus, bus))[0],

@@ -74,9 +74,11 @@ def test_a_high_water_mark_remembers_the_end_of_the_ledger(tmp_path: Path) -> No
     mark = mark_of(entry, "contradicted")
     mark.write(path)
     assert read_mark(path) == mark
-    assert mark.check(entry) is None
+    assert mark.check(entry, path) is None
     for found in (None, Entry(9, "ledger.control", AT, b"y", {})):
-        assert isinstance(mark.check(found), IntegrityFault)
+        fault = mark.check(found, path)
+        assert fault is not None
+        assert (fault.code, str(path) in fault.hint) == ("ledger.rewound", True)
     path.write_text("{")
     with pytest.raises(IntegrityFault):
         read_mark(path)

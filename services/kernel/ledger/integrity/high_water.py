@@ -13,7 +13,7 @@ from pathlib import Path
 from schemas import canonical
 from services.kernel.base.files import write_atomically
 from services.kernel.ledger.entry import Entry
-from services.kernel.ledger.integrity.checks import IntegrityFault, check_remembered
+from services.kernel.ledger.integrity.checks import HINT, IntegrityFault, check_remembered
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,14 @@ class HighWaterMark:
     sha256: str
     fault: str = ""
 
-    def check(self, found: Entry | None) -> IntegrityFault | None:
-        """Check what the ledger has at the mark's sequence."""
-        same = found is not None and canonical.sha256(found.data) == self.sha256
-        return check_remembered(f"this service has seen entry {self.seq} before", same=same, missing=found is None)
+    def check(self, found: Entry | None, path: Path) -> IntegrityFault | None:
+        """Check what the ledger has at the mark's sequence; ``path``: the mark's file."""
+        return check_remembered(
+            f"this service has seen entry {self.seq} before",
+            same=found is not None and canonical.sha256(found.data) == self.sha256,
+            missing=found is None,
+            hint=f"{HINT}; where what is lost is known and accepted, delete {path}",
+        )
 
     def to_bytes(self) -> bytes:
         """Return the file's content (the fault is ``doubt`` there, as in the files of older versions)."""
@@ -55,7 +59,7 @@ def read_mark(path: Path) -> HighWaterMark | None:
     try:
         value = json.loads(path.read_bytes())
         return HighWaterMark(int(value["seq"]), str(value["sha256"]), str(value.get("doubt", "")))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityFault(

@@ -31,16 +31,22 @@ LOOKS_BETWEEN = 10
 class IntegrityWatch:
     """One service instance's watch. ``newest`` returns the newest entry that the service has folded, or None.
 
-    ``mark_path``: the file of the high-water mark, for who posts. ``judges_itself``: the audit service, which compares
+    ``mark_path``: the file of the high-water mark, for who folds. ``judges_itself``: the audit service, which compares
     with the copy, relies on no report, and works on a ledger in any state. ``report``: the audit service's last
     one.
     """
 
     def __init__(
-        self, row: flow.Service, city: City, ledger: Ledger, log: Any, newest: Callable[[], Entry | None]
+        self,
+        row: flow.Service,
+        city: City,
+        ledger: Ledger,
+        log: Any,
+        newest: Callable[[], Entry | None],
+        mark_path: Path | None,
     ) -> None:
         self._city, self._ledger, self._log, self._newest = city, ledger, log, newest
-        self.mark_path: Path | None = city.ledger_seen_path if row.posts else None
+        self.mark_path = mark_path
         self.judges_itself = row.name == "audit"
         self.report: LedgerIntegrity | None = None
         self._seen: IntegrityFault | None = None
@@ -48,6 +54,7 @@ class IntegrityWatch:
         self._reported: IntegrityFault | None = None
         self._vouched = False
         self._written: HighWaterMark | None = None
+        self._told = False
 
     @property
     def trouble(self) -> str | None:
@@ -121,7 +128,7 @@ class IntegrityWatch:
             return
         if mark is None:
             return
-        self._seen = mark.check(await ledger.get(mark.seq))
+        self._seen = mark.check(await ledger.get(mark.seq), path)
         if mark.fault:
             self._reported = IntegrityFault(CONTRADICTED, mark.fault, HINT)
         ledger.highest = max(ledger.highest, mark.seq)
@@ -131,9 +138,17 @@ class IntegrityWatch:
         if newest is None or self._seen is not None:
             return  # the mark that shows the loss must outlive it
         mark = mark_of(newest, self._reported.message if self._reported else "")
-        if mark != self._written:
+        if mark == self._written:
+            return
+        try:
             await asyncio.to_thread(mark.write, path)
-            self._written = mark
+        except OSError as error:
+            if not self._told:
+                said = "the high-water mark cannot be written: a ledger that loses its end may go unnoticed here"
+                self._log.warning(said, path=str(path), reason=error.strerror)
+            self._told = True
+        else:
+            self._written, self._told = mark, False
 
     def _settle(self) -> None:
         """Bring the ledger's fault up to date; what was seen by the service's own eyes stays."""

@@ -1,11 +1,26 @@
-"""FastStream's broker over a connection that is never plain where TLS is wanted."""
+"""A service's connection to the broker, for FastStream: never plain where TLS is wanted, and made anew without end."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
 from faststream.nats import NatsBroker
+from faststream.nats.security import NatsNKey
 from nats.aio.client import Client
 
+from schemas import flow, streams
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City, servers_of
+from services.kernel.base.errors import BadInput
+from services.kernel.base.network import silence
+from services.kernel.base.network.tls import client_context
 from services.kernel.runtime.messages import encrypted_client
+
+CONNECT_SECONDS = 5.0
+GRACEFUL_SECONDS = 20.0
 
 
 class EncryptedBroker(NatsBroker):
@@ -16,3 +31,53 @@ class EncryptedBroker(NatsBroker):
         connection = await encrypted_client.connect(**self._connection_kwargs)
         self.config.connect(connection)
         return connection
+
+
+class ConnectionEvents(NamedTuple):
+    """What is done when the connection to the broker changes."""
+
+    on_error: Callable[[Exception], Awaitable[None]]
+    on_disconnected: Callable[[], Awaitable[None]]
+    on_reconnected: Callable[[], Awaitable[None]]
+
+
+def make_broker(
+    row: flow.Service,
+    city: City,
+    url: str | None,
+    link: ConnectionEvents,
+    pings: Mapping[str, Any] = silence.OF_CLIENT,
+) -> NatsBroker:
+    """Return the connection that a service will have; ``url``: the broker, if not as in city.toml."""
+    key = city.service_key_path(row.name)
+
+    async def on_disconnected() -> None:
+        _take_up_key(broker, key)
+        await link.on_disconnected()
+
+    broker = EncryptedBroker(
+        servers_of(url or city.settings.nats.address),
+        name=f"onevoice-{row.user}",
+        security=NatsNKey.from_file(key, ssl_context=client_context(city)),
+        inbox_prefix=f"_INBOX_{row.user}".encode(),
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        connect_timeout=int(CONNECT_SECONDS),
+        **pings,
+        drain_timeout=int(GRACEFUL_SECONDS),
+        error_cb=link.on_error,
+        disconnected_cb=on_disconnected,
+        reconnected_cb=link.on_reconnected,
+        graceful_timeout=GRACEFUL_SECONDS,
+        logger=None,
+        js_options={"prefix": streams.SERVICE_API},
+    )
+    return broker
+
+
+def _take_up_key(broker: NatsBroker, path: Path) -> None:
+    """Reconnect with the key that the file holds by now: nats-py reads the seed again, but not whose key it is."""
+    client = broker._connection
+    if client is not None:
+        with contextlib.suppress(BadInput):  # half replaced or gone: the old one is tried
+            client._public_nkey = load_key(path).public_key

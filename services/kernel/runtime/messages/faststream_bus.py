@@ -7,26 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import nats.errors
 from faststream import AckPolicy, BaseMiddleware
 from faststream.message import StreamMessage
 from faststream.nats import JStream, NatsBroker, NatsMessage, NatsRouter, PullSub
-from faststream.nats.security import NatsNKey
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from schemas import cloudevents, flow, streams, subjects
 from schemas.events.base import Contract
-from services.kernel.authority.signing import load_key
-from services.kernel.base.city import City, servers_of
-from services.kernel.base.errors import BadInput, Unreachable
-from services.kernel.base.network import silence
-from services.kernel.base.network.tls import client_context
+from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.messages.around import Around
 from services.kernel.runtime.messages.bus import (
@@ -42,7 +36,7 @@ from services.kernel.runtime.messages.bus import (
 )
 from services.kernel.runtime.messages.consuming import Consuming
 from services.kernel.runtime.messages.dependencies import received, to_entry
-from services.kernel.runtime.messages.encrypted_broker import EncryptedBroker
+from services.kernel.runtime.messages.encrypted_broker import CONNECT_SECONDS
 from services.kernel.runtime.messages.serving import Serving, Subscribing
 
 FETCH_SECONDS = 2.5
@@ -50,9 +44,6 @@ FETCH_SECONDS = 2.5
 most after a reconnection until messages flow again.
 """
 
-GRACEFUL_SECONDS = 20.0
-
-CONNECT_SECONDS = 5.0
 CONNECT_AGAIN_SECONDS = 0.5
 
 CallNext = Callable[[Any], Awaitable[Any]]
@@ -233,56 +224,6 @@ class FastStreamBus:
             with contextlib.suppress(TimeoutError, nats.errors.Error):  # a reconnection subscribes again
                 await self._client.flush(timeout=int(CONNECT_SECONDS))
                 await self._client.flush(timeout=int(CONNECT_SECONDS))
-
-
-class ConnectionEvents(NamedTuple):
-    """What is done when the connection to the broker changes."""
-
-    on_error: Callable[[Exception], Awaitable[None]]
-    on_disconnected: Callable[[], Awaitable[None]]
-    on_reconnected: Callable[[], Awaitable[None]]
-
-
-def make_broker(
-    row: flow.Service,
-    city: City,
-    url: str | None,
-    link: ConnectionEvents,
-    pings: Mapping[str, Any] = silence.OF_CLIENT,
-) -> NatsBroker:
-    """Return the connection that a service will have; ``url``: the broker, if not as in city.toml."""
-    key = city.service_key_path(row.name)
-
-    async def on_disconnected() -> None:
-        _take_up_key(broker, key)
-        await link.on_disconnected()
-
-    broker = EncryptedBroker(
-        servers_of(url or city.settings.nats.address),
-        name=f"onevoice-{row.user}",
-        security=NatsNKey.from_file(key, ssl_context=client_context(city)),
-        inbox_prefix=f"_INBOX_{row.user}".encode(),
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=1,
-        connect_timeout=int(CONNECT_SECONDS),
-        **pings,
-        drain_timeout=int(GRACEFUL_SECONDS),
-        error_cb=link.on_error,
-        disconnected_cb=on_disconnected,
-        reconnected_cb=link.on_reconnected,
-        graceful_timeout=GRACEFUL_SECONDS,
-        logger=None,
-        js_options={"prefix": streams.SERVICE_API},
-    )
-    return broker
-
-
-def _take_up_key(broker: NatsBroker, path: Path) -> None:
-    """Reconnect with the key that the file holds by now: nats-py reads the seed again, but not whose key it is."""
-    client = broker._connection
-    if client is not None:
-        with contextlib.suppress(BadInput):  # half replaced or gone: the old one is tried
-            client._public_nkey = load_key(path).public_key
 
 
 def _decoder(read: Read[T]) -> Callable[[NatsMessage], Awaitable[T]]:
