@@ -168,6 +168,12 @@ def all_of(request_id: str) -> tuple[str, ...]:
     return (*one, f"ledger.attempt.*.{name}", f"ledger.receipt.*.{name}", f"ledger.resolution.*.{name}")
 
 
+def on_profile(request_id: str, profile: str) -> tuple[str, ...]:
+    """Return the subjects from which it follows what stands of a request on one profile."""
+    one = (request(request_id), verdict(request_id))
+    return (*one, *(place(profile, request_id) for place in (attempt, receipt, resolution)))
+
+
 REQUESTS = "ledger.request.*"
 APPROVALS = "ledger.approval.*.*"
 VERDICTS = "ledger.verdict.*"

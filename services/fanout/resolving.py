@@ -9,16 +9,14 @@ from __future__ import annotations
 from schemas import subjects
 from schemas.events.deliveries import Receipt
 from schemas.events.desk import ResolutionReply
-from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
-from schemas.events.verdicts import Verdict
 from schemas.platforms import MIRROR
 from services.fanout.delivery.work import Work
 from services.fanout.domain.resolution import Situation, check, outcome_of, read_statement, standing_words
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Unreachable
 from services.kernel.fold.genuine import genuine_resolution
-from services.kernel.fold.reading import parse
+from services.kernel.fold.state import TargetState
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.service import Runtime
@@ -43,7 +41,7 @@ class Resolving:
             state = self._runtime.control
             now = self._runtime.clock.now()
             check(resolution, statement, situation, state, now)
-            seq = await self._append(resolution.model_copy(update={"at": now}), statement)
+            seq = await self._append(resolution.model_copy(update={"at": now}), statement, situation.receipt_last)
             if not seq:
                 continue  # another decision, or a late receipt, came in between: judge again
             crash_point("fanout.resolution.stored")
@@ -84,12 +82,12 @@ class Resolving:
 
     async def _situation(self, statement: ResolutionStatement) -> Situation:
         """Return what is known of the post now; of a request that is over from the ledger."""
-        runtime, request_id, profile = self._runtime, statement.request_id, statement.profile
+        runtime = self._runtime
         await runtime.catch_up()
-        state = runtime.fold.requests.get(request_id)
+        state = await runtime.state_on(statement.request_id, statement.profile)
         if state is None:
-            return await self._read(request_id, profile)
-        target = state.target(profile)
+            return Situation(None, None, 0, None, 0)
+        target = state.target(statement.profile)
         return Situation(
             request=state.request,
             verdict=state.verdict,
@@ -97,27 +95,14 @@ class Resolving:
             receipt=target.receipt,
             receipt_seq=target.receipt_seq,
             decided=tuple(target.resolutions),
+            receipt_last=target.receipt_last,
         )
 
-    async def _read(self, request_id: str, profile: str) -> Situation:
-        ledger = self._runtime.ledger
-        receipt = await ledger.last(subjects.receipt(profile, request_id))
-        decided = await ledger.history(subjects.resolution(profile, request_id))
-        request = await ledger.last(subjects.request(request_id))
-        verdict = await ledger.last(subjects.verdict(request_id))
-        return Situation(
-            request=parse(Request, request.data) if request else None,
-            verdict=parse(Verdict, verdict.data) if verdict else None,
-            verdict_seq=verdict.seq if verdict else 0,
-            receipt=parse(Receipt, receipt.data) if receipt else None,
-            receipt_seq=receipt.seq if receipt else 0,
-            decided=tuple((found.seq, parse(Resolution, found.data)) for found in decided),
-        )
-
-    async def _append(self, resolution: Resolution, statement: ResolutionStatement) -> int:
+    async def _append(self, resolution: Resolution, statement: ResolutionStatement, last: int) -> int:
         """Append a decision while its receipt stands; return its sequence, or 0 if something else came first.
 
-        The fence says that the receipt is still the last one; the message id, which is the same for all decisions on
+        The fence says that nothing came since the officer's receipt was found to stand: ``last`` is that receipt, or
+        what is void behind it. The message id, which is the same for all decisions on
         one receipt, lets only the first of two officers through.
         """
         place = (statement.profile, statement.request_id)
@@ -126,7 +111,7 @@ class Resolving:
                 subjects.resolution(*place),
                 resolution,
                 msg_id=f"resolution:{':'.join(place)}:{statement.receipt_seq}",
-                fence=(subjects.receipt(*place), statement.receipt_seq),
+                fence=(subjects.receipt(*place), last),
             )
         except Conflict:
             return 0
@@ -135,30 +120,30 @@ class Resolving:
     async def _receipt(self, statement: ResolutionStatement, seq: int) -> Receipt | None:
         """Write the receipt that carries a decision out, once; None when something else is there by now.
 
-        Appended by compare-and-set on the receipt that the decision answers: a worker that was away and comes back with
-        the platform's own word has the better one, and two decisions cannot both be carried out.
+        Appended by compare-and-set behind the receipt that the decision answers: a worker that was away and comes back
+        with the platform's own word has the better one, and two decisions cannot both be carried out.
         """
         runtime, place = self._runtime, (statement.profile, statement.request_id)
-        subject = subjects.receipt(*place)
         for _ in range(TRIES):
-            entries = await runtime.ledger.history(subject, statement.receipt_seq - 1)
-            found: list[tuple[int, Receipt]] = [(entry.seq, parse(Receipt, entry.data)) for entry in entries]
-            done = next((receipt for _, receipt in found if receipt.resolution_seq == seq), None)
+            state = await runtime.state_on(statement.request_id, statement.profile)
+            target = state.target(statement.profile) if state is not None else TargetState()
+            done = next((receipt for _, receipt in target.receipts if receipt.resolution_seq == seq), None)
             if done is not None:
                 return done
-            if [at for at, _ in found] != [statement.receipt_seq]:
-                said = standing_words(found[-1][1] if found else None)
+            if target.receipt is None or target.receipt_seq != statement.receipt_seq:
+                said = standing_words(target.receipt)
                 runtime.log.warning("a decision came too late", profile=statement.profile, seq=seq, stands=said)
                 return None
-            receipt = outcome_of(statement, found[0][1], seq, runtime.clock.now())
+            receipt = outcome_of(statement, target.receipt, seq, runtime.clock.now())
             try:
                 appended = await runtime.ledger.append(
-                    subject,
+                    subjects.receipt(*place),
                     receipt,
                     msg_id=f"receipt:{':'.join(place)}:resolution:{seq}",
-                    expect_last=statement.receipt_seq,
+                    expect_last=target.receipt_last,
                 )
             except Conflict:
+                await runtime.catch_up()
                 continue
             await runtime.projection.at_least(appended.seq)
             runtime.log.info(str(receipt.outcome), profile=receipt.profile, reason=receipt.reason)

@@ -152,6 +152,8 @@ class SimConnector(Connector):
         world, rng = self._platforms, self._platforms.rng
         intent, note = await _with_pictures(intent, fetch_media)
         await asyncio.sleep(rng.uniform(0.001, 0.05))  # the connection
+        if intent.repeat and (stands := world.visible(self.platform, intent)) is not None:
+            return self._where(stands)  # as each connector that looks does, right before it sends again
         trick = world.trick(intent)
         if trick is None:
             trick = rng.choice(world.mischief) if rng.random() < world.lies else ""

@@ -8,18 +8,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from schemas import subjects
 from schemas.events.authority import Profile
-from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
 from services.fanout.connectors.contract import Connector, Correction, Intent
 from services.fanout.delivery.caller import intent_of
 from services.fanout.delivery.records import key_of
 from services.fanout.delivery.taking_back import TakesBack
-from services.fanout.domain.receipts import readable
 from services.fanout.domain.resolution import key_of_call
 from services.kernel.authority.post_authorization import content_of, rendering_for
-from services.kernel.fold.reading import parse
 from services.kernel.runtime.service import Runtime
 
 MAY_STAND = frozenset({ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED})
@@ -83,10 +80,10 @@ class EarlierPosts:
         seen: set[str] = set()
         while request_id is not None and request_id not in seen:
             seen.add(request_id)
-            request = await self._request(request_id)
-            receipts = await self._receipts(request_id, profile.id)
-            if request is None:
+            state = await self._runtime.state_on(request_id, profile.id)
+            if state is None:
                 return
+            request, receipts = state.request, [one for _, one in state.target(profile.id).receipts]
             # What a receipt says to stand may stand, though later ones do not speak of it.
             remote_id = next((one.remote_id for one in reversed(receipts) if one.remote_id), "")
             if remote_id or (receipts and receipts[-1].outcome in MAY_STAND):
@@ -95,17 +92,3 @@ class EarlierPosts:
                     key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
                     yield intent_of(request, profile, key, 0.0), remote_id
             request_id = request.replaces
-
-    async def _request(self, request_id: str) -> Request | None:
-        known = self._runtime.fold.requests.get(request_id)
-        if known is not None:
-            return known.request
-        entry = await self._runtime.ledger.last(subjects.request(request_id))
-        return parse(Request, entry.data) if entry is not None else None
-
-    async def _receipts(self, request_id: str, profile: str) -> list[Receipt]:
-        known = self._runtime.fold.requests.get(request_id)
-        if known is not None:
-            return [one for _, one in known.target(profile).receipts]
-        entries = await self._runtime.ledger.history(subjects.receipt(profile, request_id))
-        return [one for one in readable(entry.data for entry in entries) if one.outcome is not ReceiptOutcome.LAPSED]

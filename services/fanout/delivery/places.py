@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.fanout.connectors.contract import Connector
+from services.fanout.delivery.given_up import GivenUpAttempts
 from services.fanout.domain.step import Busy, Place, Step, next_step
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.state import RequestState
@@ -20,13 +21,15 @@ def declared_leads(leads: Mapping[str, str], connectors: Mapping[str, Connector]
 class Places:
     """Reads places from the fold. ``lease``: how long an attempt may be under way, in seconds.
 
-    ``leads``: by platform the profile that posts for the others, which show its post.
+    ``leads``: by platform the profile that posts for the others, which show its post. ``given_up``: the attempts that
+    this process made and surely did not call.
     """
 
     def __init__(self, runtime: Runtime, lease: float, leads: Mapping[str, str] | None = None) -> None:
         self._runtime = runtime
         self._lease = lease
         self._leads = dict(leads or {})
+        self.given_up = GivenUpAttempts()
 
     def of(self, request_id: str, verdict_seq: int, profile: str) -> Place | None:
         """Return the facts as they are now; None when the request is over everywhere, and has left memory."""
@@ -35,18 +38,19 @@ class Places:
 
     def in_state(self, state: RequestState, profile: str, verdict_seq: int | None = None) -> Place:
         """Return the facts of a request, also of one that has left memory; without a verdict those on its newest."""
-        fold, lead = self._runtime.fold, self._lead(state, profile)
+        fold, lead, target = self._runtime.fold, self._lead(state, profile), state.target(profile)
         return Place(
             verdict_seq=state.verdict_seq if verdict_seq is None else verdict_seq,
             profile=profile,
             state=state,
-            target=state.target(profile),
+            target=target,
             control_seq=fold.control.seq,
             busy=_busy(fold, state.request_id, profile),
             out_of_order=fold.chain.out_of_order(state.request, profile, fold.requests),
             lead=lead,
             lead_target=state.target(lead) if lead else None,
             folded=fold.seq,
+            given_up=target.is_open and self.given_up.holds(target),
         )
 
     def _lead(self, state: RequestState, profile: str) -> str:

@@ -127,7 +127,7 @@ class Posting:
             return await self._refuse(place, found)
         if cannot_answer(place.state.request, profile, connector):
             why = f"it answers a post, which cannot be done on {profile.platform}"
-            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why), known)
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, False, why), known)
         follow = await self._earlier.of(place.state.request, profile, connector)
         if follow is None:
             why = "nothing is there of what it takes back"
@@ -138,11 +138,13 @@ class Posting:
             return wait
         crash_point("fanout.attempt.authorized")
         async with self._starts.one() as start:
-            recorded = await self._record(place, number, way, start)
-            if not isinstance(recorded, _RecordedAttempt):
-                self._admission.not_sent(place.state.request, profile, way.host)
-                return recorded
-            return await self._call_and_conclude(recorded)
+            recorded: _RecordedAttempt | LookAgain | Wait | None = None
+            try:
+                recorded = await self._record(place, number, way, start)
+            finally:
+                if not isinstance(recorded, _RecordedAttempt):
+                    self._admission.not_sent(place.state.request, profile, way.host)
+            return await self._call_and_conclude(recorded) if isinstance(recorded, _RecordedAttempt) else recorded
 
     async def _record(
         self, place: Place, number: int, way: _PostingWay, start: Start
@@ -187,9 +189,23 @@ class Posting:
             )
 
     async def _attempt(self, place: Place, profile: Profile, number: int) -> int:
-        """Put the attempt on record; return its sequence if it is ours and counts there, else 0."""
+        """Put the attempt on record; return its sequence if it is ours and counts there, else 0.
+
+        Whatever else comes of it, it is not called: should it stand, or land later, that is said at once.
+        """
         rendering = rendering_for(place.state.request, profile.platform)
         attempt = self._records.attempt_of(place, profile.platform, rendering.sha256 if rendering else "", number)
+        given_up, seq = self._places.given_up, 0
+        given_up.take_back(attempt)
+        try:
+            seq = await self._stored(place, attempt)
+        finally:
+            if not seq:
+                given_up.note(attempt)
+        return seq
+
+    async def _stored(self, place: Place, attempt: Attempt) -> int:
+        """Append an attempt; return its sequence if the fold has these very bytes as the newest attempt, else 0."""
         try:
             appended = await self._records.attempt(attempt)
         except IntegrityFault:
@@ -277,5 +293,5 @@ class Posting:
         end = end_of(place, found)
         if end is None:
             return Done("a newer verdict is coming")
-        await self._settler.end(place, end, place.target.receipt_last)
-        return Done(reason)
+        outcome = await self._settler.end(place, end, place.target.receipt_last)
+        return outcome if isinstance(outcome, Wait) else Done(reason)

@@ -26,6 +26,7 @@ from services.fanout.domain.receipts import altered, unknown_before, vanished
 from services.fanout.domain.settling import settling_of
 from services.fanout.hosts.starts import Starts
 from services.kernel.fold.reading import is_readable, parse
+from services.kernel.fold.state import TargetState
 from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
@@ -167,7 +168,8 @@ class ReadBack:
     async def _conclude(self, watched: _Watched, found: ReadBackResult) -> None:
         receipt, now = watched.receipt, self._runtime.clock.now()
         changes = unknown_before(receipt, found) if isinstance(found, Altered) else []
-        if await self._last_seq(receipt) != watched.seq:
+        stands, last = await self._standing(receipt, watched.seq)
+        if stands != watched.seq:
             self._seen.discard(watched.seq)  # something newer was said of it
         elif isinstance(found, CannotTell | HandedOver):
             self._later(watched)
@@ -182,7 +184,7 @@ class ReadBack:
         else:
             self._seen.discard(watched.seq)
             said = altered(receipt, changes, now) if changes else vanished(receipt, now)
-            if await self._records.receipt(said, watched.seq):
+            if await self._records.receipt(said, last):
                 self._runtime.log.error(
                     f"a delivered post {'was changed' if changes else 'does not stand any more'}",
                     request_id=receipt.request_id,
@@ -205,9 +207,15 @@ class ReadBack:
     def _plan(self, watched: _Watched, when: datetime) -> None:
         heapq.heappush(self._due, (when, next(self._numbers), watched))
 
-    async def _last_seq(self, receipt: Receipt) -> int:
+    async def _standing(self, receipt: Receipt, seq: int) -> tuple[int, int]:
+        """Return the newest receipt that counts, and the last sequence on its subject."""
         last = await self._runtime.ledger.last(subjects.receipt(receipt.profile, receipt.request_id))
-        return last.seq if last is not None else 0
+        if last is None or last.seq == seq:
+            return seq, seq
+        await self._runtime.projection.at_least(last.seq)
+        state = await self._runtime.state_on(receipt.request_id, receipt.profile)
+        target = state.target(receipt.profile) if state is not None else TargetState()
+        return target.receipt_seq, target.receipt_last
 
     async def _request(self, request_id: str) -> Request | None:
         """Return a request; one that is delivered everywhere has left memory, and is read once for its profiles."""

@@ -11,11 +11,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from schemas import canonical, subjects
 from schemas.events.deliveries import Attempt, Receipt
 from schemas.events.requests import Request
-from services.fanout.domain.receipts import readable, reconcile_with_latest, says_enough
+from services.fanout.domain.receipts import counted, reconcile_with_latest, says_enough
 from services.fanout.domain.step import Place
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Unreachable
 from services.kernel.fold.reading import note_written
+from services.kernel.fold.state import TargetState
 from services.kernel.ledger.client import Appended, Conflict
 from services.kernel.ledger.client import Written as WrittenDown
 from services.kernel.runtime.service import Runtime
@@ -132,10 +133,17 @@ class Records:
         return await self._until_done(append)
 
     async def _standing(self, receipt: Receipt) -> tuple[int, list[Receipt]]:
-        """Return the last sequence on the subject by now, and its receipts: off the hot path, so from the leader."""
-        subject = subjects.receipt(receipt.profile, receipt.request_id)
-        entries = await self._until_done(partial(self._runtime.ledger.history, subject))
-        return (entries[-1].seq if entries else 0), readable(entry.data for entry in entries)
+        """Return the last sequence on the subject by now, and the receipts there that count.
+
+        Off the hot path, so from the leader; whoever has fan-out's key can write void ones.
+        """
+        runtime, subject = self._runtime, subjects.receipt(receipt.profile, receipt.request_id)
+        entries = await self._until_done(partial(runtime.ledger.history, subject))
+        last = entries[-1].seq if entries else 0
+        await self._until_done(partial(runtime.projection.at_least, last))
+        state = await self._until_done(partial(runtime.state_on, receipt.request_id, receipt.profile))
+        target = state.target(receipt.profile) if state is not None else TargetState()
+        return last, counted(((entry.seq, entry.data) for entry in entries), target)
 
     async def _until_done(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Repeat without end: the append is idempotent, and an ack without its receipt would lose the outcome."""

@@ -25,7 +25,6 @@ from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import parse
 from services.kernel.fold.taken_over import TakenOver
 from services.kernel.ledger.client import Entry
-from services.kernel.projection.request_entries import state_of
 from services.kernel.runtime.service import Runtime
 
 PAUSE = 0.5
@@ -136,7 +135,7 @@ class SecondLooks:
     async def _look(self, sleeper: _Sleeper) -> bool:
         """Look once; False when the platform could not be asked."""
         runtime, one = self._runtime, sleeper.of
-        state = await state_of(one.request_id, runtime.fold, runtime.projection, runtime.clock.monotonic())
+        state = await runtime.state_on(one.request_id, one.profile)
         target = state.target(one.profile) if state is not None else None
         if state is None or target is None or target.attempt is None or not may_be_wrong(target):
             return True

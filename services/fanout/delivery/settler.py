@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from schemas.events.deliveries import Attempt
 from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReconcileResult, WhenUnknown
-from services.fanout.delivery.caller import Caller, intent_of
+from services.fanout.delivery.caller import Caller, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
@@ -18,12 +18,16 @@ from services.fanout.domain.delivery_state import beginning_of
 from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
-from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, Place, Settle, StepOutcome, Wait
+from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, NotCalled, Place, Settle, StepOutcome, Wait
 from services.fanout.hosts.line import HostSlot
 from services.kernel.runtime.service import Runtime
 
 AWAY = 10.0
 """So many times as long a platform is asked that is away, or does not let the profile in."""
+
+
+VOID_PAUSE = 5.0
+"""Seconds before the next receipt after one that did not count: the clock of this machine may be ahead."""
 
 
 class Settler:
@@ -74,6 +78,13 @@ class Settler:
         await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
         return LookAgain()
 
+    async def not_called(self, place: Place, step: NotCalled) -> StepOutcome:
+        """Write the receipt of an attempt that this process gave up before its call."""
+        reason = "the ledger did not answer in time as it was put on record: it was not called"
+        receipt = receipts.of_result(step.attempt, step.attempt_seq, NotAttempted(reason), self._runtime.clock.now())
+        await self._conclusion.write(receipt, place.target.receipt_last)
+        return LookAgain()
+
     async def lapse(self, step: Lapse) -> None:
         """Free a profile that another request's attempt holds although its lease is over."""
         busy = step.busy
@@ -85,7 +96,9 @@ class Settler:
     async def end(self, place: Place, step: End, known: int) -> StepOutcome:
         """Write down that it ended without an attempt.
 
-        ``known``: the last receipt on the place when that was decided; what another worker wrote since stands.
+        ``known``: the last receipt on the place when that was decided; what another worker wrote since stands. Where
+        nothing counts of what is there now, as of an end that is too early by the server's clock, it is not written
+        again at once.
         """
         profile = self._destinations.profile(place.profile)
         platform = profile.platform if profile is not None else "unknown"
@@ -94,6 +107,9 @@ class Settler:
             place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
         )
         await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
+        state = self._runtime.fold.requests.get(place.request_id)
+        if state is not None and state.target(place.profile).receipt_seq <= known:
+            return Wait(VOID_PAUSE, "its receipt does not count by the server's clock: is this machine's clock right?")
         return LookAgain()
 
     async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:

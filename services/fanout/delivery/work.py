@@ -21,6 +21,7 @@ from services.fanout.domain.step import (
     End,
     Lapse,
     LookAgain,
+    NotCalled,
     Occupied,
     Place,
     Post,
@@ -232,6 +233,8 @@ class Work:
                 await self._settler.lapse(step)
             elif isinstance(step, Settle):
                 return await self._settler.settle(newest, step, slot)
+            elif isinstance(step, NotCalled):
+                return await self._settler.not_called(newest, step)
             elif isinstance(step, Post):
                 return await self._posting.post(newest, step.number, slot)
             elif isinstance(step, Occupied):

@@ -21,7 +21,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.domain import retry
-from services.kernel.fold.state import RequestState
+from services.kernel.fold.state import RequestState, TargetState
 
 
 class HasReason(Protocol):
@@ -100,14 +100,17 @@ def lapsed(attempt: Attempt, attempt_seq: int, now: datetime) -> Receipt:
     return _receipt(attempt, attempt_seq, now, outcome=ReceiptOutcome.LAPSED, final=False, reason=reason)
 
 
-def readable(bodies: Iterable[bytes]) -> list[Receipt]:
-    """Return the receipts among what is on a receipt's subject; junk is passed over, as the fold does."""
-    found = []
-    for body in bodies:
+def counted(entries: Iterable[tuple[int, bytes]], target: TargetState) -> list[Receipt]:
+    """Return the receipts among what is on a receipt's subject, as sequence and bytes, that count by the fold."""
+    ends, found = {seq for seq, _ in target.receipts}, []
+    for seq, body in entries:
         try:
-            found.append(Receipt.from_bytes(body))
+            receipt = Receipt.from_bytes(body)
         except ValueError:
             continue
+        lapsed = receipt.outcome is ReceiptOutcome.LAPSED and receipt.attempt_seq in target.effective
+        if seq in ends or lapsed:
+            found.append(receipt)
     return found
 
 

@@ -36,7 +36,8 @@ _SIGN_AGAIN = "give the command again: onevoice resolve signs it again"
 class Situation:
     """What the ledger says of one request on one profile. Sequences are 0 where there is nothing.
 
-    ``decided`` holds the resolutions on it so far, each with its sequence.
+    ``decided`` holds the resolutions on it so far, each with its sequence. ``receipt_last`` is the last sequence on the
+    receipt's subject, whatever is there.
     """
 
     request: Request | None
@@ -45,6 +46,7 @@ class Situation:
     receipt: Receipt | None
     receipt_seq: int
     decided: tuple[tuple[int, Resolution], ...] = ()
+    receipt_last: int = 0
 
     def repeated(self, statement: ResolutionStatement) -> int:
         """Return where the same decision by the same officer is there already, 0 where it is not."""

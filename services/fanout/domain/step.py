@@ -45,7 +45,8 @@ class Place(NamedTuple):
     ``verdict_seq`` is the verdict that the work is on, ``control_seq`` the control revision in force. ``out_of_order``:
     why its turn in its message's chain has not come, or has passed. ``lead``: the profile whose post this one
     shows, where the platform bars the same words from many accounts, and ``lead_target`` what there is of it.
-    ``folded``: up to which sequence of the ledger these are the facts.
+    ``folded``: up to which sequence of the ledger these are the facts. ``given_up``: its open attempt was made by this
+    process, which surely did not call and will not.
     """
 
     verdict_seq: int
@@ -58,6 +59,7 @@ class Place(NamedTuple):
     lead: str = ""
     lead_target: TargetState | None = None
     folded: int = 0
+    given_up: bool = False
 
     @property
     def repost_of(self) -> str:
@@ -115,6 +117,14 @@ class Settle:
 
 
 @dataclass(frozen=True)
+class NotCalled:
+    """The open attempt was given up before its call, here: say so at once."""
+
+    attempt: Attempt
+    attempt_seq: int
+
+
+@dataclass(frozen=True)
 class Lapse:
     """Another request's attempt holds the profile, and its lease is over: free the profile."""
 
@@ -142,7 +152,7 @@ class LookAgain:
     """Something changed: look what is next now."""
 
 
-Step = Done | Wait | Occupied | Settle | Lapse | End | Post
+Step = Done | Wait | Occupied | Settle | NotCalled | Lapse | End | Post
 
 StepOutcome = Wait | Done | LookAgain
 """What comes of a step."""
@@ -159,6 +169,8 @@ def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
     """
     target = place.target
     if state_of(target) in OPEN and target.attempt is not None:
+        if place.given_up:
+            return NotCalled(target.attempt, target.attempt_seq)
         return _open(target, target.attempt, boot, lease)
     if place.state.verdict_seq != place.verdict_seq:
         return Done("a newer verdict is there")

@@ -53,6 +53,20 @@ async def state_of(request_id: str, fold: LedgerFold, reads: Reads, boot: float)
     return scratch.requests.get(request_id)
 
 
+async def state_on(request_id: str, profile: str, fold: LedgerFold, reads: Reads, boot: float) -> RequestState | None:
+    """Return what stands of a request on one profile, as ``state_of`` does; the rest of it may be missing.
+
+    What does not count is left out, as in any fold: the newest entry of a subject may be void.
+    """
+    known = fold.requests.get(request_id)
+    if known is not None:
+        return known
+    found = await entries_of_all(subjects.on_profile(request_id, profile), reads)
+    scratch = fold.apart()
+    reopen(scratch, request_id, [entry for entry in found if entry.seq <= fold.seq], boot)
+    return scratch.requests.get(request_id)
+
+
 async def entries_on(request_id: str, reads: Reads, up_to: int) -> list[Entry]:
     """Return the entries on a request that any reader folds, in no order.
 

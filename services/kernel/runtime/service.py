@@ -10,9 +10,11 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import LedgerFold
+from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.projection.projection import Projection
+from services.kernel.projection.request_entries import state_on
 from services.kernel.projection.snapshots import Snapshots
 from services.kernel.projection.source import Source
 from services.kernel.runtime.facts import LedgerFacts
@@ -86,6 +88,10 @@ class Runtime:
         """Say aloud that something was noticed that no service of ours does: in the log, and by the heartbeat."""
         self.log.error(f"ALARM: {said}", **about)
         self.ledger.alarms.add(said)
+
+    async def state_on(self, request_id: str, profile: str) -> RequestState | None:
+        """Return what stands of a request on one profile, also when it has left memory; raises Unreachable."""
+        return await state_on(request_id, profile, self.fold, self.projection, self.clock.monotonic())
 
     async def catch_up(self) -> ControlState:
         """Learn what the ledger has now; return the state of control. Raises Unreachable."""

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Act, PlatformContent, Rendering, Request, digest_of
 from schemas.platforms import MIRROR
 from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
 from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout, gatekeeper
 from tests.integration.fanout.test_fanout_mirror import page, with_a_site
+from tests.integration.fanout.test_fanout_resolving import forged_behind
 from tests.support.emulators.folder import FolderPlatform
 
 FIRE, WATER = (f"{name}-townsquare" for name in ("fire", "water"))
@@ -65,6 +67,17 @@ async def test_a_recall_takes_the_posts_back(town: FanoutCity, platforms: Platfo
             assert (str(receipt.outcome), receipt.url) == ("recalled", None)
             assert platforms["mastodon"].retracted(profile) == [stood[profile]]
     assert platforms["mastodon"].texts(FIRE) == before
+
+
+async def test_a_void_receipt_hides_no_post_from_its_recall(town: FanoutCity, platforms: Platforms) -> None:
+    """Whoever has fan-out's key writes behind ``delivered`` that it was withheld; nothing bears that out."""
+    async with gatekeeper(town), fanout(town, platforms):
+        first = await town.approved(FIRE)
+        stood = (await town.final(first, FIRE)).remote_id
+        await forged_behind(town, first, FIRE, ReceiptOutcome.WITHHELD)
+        recall = await following(town, "recall", first)
+        assert str((await town.final(recall, FIRE)).outcome) == "recalled"
+    assert platforms["mastodon"].retracted(FIRE) == [stood]
 
 
 async def test_a_recall_of_a_correction_takes_the_first_post_back_too(town: FanoutCity, platforms: Platforms) -> None:

@@ -287,7 +287,7 @@ async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_o
 
     async def append(by: str, decision: str, receipt_seq: int) -> int:
         signed = Desk(town, by).signed(request, ROADS, receipt_seq, decision)
-        return await Resolving(runtime, work)._append(signed, read_statement(signed, by))
+        return await Resolving(runtime, work)._append(signed, read_statement(signed, by), receipt_seq)
 
     first = await append("pio", "give_up", seq)
     assert first > seq
@@ -296,6 +296,31 @@ async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_o
     stands = (await writer.append(subject, late, expect_last=seq)).seq
     assert await append("cao", "post_again", stands - 1) == 0
     assert await resolutions(town, request, ROADS) == [first]
+
+
+async def forged_behind(town: FanoutCity, request: Request, profile: str, outcome: ReceiptOutcome) -> int:
+    """Whoever has fan-out's key writes behind what stands: that it ended without an attempt, and with no reason."""
+    writer, subject = await town.ledger("fanout"), subjects.receipt(profile, request.request_id)
+    last = await writer.last(subject)
+    forged = receipt_on(request.request_id, profile, 0, town.clock.now(), outcome=outcome)
+    return (await writer.append(subject, forged, expect_last=last.seq if last else 0)).seq
+
+
+async def test_what_is_void_behind_an_unconfirmed_receipt_keeps_no_officer_from_deciding(
+    town: FanoutCity, platforms: Platforms
+) -> None:
+    """Nor what was decided from being carried out; the record verifies."""
+    async with fanout(town, platforms, lease=1.0, patience=0.3):
+        request, seqs = await unconfirmed(town, platforms, FIRE, text="void behind it")
+        await forged_behind(town, request, FIRE, ReceiptOutcome.FAILED)
+        answer = await Desk(town, "pio").decide(request, FIRE, seqs[FIRE], "posted")
+        assert answer["accepted"], answer
+        receipt = await carried_out(town, request, FIRE, answer["seq"])
+        assert (str(receipt.outcome), receipt.url) == ("delivered", URL)
+        # The request is over, and has left memory: what a second officer is told is read again.
+        await forged_behind(town, request, FIRE, ReceiptOutcome.UNCONFIRMED)
+        answer = await Desk(town, "mcpe").decide(request, FIRE, seqs[FIRE], "give_up")
+    assert answer["error"]["code"] == "resolution.decided"
 
 
 async def test_a_decision_on_record_that_is_not_genuine_does_nothing(town: FanoutCity, platforms: Platforms) -> None:

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from schemas import flow
+from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.connectors.registry import connectors
 from services.fanout.domain.retry import USUAL_PACE, DeliveryPace
 from services.fanout.wiring import compose, wire
@@ -22,7 +23,7 @@ from services.kernel.runtime.service import Runtime
 from services.townsquare.faults import Fault, FaultKind
 from services.townsquare.server import Townsquare
 from tests.integration.fanout.fanout_city import FanoutCity, eventually
-from tests.integration.fanout.test_fanout_resolving import Desk
+from tests.integration.fanout.test_fanout_resolving import Desk, forged_behind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LEASE = 6.0
@@ -167,18 +168,20 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
     """Read-back outlives the process: the delivered receipt stays, a later one tells people, and it is theirs to say.
 
     The platform keeps the key for what is gone, so that a second attempt is called with another.
+    Whoever has fan-out's key hides nothing by a void receipt behind it.
     """
     square.play(WASTE, FaultKind.VANISH, seconds=0.2)
     async with the_fanout(town, lease=LEASE):
         request = await town.cleared(WASTE, text="Here and gone.")
         assert str((await town.final(request, WASTE)).outcome) == "delivered"
     await eventually(lambda: "Here and gone." not in square.texts(WASTE))
+    await forged_behind(town, request, WASTE, ReceiptOutcome.WITHHELD)
     async with the_fanout(town, lease=LEASE / 3):  # it looks that much sooner, and posts nothing
         receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
         assert receipt.final
         assert "is not there any more" in receipt.reason
         await town.idle()
-        assert await town.outcomes(request, WASTE) == ["delivered", "unconfirmed"]
+        assert await town.outcomes(request, WASTE) == ["delivered", "withheld", "unconfirmed"]
         assert len(await town.attempts(request, WASTE)) == 1
         assert square.texts(WASTE).count("Here and gone.") == 0
         entry, gone = (await town.receipts(request, WASTE))[-1]

@@ -32,7 +32,19 @@ from services.fanout.delivery.caller import NotAttempted
 from services.fanout.delivery.judge import CHANGED, STALE
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.receipts import reconcile_with_latest, says_enough
-from services.fanout.domain.step import LEASE_SLACK, Busy, Done, End, Lapse, Occupied, Place, Settle, Wait, next_step
+from services.fanout.domain.step import (
+    LEASE_SLACK,
+    Busy,
+    Done,
+    End,
+    Lapse,
+    Occupied,
+    Place,
+    Post,
+    Settle,
+    Wait,
+    next_step,
+)
 from services.gatekeeper.domain.dossier import facts_of, is_news, needs_decision
 from services.gatekeeper.policy.decide import decide, to_verdict
 from services.kernel.authority.post_authorization import EOC_SIGNERS, PostFacts, post_violations
@@ -378,7 +390,7 @@ class Machine:
             yield Move(f"{who} frees the profile", self._to_record(state, number, head, entry, last, "again"))
         elif isinstance(step, Settle):
             yield from self._settle(state, number, head, step, place)
-        else:
+        elif isinstance(step, Post):
             found = set(self._violations(state.ledger, place))
             if found & STALE:
                 yield Move(f"{who} finds a newer control for {name}", _acked(state, number, head))

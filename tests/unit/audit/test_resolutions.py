@@ -83,6 +83,20 @@ def test_posted_again_and_unconfirmed_anew_is_decided_anew(
     assert verify(builder).violations == ()
 
 
+def test_a_decision_may_be_fenced_on_what_is_void_behind_its_receipt(
+    builder: LedgerBuilder, verify: Verify, doubt: Doubt
+) -> None:
+    """Whoever has fan-out's key must not keep an officer from deciding; what is before the receipt is no fence."""
+    subject = subjects.receipt(FIRE, doubt.request.request_id)
+    if not builder.old:
+        void = builder.receipt(doubt.request, 0, outcome=ReceiptOutcome.FAILED, final=True)
+        builder.resolve(doubt.request, "posted", doubt.receipt, fence=(subject, void))
+        assert verify(builder).violations == ()
+        return
+    seq = builder.resolve(doubt.request, "posted", doubt.receipt, fence=(subject, doubt.receipt - 1))
+    assert (seq, "resolution.unfenced") in {(one.seq, one.code) for one in verify(builder).violations}
+
+
 def test_the_platforms_own_late_word_needs_no_officer(builder: LedgerBuilder, verify: Verify, doubt: Doubt) -> None:
     """A worker that was away writes what the platform answered: it is better than not knowing."""
     builder.receipt(doubt.request, doubt.attempt)

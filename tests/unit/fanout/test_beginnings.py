@@ -25,6 +25,7 @@ from services.fanout.delivery.taking_back import TakesBack
 from services.fanout.domain import receipts
 from services.fanout.domain.step import End
 from services.kernel.base.clock import ManualClock
+from services.kernel.fold.state import RequestState
 from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.test_posting_receipts import Rig
 from tests.unit.fanout.world import NOW, profile, receipt, request
@@ -85,7 +86,7 @@ async def test_an_end_without_an_attempt_says_what_stands() -> None:
     """Also behind a later attempt that was held back before its call, and says nothing of it."""
     rig, written = Rig(), []
 
-    async def receipt_of(said: Receipt, _known: int) -> None:
+    async def receipt_of(said: Receipt, _known: int, **_: object) -> None:
         written.append(said)
 
     rig.records.receipt = receipt_of  # type: ignore[method-assign, assignment]
@@ -126,7 +127,11 @@ async def test_a_recall_finds_the_beginning_of_a_thread(later: tuple[Receipt, ..
     recall = request(request_id="rother", replaces=earlier.request_id, renderings=(Rendering.of(content),))
     known = [(51 + number, one) for number, one in enumerate((BEGUN, *later))]
     held = state(earlier, targets={FIRE.id: ended_target(known[-1][1], receipts=known)})
-    runtime: Any = SimpleNamespace(fold=SimpleNamespace(requests={earlier.request_id: held}))
+
+    async def state_on(request_id: str, _profile: str) -> RequestState | None:
+        return held if request_id == earlier.request_id else None
+
+    runtime: Any = SimpleNamespace(state_on=state_on)
     connector: Any = SimpleNamespace(
         platform="mastodon", declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
     )

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.requests import PlatformContent, Rendering
 from services.fanout.connectors.contract import Absent, CannotTell, Correction, Declaration, Posted, WhenUnknown
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Lease, NotAttempted
@@ -21,13 +22,15 @@ from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAtte
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.settings import FanoutSettings
-from services.fanout.domain.step import LookAgain, Place, Settle, Wait
+from services.fanout.domain.step import Done, End, LookAgain, Place, Settle, Wait, next_step
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import HostSlot
 from services.fanout.hosts.starts import Start, Starts
+from services.kernel.authority.post_authorization import PostViolation
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.settings.city_platforms import XSection
+from services.kernel.fold.borne_out import baseless_because
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
 from tests.support.virtual_time import in_virtual_time
@@ -99,6 +102,7 @@ class Rig:
     def another_delivers(self) -> None:
         """The fold of this very worker sees another one's attempt and its receipt."""
         self.target.attempt_seq, self.target.receipt_last, self.target.answered = 60, 61, True
+        self.target.receipt_seq = 61
         self.target.effective.append(60)
 
 
@@ -157,6 +161,41 @@ async def test_what_ends_without_a_post_follows_on_what_stood_before_it_was_look
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 
+@pytest.mark.parametrize("counts", [False, True])
+async def test_an_end_that_does_not_count_is_not_written_again_at_once(counts: bool) -> None:
+    """By a worker's clock that is more than a minute ahead the message has expired, and by the server's it has not: a
+    void receipt and an alarm were written for each profile with every round trip.
+    """
+    rig = Rig()
+    rig.target.answered, known = True, rig.target.receipt_last
+
+    async def receipt(_receipt: Receipt, expect_last: int) -> None:
+        rig.target.receipt_last = expect_last + 1
+        rig.target.receipt_seq = rig.target.receipt_last if counts else 0
+
+    rig.records.receipt = receipt  # type: ignore[method-assign, assignment]
+    outcome = await rig.settler.end(rig.place, End(ReceiptOutcome.EXPIRED, True, "it expired"), known)
+    assert (outcome == LookAgain()) is counts
+    assert counts or (isinstance(outcome, Wait) and outcome.delay >= 5.0)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+async def test_a_post_that_may_not_go_out_is_done_when_its_end_counts(counts: bool) -> None:
+    """Else its message would be acked, and nothing on record."""
+    rig = Rig()
+    parts: Any = rig.posting
+    quiet = SimpleNamespace(warning=lambda *_, **__: None)
+    parts._runtime = SimpleNamespace(log=quiet)
+
+    async def end(*_: object) -> LookAgain | Wait:
+        return LookAgain() if counts else Wait(5.0, "it does not count")
+
+    parts._settler = SimpleNamespace(end=end)
+    found = (PostViolation("warrant.request_expired", "It expired."),)
+    outcome = await parts._refuse(rig.place, found)
+    assert outcome == (Done("It expired.") if counts else Wait(5.0, "it does not count"))
+
+
 @pytest.mark.parametrize("found", [Posted("https://x.example/1", "1"), Absent()])
 @in_virtual_time
 async def test_who_stood_still_over_its_call_looks_what_became_of_it(found: Posted | Absent) -> None:
@@ -200,3 +239,31 @@ async def test_what_a_post_that_did_not_begin_took_of_the_quota_is_given_back() 
     call = _RecordedAttempt(rig.place, way, attempt(), 50, start, Lease(rig.clock, 15.0), Posture.ROUTINE, 44)
     await rig.posting._conclude(call, NotAttempted("control has changed"))
     assert host.quota.left(rig.clock.monotonic()) == 3.0
+
+
+async def test_an_answer_where_none_can_be_made_is_held_back_and_not_ended_for_good() -> None:
+    """For good it would count for no reader, and be written again and again: nothing on record bears it out."""
+    rig, words = (
+        Rig(),
+        PlatformContent(platform="mastodon", parts=("Yes.",), created_at=NOW, answers="https://x.example/1"),
+    )
+    rendering = Rendering.of(words)
+    of = request(renderings=(rendering,))
+    rig.state.request = of
+    said: list[Receipt] = []
+
+    async def write(receipt: Receipt, known: int) -> bool:
+        said.append(receipt)
+        rig.target.receipt_seq = known + 1
+        return False
+
+    parts: Any = rig.posting
+    parts._judge = SimpleNamespace(violations=lambda *_: ())
+    rig.settler._conclusion = cast("Any", SimpleNamespace(write=write))
+    assert await rig.posting.post(rig.place, 1, cast("HostSlot", None)) == LookAgain()
+    [receipt] = said
+    assert (receipt.outcome, receipt.attempt_seq) == (ReceiptOutcome.WITHHELD, 0)
+    assert baseless_because(receipt, NOW, rig.state, TargetState()) == ""
+    assert baseless_because(receipt.model_copy(update={"final": True}), NOW, rig.state, TargetState())
+    rig.target.receipt, rig.target.receipt_seq, rig.target.answered = receipt, VERDICT_SEQ + 1, True
+    assert isinstance(next_step(rig.place, NOW, 0.0, 15.0), Done), "until another verdict, or its expiry"

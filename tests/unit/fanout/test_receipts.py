@@ -149,10 +149,14 @@ def test_one_receipt_of_an_attempt_is_enough_unless_the_new_one_knows_that_it_st
     assert receipts.says_enough(old, new) is enough
 
 
-def test_junk_among_the_receipts_of_a_place_is_passed_over() -> None:
-    first, second = (receipts.of_result(attempt(), seq, POSTED, NOW) for seq in (50, 60))
-    bodies = [b"{}", first.to_bytes(), b"\xff", second.to_bytes(), attempt().to_bytes()]
-    assert receipts.readable(bodies) == [first, second]
+def test_only_what_counts_among_the_receipts_of_a_place_says_anything() -> None:
+    """Junk is passed over, and so is what whoever has fan-out's key wrote without a basis."""
+    first, lapsed, forged = (receipts.of_result(attempt(), seq, POSTED, NOW) for seq in (50, 60, 70))
+    lapsed = lapsed.model_copy(update={"outcome": ReceiptOutcome.LAPSED, "final": False})
+    other = lapsed.model_copy(update={"attempt_seq": 70})
+    bodies = [b"{}", first.to_bytes(), b"\xff", lapsed.to_bytes(), forged.to_bytes(), other.to_bytes()]
+    target = open_target(effective=[50, 60], receipts=[(52, first)])
+    assert receipts.counted(enumerate(bodies, 51), target) == [first, lapsed]
 
 
 def test_what_was_attempted_often_enough_is_given_up() -> None:

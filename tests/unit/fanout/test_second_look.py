@@ -88,6 +88,7 @@ class Copy:
             log=self.log,
             clock=clock,
             projection=SimpleNamespace(listen=lambda *_: None),
+            state_on=self.state_on,
         )
         self.host: Any = SimpleNamespace(
             note_answer=lambda *_: None,
@@ -101,6 +102,9 @@ class Copy:
         settler, conclusion, starts = cast("Settler", self), cast("Conclusion", self), Starts()
         self.parts = (settler, conclusion, starts)
         self.looks = SecondLooks(runtime, Places(runtime, LEASE), destinations, *self.parts, lease=LEASE)
+
+    async def state_on(self, *_: Any) -> RequestState:
+        return self.state
 
     async def look(self, *_: Any) -> ReconcileResult:
         self.asked += 1

@@ -21,6 +21,7 @@ from services.fanout.domain.step import (
     Done,
     End,
     Lapse,
+    NotCalled,
     Occupied,
     Place,
     Post,
@@ -87,6 +88,12 @@ def test_an_open_attempt_is_waited_for_until_its_lease_is_over_on_our_own_clock(
 
 def test_a_lapsed_attempt_is_still_to_be_settled() -> None:
     assert isinstance(step(open_target(folded_at=BOOT, lapsed=True), boot=OVER), Settle)
+
+
+def test_an_attempt_that_was_given_up_before_its_call_is_answered_at_once() -> None:
+    assert step(OPEN, given_up=True) == NotCalled(attempt(), 50)
+    assert step(open_target(folded_at=BOOT, lapsed=True), given_up=True) == NotCalled(attempt(), 50)
+    assert step(withheld(), given_up=True) == Post(2), "it is answered"
 
 
 STALE: dict[str, tuple[RequestState, dict[str, Any]]] = {

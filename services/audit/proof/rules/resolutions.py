@@ -128,8 +128,13 @@ def _answers(entry: RecordEntry, statement: ResolutionStatement, context: Delive
         yield Violation(entry.seq, "resolution.twice", f"The receipt {statement.receipt_seq} was answered at {first}.")
     fenced = (header(entry, FENCE_SUBJECT), header(entry, EXPECTED))
     subject = subjects.receipt(statement.profile, statement.request_id)
-    if fenced != (subject, str(statement.receipt_seq)):
+    # What stands is judged above. Between it and the fence there is nothing but what is void.
+    if fenced[0] != subject or not statement.receipt_seq <= _number(fenced[1]) < entry.seq:
         yield Violation(entry.seq, "resolution.unfenced", f"The resolution on {place} was not fenced on its receipt.")
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else -1
 
 
 def receipt(entry: RecordEntry, event: Receipt, target: Target) -> Iterator[Violation]:

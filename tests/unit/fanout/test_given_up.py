@@ -1,0 +1,210 @@
+"""An attempt that was given up before its call is answered at once; one that may have been called never is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from schemas.events.deliveries import Attempt, ReceiptOutcome
+from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
+from services.fanout.delivery.earlier import Follow
+from services.fanout.delivery.given_up import KEPT, GivenUpAttempts
+from services.fanout.delivery.records import Records
+from services.fanout.domain.limits import HostLimit, Rate
+from services.fanout.domain.step import LookAgain, NotCalled, Post, Wait
+from services.fanout.hosts.host import Host
+from services.fanout.hosts.starts import Starts
+from services.kernel.base.errors import Unreachable
+from services.kernel.fold.state import TargetState
+from tests.support.virtual_time import in_virtual_time
+from tests.unit.fanout.test_posting_receipts import Rig
+from tests.unit.fanout.world import attempt, profile
+from tests.unit.states import open_target
+
+FIRE = profile("fire-social")
+SEQ = 70
+AWAY = Unreachable("broker.unreachable", "the broker does not answer", "wait")
+
+
+class AttemptRig(Rig):
+    """A worker that puts the first attempt of a message on record; ``stand`` folds what it wrote."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: Any = self.posting
+        self.places = self.parts._places
+        runtime: Any = self.parts._runtime
+        runtime.instance, runtime.ledger = "this-process", SimpleNamespace(fault=None)
+        runtime.catch_up, runtime.projection.at_least = self.in_time, self.in_time
+        runtime.fold.busy = {}
+        self.records_of = Records(runtime)
+        self.records.attempt_of = self.records_of.attempt_of  # type: ignore[attr-defined]
+        self.records.attempt = self.append  # type: ignore[attr-defined]
+        self.target.attempt, self.target.attempt_seq, self.target.answered = None, 0, True
+        self.target.number, self.target.effective = 0, []
+        self.wrote: list[Attempt] = []
+        self.on_append: Callable[[], Awaitable[Any]] = self.stored
+        self.after: Callable[[], Awaitable[Any]] = self.nothing
+
+    async def append(self, made: Attempt) -> Any:
+        self.wrote.append(made)
+        return await self.on_append()
+
+    async def stored(self) -> Any:
+        self.stand(self.wrote[-1])
+        return SimpleNamespace(seq=SEQ, duplicate=False)
+
+    async def nothing(self) -> None:
+        """What the ledger is asked is answered."""
+
+    async def in_time(self, *_: object) -> None:
+        await self.after()
+
+    def stand(self, made: Attempt) -> None:
+        """The fold has it: it is open, and its lease runs from now."""
+        self.target.attempt, self.target.attempt_seq = made, SEQ
+        self.target.answered, self.target.number, self.target.effective = False, made.number, [SEQ]
+        self.target.folded_at = self.clock.monotonic()
+        self.parts._runtime.fold.seq += 1
+
+    def next(self) -> Any:
+        place = self.places.of(self.place.request_id, self.place.verdict_seq, FIRE.id)
+        assert place is not None
+        return self.places.next_step(place)
+
+    async def attempt(self) -> int:
+        place = self.places.of(self.place.request_id, self.place.verdict_seq, FIRE.id)
+        return int(await self.parts._attempt(place, FIRE, 1))
+
+
+def failing(error: BaseException) -> Callable[[], Awaitable[Any]]:
+    async def fail() -> None:
+        raise error
+
+    return fail
+
+
+async def test_what_stands_and_is_acked_is_called() -> None:
+    rig = AttemptRig()
+    assert await rig.attempt() == SEQ
+    assert isinstance(rig.next(), Wait), "its call may be under way"
+
+
+async def test_what_stands_without_its_ack_is_called_all_the_same() -> None:
+    rig = AttemptRig()
+    rig.on_append = failing(AWAY)
+
+    async def folded() -> None:
+        rig.stand(rig.wrote[0])
+        assert isinstance(rig.next(), Wait), "while it is being recorded nobody says that it was not called"
+
+    rig.after = folded
+    assert await rig.attempt() == SEQ
+    assert isinstance(rig.next(), Wait)
+
+
+@pytest.mark.parametrize("where", ["append", "catch up", "fold behind", "killed"])
+async def test_what_was_given_up_and_lands_is_said_to_be_not_called(where: str) -> None:
+    """The broker was away: it waited out its lease and what its platform may lag behind, or was left to a person."""
+    rig = AttemptRig()
+    rig.on_append, rig.after = {
+        "append": (failing(OSError("the connection is gone")), rig.nothing),
+        "catch up": (failing(AWAY), failing(AWAY)),
+        "fold behind": (rig.stored, failing(AWAY)),
+        "killed": (failing(asyncio.CancelledError()), rig.nothing),
+    }[where]
+    with pytest.raises((Unreachable, OSError, asyncio.CancelledError)):
+        await rig.attempt()
+    if where != "fold behind":
+        assert rig.next() == Post(1), "nothing stands yet"
+        rig.stand(rig.wrote[0])
+    assert rig.next() == NotCalled(rig.wrote[0], SEQ)
+    assert await rig.settler.not_called(rig.place, rig.next()) == LookAgain()
+    assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+    rig.target.answered = True
+    assert not isinstance(rig.next(), NotCalled), "said once"
+
+
+async def test_what_is_not_in_the_fold_and_lands_later_was_not_called() -> None:
+    rig = AttemptRig()
+    rig.on_append = failing(AWAY)
+    assert await rig.attempt() == 0
+    assert rig.next() == Post(1)
+    rig.stand(rig.wrote[0])
+    assert rig.next() == NotCalled(rig.wrote[0], SEQ)
+
+
+async def test_the_same_attempt_again_is_called_and_no_more_given_up() -> None:
+    """The clock stood still between the two: their bytes are the same, and the second one is called."""
+    rig = AttemptRig()
+    rig.on_append = failing(AWAY)
+    assert await rig.attempt() == 0
+    rig.on_append = rig.stored
+
+    async def folded() -> None:
+        assert isinstance(rig.next(), Wait), "another task looks while the second one is being recorded"
+
+    rig.after = folded
+    assert await rig.attempt() == SEQ
+    assert rig.wrote[0] == rig.wrote[1]
+    assert isinstance(rig.next(), Wait)
+
+
+async def test_the_first_of_two_that_were_given_up_may_be_the_one_that_stands() -> None:
+    rig = AttemptRig()
+    rig.on_append = failing(AWAY)
+    assert await rig.attempt() == 0
+    rig.clock.time += timedelta(seconds=1)
+    assert await rig.attempt() == 0
+    for one in rig.wrote:
+        rig.stand(one)
+        assert rig.next() == NotCalled(one, SEQ)
+
+
+@pytest.mark.parametrize("changes", [{"worker": "another-process"}, {"number": 2}, {"idempotency_key": "another"}])
+async def test_what_another_wrote_may_have_been_called(changes: dict[str, Any]) -> None:
+    """Also under the name of this process: who has the key of fan-out may write so, and post."""
+    rig = AttemptRig()
+    rig.on_append = failing(AWAY)
+    assert await rig.attempt() == 0
+    rig.stand(rig.wrote[0].model_copy(update=changes))
+    assert isinstance(rig.next(), Wait)
+
+
+@in_virtual_time
+async def test_a_post_whose_attempt_failed_gives_back_what_it_took_of_the_quota() -> None:
+    rig = AttemptRig()
+    host = Host("host", HostLimit(at_once=1, host=Rate(3.0, 1 / 3_600.0, reserve=0.0)), rig.posting._runtime)
+    connector: Any = SimpleNamespace(
+        platform="mastodon", declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST), answers=False
+    )
+
+    async def follow(*_: object) -> Follow:
+        return Follow(connector)
+
+    parts = rig.parts
+    parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=follow)
+    parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: connector, host=lambda _: host)
+    parts._starts = Starts()
+    rig.on_append = failing(OSError("the connection is gone"))
+    slot: Any = SimpleNamespace(calling=lambda: None)
+    for _ in range(5):
+        with pytest.raises(OSError, match="gone"):
+            await rig.posting.post(rig.place, 1, slot)
+        assert host.quota.left(rig.clock.monotonic()) == 3.0
+    assert rig.places.given_up.holds(open_target(rig.wrote[-1]))
+
+
+def test_few_are_remembered_and_those_that_were_noted_last() -> None:
+    given_up, made = GivenUpAttempts(), attempt()
+    assert not given_up.holds(open_target(made))
+    for number in range(KEPT + 1):
+        given_up.note(made.model_copy(update={"request_id": f"r{number}"}))
+    assert not given_up.holds(open_target(made.model_copy(update={"request_id": "r0"})))
+    assert given_up.holds(open_target(made.model_copy(update={"request_id": "r1"})))
+    assert not given_up.holds(TargetState())
