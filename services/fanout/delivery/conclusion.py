@@ -16,19 +16,18 @@ class Conclusion:
         self._records = records
         self._read_back = read_back
 
-    async def write(self, receipt: Receipt, known: int, *, checked: bool = False) -> bool:
+    async def write(self, receipt: Receipt, known: int) -> bool:
         """Write a receipt down, unless another worker's is there.
 
         Args:
             receipt: how it ended.
             known: the sequence of the last receipt on the place when the work on this one began. Whatever came since
                 is looked at before ours follows on it; the fold, which knows it by now, must not be asked.
-            checked: the receipt was checked by its contract, and not changed since.
 
         Returns:
             Whether it is there and is final: nothing more is to be done then.
         """
-        written = await self._records.receipt(receipt, known, checked=checked)
+        written = await self._records.receipt(receipt, known)
         if written is not None:
             receipt = written.receipt
             self._read_back.watch(receipt, written.seq, self._runtime.clock.now())

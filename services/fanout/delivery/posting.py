@@ -275,12 +275,11 @@ class Posting:
             reason = result.reason if isinstance(result, Unknown) else "it left memory"
             return Wait(max(call.lease.length - call.lease.age(), 0.0), f"how it ended is not known: {reason}")
         receipt = receipts.of_result(attempt, call.attempt_seq, result, now)
-        if again := isinstance(result, Retryable):
+        if isinstance(result, Retryable):
             chance = random.random()  # noqa: S311 - jitter, no secret
             after, pace = result.after, self._settings.pace
             receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance, pace)
-        named = receipts.naming(receipt, beginning_of(place.target))
-        if await self._conclusion.write(named, call.known, checked=named is receipt and not again):
+        if await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), call.known):
             return Done("it has its final receipt")
         if isinstance(result, NotAttempted) and result.late:
             return Wait(retry.BASE_SECONDS, result.reason)

@@ -18,7 +18,6 @@ from services.kernel.base.errors import Unreachable
 from services.kernel.fold.reading import note_written
 from services.kernel.fold.state import TargetState
 from services.kernel.ledger.client import Appended, Conflict
-from services.kernel.ledger.client import Written as WrittenDown
 from services.kernel.runtime.service import Runtime
 
 Answer = TypeVar("Answer")
@@ -84,8 +83,8 @@ class Records:
             written=note_written,
         )
 
-    async def receipt(self, receipt: Receipt, expect_last: int, *, checked: bool = False) -> Written | None:
-        """Write a receipt down, and do not give up before it is in. ``checked``: by its contract, as it is.
+    async def receipt(self, receipt: Receipt, expect_last: int) -> Written | None:
+        """Write a receipt down, and do not give up before it is in.
 
         Appended by compare-and-set on its subject. When another worker wrote first, the one receipt of an attempt
         stands, unless ours says that it was delivered and that one did not know. When that one is on another attempt,
@@ -95,11 +94,10 @@ class Records:
             What was written, or None when what is there makes ours superfluous.
         """
         if receipt.worker != self._runtime.instance:
-            checked = False
             receipt = receipt.model_copy(update={"worker": self._runtime.instance})
         while True:
             try:
-                appended = await self._until_in(receipt, expect_last, note_written if checked else None)
+                appended = await self._until_in(receipt, expect_last)
             except Conflict:
                 appended = None
             if appended is not None and not appended.duplicate:
@@ -110,7 +108,6 @@ class Records:
             if receipt.attempt_seq == 0 or any(says_enough(old, receipt) for old in standing):
                 await self._folded(expect_last)
                 return None
-            checked = False
             receipt = reconcile_with_latest(receipt, standing[-1] if standing else None)
 
     async def _folded(self, seq: int) -> None:
@@ -119,16 +116,11 @@ class Records:
         except Unreachable:  # it is on record, and the fold gets there
             self._runtime.log.warning("the fold is behind", wanted=seq, at=self._runtime.projection.seq)
 
-    async def _until_in(self, receipt: Receipt, expect_last: int, written: WrittenDown | None) -> Appended:
+    async def _until_in(self, receipt: Receipt, expect_last: int) -> Appended:
         subject = subjects.receipt(receipt.profile, receipt.request_id)
         place = f"{receipt.profile}:{receipt.request_id}:{receipt.revision}:{receipt.attempt_seq}:{expect_last}"
         append = partial(
-            self._runtime.ledger.append,
-            subject,
-            receipt,
-            msg_id=f"receipt:{place}",
-            expect_last=expect_last,
-            written=written,
+            self._runtime.ledger.append, subject, receipt, msg_id=f"receipt:{place}", expect_last=expect_last
         )
         return await self._until_done(append)
 
@@ -143,7 +135,7 @@ class Records:
         await self._until_done(partial(runtime.projection.at_least, last))
         state = await self._until_done(partial(runtime.state_on, receipt.request_id, receipt.profile))
         target = state.target(receipt.profile) if state is not None else TargetState()
-        return last, counted(((entry.seq, entry.data) for entry in entries), target)
+        return last, counted(entries, target)
 
     async def _until_done(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Repeat without end: the append is idempotent, and an ack without its receipt would lose the outcome."""

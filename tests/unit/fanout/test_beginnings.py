@@ -86,7 +86,7 @@ async def test_an_end_without_an_attempt_says_what_stands() -> None:
     """Also behind a later attempt that was held back before its call, and says nothing of it."""
     rig, written = Rig(), []
 
-    async def receipt_of(said: Receipt, _known: int, **_: object) -> None:
+    async def receipt_of(said: Receipt, _known: int) -> None:
         written.append(said)
 
     rig.records.receipt = receipt_of  # type: ignore[method-assign, assignment]

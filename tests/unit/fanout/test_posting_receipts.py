@@ -43,7 +43,7 @@ class Records:
     def __init__(self) -> None:
         self.written: list[tuple[ReceiptOutcome, int]] = []
 
-    async def receipt(self, receipt: Receipt, expect_last: int, *, checked: bool) -> None:
+    async def receipt(self, receipt: Receipt, expect_last: int) -> None:
         self.written.append((receipt.outcome, expect_last))
 
 
