@@ -156,8 +156,12 @@ class ReadBack:
             return
         host = self._destinations.host(profile)
         now = self._runtime.clock.monotonic()
-        if host.breaker.is_open or host.quota.take(profile.id, now) > 0:
+        if host.breaker.is_open:
             self._later(watched)
+            return
+        wait = host.quota.look(now)
+        if wait > 0:
+            self._plan(watched, self._runtime.clock.now() + timedelta(seconds=wait))
             return
         follows = await self._earlier.follows(request, profile, connector)
         intent = replace(intent_of(request, profile, "", min(self._lease, 5.0)), follows=follows)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from schemas.events.authority import Profile
 from services.fanout.domain.reported_quota import KEPT, ReportedQuota
+from services.fanout.domain.retry import LONGEST_WAIT_SECONDS
 
 WINDOW = 300.0
 
@@ -178,21 +179,26 @@ class Quota:
 
     def on_reported(self, account: str, reported: ReportedQuota, now: float) -> None:
         """Note what the platform itself says is left of an account's posts; the newest word counts."""
-        self._reported[account] = (reported, now + reported.seconds)
+        self._reported[account] = (reported, now)
 
     def left_of(self, now: float) -> dict[str, float]:
         """Return what each account still has by its platform's own word, as a part of its limit (0 to 1)."""
         return {
-            name: reported.left / reported.limit for name, (reported, until) in self._reported.items() if now < until
+            name: reported.left / reported.limit
+            for name, (reported, at) in self._reported.items()
+            if now < at + reported.seconds
         }
 
     def _reported_wait(self, account: str, now: float, amount: float, *, urgent: bool) -> float:
-        reported, until = self._reported.get(account, (None, now))
-        if reported is None or now >= until:
+        """What cannot wait asks again after a while, however long the window is said to last: nobody else does."""
+        reported, at = self._reported.get(account, (None, now))
+        if reported is None or now >= at + reported.seconds:
             self._reported.pop(account, None)
             return 0.0
-        kept = 0.0 if urgent else reported.limit * KEPT
-        return until - now if reported.left - min(amount, reported.limit - kept) < kept else 0.0
+        kept, lasts = (0.0, LONGEST_WAIT_SECONDS) if urgent else (reported.limit * KEPT, reported.seconds)
+        if reported.left - min(amount, reported.limit - kept) >= kept:
+            return 0.0
+        return max(0.0, at + min(lasts, reported.seconds) - now)
 
     def give_back(self, account: str, *, amount: float = 1.0) -> None:
         """Give back what was taken for a post that was not sent after all."""

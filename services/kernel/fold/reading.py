@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TypeVar
 
@@ -47,6 +48,17 @@ def parse(contract: type[Event], raw: bytes) -> Event:
     """
     mine = _written.pop(raw, None)
     return mine if type(mine) is contract else contract.from_bytes(raw)
+
+
+def parse_each(contract: type[Event], entries: Iterable[Entry]) -> list[tuple[int, Event]]:
+    """Return what each entry holds, with its sequence; junk is passed over, as the fold does."""
+    found = []
+    for entry in entries:
+        try:
+            found.append((entry.seq, parse(contract, entry.data)))
+        except ValueError:
+            continue
+    return found
 
 
 def read_request(entry: Entry) -> Request:
