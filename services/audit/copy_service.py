@@ -156,9 +156,10 @@ async def _copy(puller: Puller, copier: LedgerCopier) -> None:
     """Copy one batch; an entry is acknowledged when it is on disk, under a signed checkpoint."""
     messages = await puller.batch(WAIT, GATHER, LONGEST_GATHER)
     if messages:
+        restored = await copier.restored()
         entries = []
         for number, message in enumerate(messages, 1):
-            entries.append(to_entry(message))
+            entries.append(to_entry(message, restored))
             if not number % AT_A_TIME:
                 await asyncio.sleep(0)
         safe = await copier.on_entries(entries)
