@@ -115,11 +115,12 @@ class ReadBack:
         return heapq.heappop(self._due)[2]
 
     def _is_due(self) -> bool:
-        now = self._runtime.clock.now()
+        now, under_way = self._runtime.clock.now(), self._starts.under_way
+        if not under_way:
+            self._gives_way = None
         if not self._due or self._due[0][0] > now:
             return False
-        if not self._starts.under_way:
-            self._gives_way = None
+        if not under_way:
             return True
         self._gives_way = self._gives_way or now
         return now - self._gives_way >= GIVE_WAY
