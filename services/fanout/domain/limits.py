@@ -154,7 +154,8 @@ class Bucket:
 
 
 LOOKS = Rate(20.0, 0.1, reserve=0.0)
-"""What the watch over profiles may ask one host for: 50 looks in 5 minutes, a sixth of what Mastodon allows."""
+"""What all looks at profiles and at what was delivered may ask one host for: 50 in 5 minutes, a sixth of what Mastodon
+allows."""
 
 
 class Quota:
@@ -207,7 +208,7 @@ class Quota:
                 bucket.take(-amount)
 
     def look(self, now: float) -> float:
-        """Take a look at a profile from the looks' own bucket and return 0, or take nothing and return the wait.
+        """Take a look at a profile or a post from the looks' own bucket and return 0, or nothing and return the wait.
 
         It counts at the host like any call, and never uses up the host's reserve; to an account's posts it is nothing.
         """

@@ -24,6 +24,7 @@ from services.kernel.projection.past import past
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource
 from services.provision import provision
+from services.provision.broker.put_back import say_restored
 from tests.integration.provision.conftest import Started
 from tests.support.broker import connect, jetstream
 from tests.support.mission import now
@@ -112,6 +113,7 @@ def _is_copied(city: City, found: list[Entry]) -> None:
 async def test_what_a_restore_put_back_counts_from_when_it_was_stored_first(demo_city: City, started: Started) -> None:
     async with started(demo_city) as broker:
         await provision(demo_city, broker.url)
+        await say_restored(demo_city, broker.url, 3)
         client = await connect(broker.url, demo_city.service_key_path("eoc_state"), "eoc-state")
         try:
             ledger = Ledger()
