@@ -149,7 +149,8 @@ async def _copy(puller: Puller, copier: LedgerCopier) -> None:
     """Copy one batch; an entry is acknowledged when it is on disk, under a signed checkpoint."""
     messages = await puller.batch(WAIT, GATHER)
     if messages:
-        entries = [to_entry(message) for message in messages]
+        restored = await copier.restored()
+        entries = [to_entry(message, restored) for message in messages]
         safe = await copier.on_entries(entries)
         for message, entry in zip(messages, entries, strict=True):
             if entry.seq <= safe:

@@ -63,13 +63,17 @@ class Changes:
             await self._runtime.bus.publish(subjects.BOARD_BEAT, beat)
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def since(self, seq: int, *, of_messages: bool = False) -> tuple[tuple[BoardEvent, ...], str | None]:
-        """Return the next entries above a sequence, only what a list of messages needs if wished, as ``page_of`` does.
+    async def since(
+        self, seq: int, most: int = PAGE, *, of_messages: bool = False
+    ) -> tuple[tuple[BoardEvent, ...], str | None]:
+        """Return the next entries above a sequence, ``most`` at most, as ``page_of`` does.
+
+        Of them only what a list of messages needs, if wished.
 
         Raises:
             Unreachable: the broker does not answer.
         """
-        async for batch in self._runtime.source.entries(seq, size=PAGE):
+        async for batch in self._runtime.source.entries(seq, size=min(most, PAGE)):
             return page_of(batch, of_message if of_messages else as_event)
         return (), None
 

@@ -20,6 +20,7 @@ from schemas.events.desk import (
     RequestView,
     ServiceHealth,
 )
+from services.board.changes import PAGE as MOST_CHANGES
 from services.board.changes import Changes, as_event, page_of
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
@@ -197,7 +198,8 @@ class BoardHandlers:
         )
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
-        found, following = await self._entries.since(query.since or 0, of_messages=query.about == MESSAGES)
+        most = query.most or MOST_CHANGES
+        found, following = await self._entries.since(query.since or 0, most, of_messages=query.about == MESSAGES)
         return BoardReply(changes=found, next=following, as_of=self.runtime.fold.seq)
 
     async def _history(self, query: BoardQuery) -> BoardReply:

@@ -27,7 +27,7 @@ from services.fanout.domain.settling import settling_of
 from services.fanout.hosts.starts import Starts
 from services.kernel.fold.reading import is_readable, parse
 from services.kernel.fold.state import TargetState
-from services.kernel.projection.past import past
+from services.kernel.projection.past import SLOWLY, past
 from services.kernel.runtime.service import Runtime
 
 AT_ONCE = 8
@@ -124,7 +124,7 @@ class ReadBack:
         longest = max(max((*one.read_back, *one.later), default=0.0) for one in known)
         now = self._runtime.clock.now()
         after = await self._runtime.ledger.first_since(now - timedelta(seconds=longest)) - 1
-        async for entry in past(self._runtime.source, subjects.RECEIPTS, after):
+        async for entry in past(self._runtime.source, subjects.RECEIPTS, after, SLOWLY):
             if is_readable(entry):  # junk is void for everybody
                 self.watch(parse(Receipt, entry.data), entry.seq, entry.at)
             if len(self._due) >= KEPT:
@@ -151,8 +151,12 @@ class ReadBack:
             return
         host = self._destinations.host(profile)
         now = self._runtime.clock.monotonic()
-        if host.breaker.is_open or host.quota.take(profile.id, now) > 0:
+        if host.breaker.is_open:
             self._later(watched)
+            return
+        wait = host.quota.look(now)
+        if wait > 0:
+            self._plan(watched, self._runtime.clock.now() + timedelta(seconds=wait))
             return
         follows = await self._earlier.follows(request, profile, connector)
         intent = replace(intent_of(request, profile, "", min(self._lease, 5.0)), follows=follows)

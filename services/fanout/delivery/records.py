@@ -132,7 +132,7 @@ class Records:
         await self._until_done(partial(runtime.projection.at_least, last))
         state = await self._until_done(partial(runtime.state_on, receipt.request_id, receipt.profile))
         target = state.target(receipt.profile) if state is not None else TargetState()
-        return last, counted(((entry.seq, entry.data) for entry in entries), target)
+        return last, counted(entries, target)
 
     async def _until_done(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Repeat without end: the append is idempotent, and an ack without its receipt would lose the outcome."""

@@ -143,7 +143,7 @@ class SecondLooks:
         if profile is None or connector is None or connector.declaration.when_unknown is WhenUnknown.PERSON:
             return True  # nothing there can be asked; a person was
         host = self._destinations.host(profile)
-        if host.breaker.is_open or host.quota.take(profile.id, runtime.clock.monotonic()) > 0:
+        if host.breaker.is_open or host.quota.look(runtime.clock.monotonic()) > 0:
             return False
         attempt, known = target.attempt, target.receipt_last
         found = await self._settler.look(self._places.in_state(state, one.profile), attempt)

@@ -12,10 +12,13 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import PlatformContent
+from services.kernel.fold.state import TargetState
 
 POST_USD, LINK_USD, REPOST_USD = 0.015, 0.20, 0.015
 READ_USD, DELETE_USD = 0.005, 0.010
+_NOT_POSTED = frozenset({ReceiptOutcome.WITHHELD, ReceiptOutcome.FAILED})
 _LINK = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
 
 
@@ -29,6 +32,13 @@ def cost_of(content: PlatformContent | None, *, repost: bool = False) -> float:
 def month_of(now: datetime) -> datetime:
     """Return the beginning of a time's month, in UTC."""
     return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def charged(target: TargetState) -> set[int]:
+    """Return the attempts of a place that may have cost: those that count, without what is said not to have posted."""
+    said = {one.attempt_seq: one for _, one in target.receipts if one.resolution_seq is None}
+    free = {seq for seq, one in said.items() if one.outcome in _NOT_POSTED and not one.remote_id}
+    return set(target.effective) - free
 
 
 @dataclass

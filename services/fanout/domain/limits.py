@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from schemas.events.authority import Profile
 from services.fanout.domain.reported_quota import KEPT, ReportedQuota
+from services.fanout.domain.retry import LONGEST_WAIT_SECONDS
 
 WINDOW = 300.0
 
@@ -153,7 +154,8 @@ class Bucket:
 
 
 LOOKS = Rate(20.0, 0.1, reserve=0.0)
-"""What the watch over profiles may ask one host for: 50 looks in 5 minutes, a sixth of what Mastodon allows."""
+"""What all looks at profiles and at what was delivered may ask one host for: 50 in 5 minutes, a sixth of what Mastodon
+allows."""
 
 
 class Quota:
@@ -178,21 +180,26 @@ class Quota:
 
     def on_reported(self, account: str, reported: ReportedQuota, now: float) -> None:
         """Note what the platform itself says is left of an account's posts; the newest word counts."""
-        self._reported[account] = (reported, now + reported.seconds)
+        self._reported[account] = (reported, now)
 
     def left_of(self, now: float) -> dict[str, float]:
         """Return what each account still has by its platform's own word, as a part of its limit (0 to 1)."""
         return {
-            name: reported.left / reported.limit for name, (reported, until) in self._reported.items() if now < until
+            name: reported.left / reported.limit
+            for name, (reported, at) in self._reported.items()
+            if now < at + reported.seconds
         }
 
     def _reported_wait(self, account: str, now: float, amount: float, *, urgent: bool) -> float:
-        reported, until = self._reported.get(account, (None, now))
-        if reported is None or now >= until:
+        """What cannot wait asks again after a while, however long the window is said to last: nobody else does."""
+        reported, at = self._reported.get(account, (None, now))
+        if reported is None or now >= at + reported.seconds:
             self._reported.pop(account, None)
             return 0.0
-        kept = 0.0 if urgent else reported.limit * KEPT
-        return until - now if reported.left - min(amount, reported.limit - kept) < kept else 0.0
+        kept, lasts = (0.0, LONGEST_WAIT_SECONDS) if urgent else (reported.limit * KEPT, reported.seconds)
+        if reported.left - min(amount, reported.limit - kept) >= kept:
+            return 0.0
+        return max(0.0, at + min(lasts, reported.seconds) - now)
 
     def give_back(self, account: str, *, amount: float = 1.0) -> None:
         """Give back what was taken for a post that was not sent after all."""
@@ -201,7 +208,7 @@ class Quota:
                 bucket.take(-amount)
 
     def look(self, now: float) -> float:
-        """Take a look at a profile from the looks' own bucket and return 0, or take nothing and return the wait.
+        """Take a look at a profile or a post from the looks' own bucket and return 0, or nothing and return the wait.
 
         It counts at the host like any call, and never uses up the host's reserve; to an account's posts it is nothing.
         """

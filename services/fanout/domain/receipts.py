@@ -21,7 +21,9 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.domain import retry
+from services.kernel.fold.reading import parse_each
 from services.kernel.fold.state import RequestState, TargetState
+from services.kernel.ledger.entry import Entry
 
 
 class HasReason(Protocol):
@@ -100,18 +102,14 @@ def lapsed(attempt: Attempt, attempt_seq: int, now: datetime) -> Receipt:
     return _receipt(attempt, attempt_seq, now, outcome=ReceiptOutcome.LAPSED, final=False, reason=reason)
 
 
-def counted(entries: Iterable[tuple[int, bytes]], target: TargetState) -> list[Receipt]:
-    """Return the receipts among what is on a receipt's subject, as sequence and bytes, that count by the fold."""
-    ends, found = {seq for seq, _ in target.receipts}, []
-    for seq, body in entries:
-        try:
-            receipt = Receipt.from_bytes(body)
-        except ValueError:
-            continue
-        lapsed = receipt.outcome is ReceiptOutcome.LAPSED and receipt.attempt_seq in target.effective
-        if seq in ends or lapsed:
-            found.append(receipt)
-    return found
+def counted(entries: Iterable[Entry], target: TargetState) -> list[Receipt]:
+    """Return the receipts among what is on a receipt's subject that count by the fold."""
+    ends = {seq for seq, _ in target.receipts}
+    return [
+        receipt
+        for seq, receipt in parse_each(Receipt, entries)
+        if seq in ends or (receipt.outcome is ReceiptOutcome.LAPSED and receipt.attempt_seq in target.effective)
+    ]
 
 
 def reconcile_with_latest(receipt: Receipt, last: Receipt | None) -> Receipt:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from services.fanout.connectors.calls.waits import server_time
+
 PERCENT_WINDOW = 300.0
 """Seconds for which a percentage of Meta's is believed: it counts over a sliding hour; each answer says it again."""
 
@@ -83,7 +85,7 @@ def _reported(platform: str, answers: PlatformAnswer, now: datetime) -> Iterator
         if names[0] not in headers:
             continue
         limit, left = (_number(headers.get(name)) for name in names[:2])
-        seconds = _seconds(headers.get(names[2]), now)
+        seconds = _seconds(headers.get(names[2]), server_time(headers) or now)
         if limit and left is not None and seconds is not None and 0 <= left <= limit:
             yield ReportedQuota(limit / cost, left / cost, seconds)
 
@@ -119,7 +121,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _seconds(text: str | None, now: datetime) -> float | None:
-    """Return how long a window still lasts: an epoch, seconds, or ISO 8601 (Mastodon)."""
+    """Return how long a window still lasts by the server's own clock: an epoch, seconds, or ISO 8601 (Mastodon)."""
     number = _number(text)
     if number is None:
         try:

@@ -11,12 +11,12 @@ from schemas.events.authority import Profile
 from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
 from services.fanout.connectors.x.costs import CallCosts
-from services.fanout.domain.credit import LINK_USD, Credit, cost_of, month_of
+from services.fanout.domain.credit import LINK_USD, Credit, charged, cost_of, month_of
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.base.settings.city_platforms import XSection
-from services.kernel.fold.reading import parse
 from services.kernel.measures.catalogue import Measure
 from services.kernel.projection.past import past
+from services.kernel.projection.request_entries import state_of
 from services.kernel.runtime.service import Runtime
 
 PREPAID = "x"
@@ -34,6 +34,8 @@ class PrepaidCredit:
         self._costs = costs
         monthly = section.credit_usd
         self._credit = Credit(monthly, min(section.reserve_usd, monthly)) if monthly is not None else None
+        self._until = runtime.fold.seq
+        """What comes after is counted as it comes (``note_attempt``)."""
 
     async def take_up(self) -> None:
         """Count this month's attempts that stood before the start."""
@@ -46,15 +48,19 @@ class PrepaidCredit:
 
     async def _spent(self) -> list[tuple[float, datetime]]:
         runtime = self._runtime
-        until = runtime.fold.seq
         after = await runtime.ledger.first_since(month_of(runtime.clock.now())) - 1
         spent: list[tuple[float, datetime]] = []
         for profile in [one for one in runtime.control.profiles.values() if one.platform == PREPAID]:
             attempts, _ = subjects.posted_to(profile.id)
+            found: dict[str, dict[int, datetime]] = {}
             async for entry in past(runtime.source, attempts, after):
-                request = await runtime.ledger.last(subjects.request(subjects.place_of(entry.subject).request_id))
-                if request is not None and entry.seq <= until:
-                    spent.append((self._cost(parse(Request, request.data), profile), entry.at))
+                if entry.seq <= self._until:
+                    found.setdefault(subjects.place_of(entry.subject).request_id, {})[entry.seq] = entry.at
+            for request_id, made in found.items():
+                state = await state_of(request_id, runtime.fold, runtime.projection, runtime.clock.monotonic())
+                if state is not None:
+                    cost = self._cost(state.request, profile)
+                    spent += [(cost, made[seq]) for seq in charged(state.target(profile.id)) if seq in made]
         return spent
 
     def take(self, request: Request, profile: Profile, *, urgent: bool) -> str | None:

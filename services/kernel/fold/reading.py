@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TypeVar
 
@@ -27,6 +28,17 @@ PARSED = 16_384
 def parse(contract: type[Event], raw: bytes) -> Event:
     """Read an entry's bytes; raises StrictJsonError or pydantic.ValidationError. The same bytes are read once."""
     return contract.from_bytes(raw)
+
+
+def parse_each(contract: type[Event], entries: Iterable[Entry]) -> list[tuple[int, Event]]:
+    """Return what each entry holds, with its sequence; junk is passed over, as the fold does."""
+    found = []
+    for entry in entries:
+        try:
+            found.append((entry.seq, parse(contract, entry.data)))
+        except ValueError:
+            continue
+    return found
 
 
 def read_request(entry: Entry) -> Request:

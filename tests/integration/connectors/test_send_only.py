@@ -12,6 +12,7 @@ import pytest
 
 from schemas.events.requests import Picture
 from schemas.platforms import LIMITS, counted_length
+from services.fanout.connectors.calls.sockets import within
 from services.fanout.connectors.contract import (
     CannotTell,
     Cause,
@@ -389,6 +390,19 @@ async def test_an_email_is_whole(mail: SendOnlyRig) -> None:
     (picture,) = message.iter_attachments()
     assert picture.get_content() == PNG
     assert mail.stands(mail.profile("fire"))[0].text == f"{text}\n\nPicture: {PICTURE.alt}"
+
+
+@pytest.mark.parametrize("left", [[-0.1], [5.0, -0.1]], ids=["before its recipient", "before its text"])
+async def test_an_email_is_not_handed_over_after_its_lease_though_the_loops_time_stood_still(
+    mail: SendOnlyRig, left: list[float]
+) -> None:
+    """As it does while the machine is suspended, between the login and the text."""
+    intent = an_intent(mail.profile("fire"), "Boil water.")
+    with within(lambda: left.pop(0)):
+        result = await mail.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert left == []
+    assert mail.stands(mail.profile("fire")) == []
 
 
 async def test_an_email_answers_the_one_that_it_follows(mail: SendOnlyRig) -> None:

@@ -28,6 +28,7 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.control.control_view import ControlView
 from services.kernel.control.naming import named
+from services.kernel.fold.reading import parse_each
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
@@ -166,7 +167,7 @@ class FanoutCity:
     async def receipts(self, request: Request, profile: str) -> list[tuple[Entry, Receipt]]:
         ledger = await self.ledger("board")
         entries = await ledger.history(subjects.receipt(profile, request.request_id))
-        return [(entry, Receipt.from_bytes(entry.data)) for entry in entries]
+        return [(entry, receipt) for entry in entries for _, receipt in parse_each(Receipt, (entry,))]
 
     async def attempts(self, request: Request, profile: str) -> list[tuple[Entry, Attempt]]:
         ledger = await self.ledger("board")

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from schemas import flow
+from schemas import flow, subjects
 from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.connectors.registry import connectors
+from services.fanout.domain.limits import HostLimit, Rate, limit_of
 from services.fanout.domain.retry import USUAL_PACE, DeliveryPace
+from services.fanout.hosts.host import Limits
 from services.fanout.wiring import compose, wire
 from services.kernel.base.network import web
 from services.kernel.runtime.compose import on_nats
@@ -64,14 +66,14 @@ async def square(town: FanoutCity) -> AsyncIterator[Square]:
 
 @asynccontextmanager
 async def the_fanout(
-    town: FanoutCity, lease: float | None = None, pace: DeliveryPace = USUAL_PACE
+    town: FanoutCity, lease: float | None = None, pace: DeliveryPace = USUAL_PACE, limits: Limits = limit_of
 ) -> AsyncIterator[Runtime]:
     """Fan-out as it runs in a city: its own wiring and platforms; with another lease for drills that outlast one."""
 
     def wire_with_lease(runtime: Runtime) -> None:
         platforms = connectors(town.city, runtime.control.website)
         runtime.lease_seconds = lease or 0.0
-        compose(runtime, platforms, lease=lease or 0.0, pace=pace)
+        compose(runtime, platforms, lease=lease or 0.0, pace=pace, limits=limits)
 
     wiring = wire_with_lease if lease else wire
     runtime, app = on_nats(flow.service("fanout"), town.city, wiring, url=town.url)
@@ -176,6 +178,7 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
         assert str((await town.final(request, WASTE)).outcome) == "delivered"
     await eventually(lambda: "Here and gone." not in square.texts(WASTE))
     await forged_behind(town, request, WASTE, ReceiptOutcome.WITHHELD)
+    await (await town.js("fanout")).publish(subjects.receipt(WASTE, "rjunk"), b"{")  # it stops no reader
     async with the_fanout(town, lease=LEASE / 3):  # it looks that much sooner, and posts nothing
         receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
         assert receipt.final
@@ -193,8 +196,12 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
 
 
 async def test_what_somebody_changed_on_the_platform_is_found(town: FanoutCity, square: Square) -> None:
-    """The delivered receipt stays, and a later one says what is other than was approved."""
-    async with the_fanout(town, lease=LEASE):
+    """The delivered receipt stays, and a later one says what is other than was approved.
+
+    To look takes nothing of what the account may post, which is one post here.
+    """
+    one_post = HostLimit(64, 192, host=Rate(100.0, 10.0, reserve=30.0), account=Rate(1.0, 1e-6, reserve=0.0))
+    async with the_fanout(town, lease=LEASE, limits=lambda _platform, _host: one_post):
         request = await town.cleared(WASTE, text="Collection is on Friday.")
         delivered = await town.final(request, WASTE)
         assert str(delivered.outcome) == "delivered"

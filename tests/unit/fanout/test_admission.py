@@ -34,7 +34,7 @@ class City:
         self.clock = ManualClock(NOW)
         self.control = control()
         held = state()
-        self.fold: Any = type("Fold", (), {"requests": {held.request_id: held}, "control": self.control})
+        self.fold: Any = type("Fold", (), {"requests": {held.request_id: held}, "control": self.control, "seq": 0})
         runtime: Any = self
         self.hosts = HostRegistry(runtime, lambda _platform, _host: HostLimit(at_once=8, host=rate, account=rate))
         self.troubles: dict[str, str] = {}

@@ -18,6 +18,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.delivery.caller import NotAttempted
 from services.fanout.domain import receipts, retry
+from services.kernel.ledger.entry import Entry
 from tests.unit.fanout.world import NOW, attempt, request
 from tests.unit.states import open_target, state
 
@@ -156,7 +157,8 @@ def test_only_what_counts_among_the_receipts_of_a_place_says_anything() -> None:
     other = lapsed.model_copy(update={"attempt_seq": 70})
     bodies = [b"{}", first.to_bytes(), b"\xff", lapsed.to_bytes(), forged.to_bytes(), other.to_bytes()]
     target = open_target(effective=[50, 60], receipts=[(52, first)])
-    assert receipts.counted(enumerate(bodies, 51), target) == [first, lapsed]
+    entries = [Entry(seq, "ledger.receipt.fire-social.r1", NOW, body, {}) for seq, body in enumerate(bodies, 51)]
+    assert receipts.counted(entries, target) == [first, lapsed]
 
 
 def test_what_was_attempted_often_enough_is_given_up() -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from multidict import CIMultiDict
 
+from schemas import subjects
+from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import PlatformContent
 from services.fanout.connectors.calls import observing
 from services.fanout.connectors.x.costs import CallCosts
-from services.fanout.domain.credit import LINK_USD, POST_USD, Credit, cost_of
+from services.fanout.domain.credit import LINK_USD, POST_USD, Credit, charged, cost_of
 from services.fanout.domain.limits import LIMITS, Quota
 from services.fanout.domain.reported_quota import (
     LONGEST_WINDOW,
@@ -21,6 +27,14 @@ from services.fanout.domain.reported_quota import (
     ReportedQuota,
     reported_by,
 )
+from services.fanout.hosts.credits import PrepaidCredit
+from services.kernel.base.clock import ManualClock
+from services.kernel.base.errors import Unreachable
+from services.kernel.base.settings.city_platforms import XSection
+from services.kernel.fold.state import RequestState, TargetState
+from services.kernel.ledger.entry import Entry
+from tests.support.messages import attempt_on
+from tests.unit.fanout.world import control, profile, receipt, request
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -133,8 +147,35 @@ def test_a_routine_post_leaves_the_told_reserve_and_a_crisis_uses_it() -> None:
 
 def test_what_the_platform_says_is_used_up_is_used_up_for_a_crisis_too() -> None:
     quota = Quota(LIMITS["mastodon"])
-    quota.on_reported("fire", ReportedQuota(100, 0, 600), 50.0)
-    assert quota.take("fire", 60.0, urgent=True) == pytest.approx(590.0)
+    quota.on_reported("fire", ReportedQuota(100, 0, 200), 50.0)
+    assert quota.take("fire", 60.0, urgent=True) == pytest.approx(190.0)
+
+
+def test_what_cannot_wait_asks_again_after_a_while_however_long_the_window_is_said_to_last() -> None:
+    """Nothing else would be called meanwhile, so that no newer word could come; a routine message waits for its end."""
+    quota = Quota(LIMITS["mastodon"])
+    quota.on_reported("fire", ReportedQuota(100, 0, 10_800), 50.0)
+    assert quota.take("fire", 60.0, urgent=True) == pytest.approx(290.0)
+    assert quota.take("fire", 349.0, urgent=True) == pytest.approx(1.0)
+    assert quota.take("fire", 350.0, urgent=True) == 0.0
+    assert quota.take("fire", 350.0) == pytest.approx(10_500.0)
+    assert quota.left_of(350.0) == {"fire": 0.0}
+
+
+@pytest.mark.parametrize("platform", ["mastodon", "x"])
+def test_a_window_is_measured_by_the_server_s_own_clock(platform: str) -> None:
+    """Which may be hours ahead of ours, or behind."""
+    prefix = "x-ratelimit" if platform == "mastodon" else "x-rate-limit"
+    for hours in (-10, 10):
+        theirs = NOW + timedelta(hours=hours)
+        reset = theirs + timedelta(seconds=60)
+        headers = {
+            "Date": format_datetime(theirs, usegmt=True),
+            f"{prefix}-limit": "300",
+            f"{prefix}-remaining": "0",
+            f"{prefix}-reset": reset.isoformat() if platform == "mastodon" else str(int(reset.timestamp())),
+        }
+        assert reported(platform, headers) == ReportedQuota(300, 0, 60)
 
 
 def test_a_message_of_more_parts_than_the_limit_is_not_held_back_for_ever() -> None:
@@ -197,6 +238,63 @@ def test_what_is_read_and_deleted_counts_against_the_credit() -> None:
     assert credit.left(NOW) == pytest.approx(0.7)
     assert not credit.take(0.3, NOW, urgent=False)
     assert credit.left(NOW + timedelta(days=5)) == 1.0
+
+
+def test_what_does_not_count_or_was_not_posted_costs_nothing() -> None:
+    """A beginning that stands costs, and so does what nobody knows; the word to post again says nothing of the call."""
+    said = [
+        receipt(attempt_seq=50),
+        receipt(attempt_seq=51, outcome=ReceiptOutcome.FAILED, final=True),
+        receipt(attempt_seq=52, remote_id="1"),
+        receipt(attempt_seq=53, outcome=ReceiptOutcome.UNCONFIRMED),
+        receipt(attempt_seq=53, resolution_seq=70),
+        receipt(attempt_seq=54),
+        receipt(attempt_seq=54, outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="2"),
+    ]
+    target = TargetState(effective=[50, 51, 52, 53, 54, 55], receipts=list(enumerate(said, 60)))
+    assert charged(target) == {52, 53, 54, 55}
+
+
+class PaidCopy:
+    """A copy of fan-out that starts, and its ledger: attempts on X, of which all but one count."""
+
+    def __init__(self) -> None:
+        self.clock, self.asked = ManualClock(NOW), 0
+        of = request(targets=("fire-x",))
+        made = [attempt_on(of, "fire-x", NOW, number=number).to_bytes() for number in (1, 2, 3, 4)]
+        subject = subjects.attempt("fire-x", of.request_id)
+        self.entries_ = [Entry(50 + number, subject, NOW, raw, {}) for number, raw in enumerate(made)]
+        state = RequestState(of, 10, NOW)
+        withheld = receipt(of, profile="fire-x", attempt_seq=50)
+        state.targets["fire-x"] = TargetState(effective=[50, 52, 53], receipts=[(60, withheld)])
+        self.control = control(profiles={"fire-x": profile("fire-x", platform="x", account="fire")})
+        self.fold: Any = SimpleNamespace(seq=52, requests={of.request_id: state})
+        self.ledger, self.source, self.projection = self, self, self
+        self.health = SimpleNamespace(troubles={})
+
+    async def first_since(self, _at: datetime) -> int:
+        self.asked += 1
+        if self.asked == 1:
+            self.fold.seq = 53  # what came meanwhile was counted as it came
+            raise Unreachable("broker.unreachable", "the broker does not answer", "onevoice doctor")
+        return 1
+
+    async def last(self, _pattern: str) -> Entry:
+        return self.entries_[-1]
+
+    async def entries(self, _after: int, _pattern: str) -> AsyncIterator[list[Entry]]:
+        yield self.entries_
+
+
+async def test_the_credit_counts_what_stood_before_the_start_once_and_what_was_posted_alone() -> None:
+    """Also where the ledger cannot be read at first, and some of it is heard meanwhile."""
+    runtime: Any = PaidCopy()
+    credit = PrepaidCredit(runtime, XSection(credit_usd=1.0))
+    with pytest.raises(Unreachable):
+        await credit.take_up()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(credit.take_up(), 0.05)
+    assert credit.left() == pytest.approx(1.0 - POST_USD)
 
 
 def test_costs_of_calls_are_shared_by_all_processes_and_begin_anew_with_the_month(tmp_path: Path) -> None:

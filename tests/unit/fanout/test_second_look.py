@@ -93,7 +93,7 @@ class Copy:
         self.host: Any = SimpleNamespace(
             note_answer=lambda *_: None,
             breaker=SimpleNamespace(is_open=False),
-            quota=SimpleNamespace(take=lambda *_: 0.0),
+            quota=SimpleNamespace(look=lambda *_: 0.0),
         )
         connector = SimpleNamespace(declaration=Declaration(policy, Correction.NEW_POST))
         destinations: Any = SimpleNamespace(
@@ -159,7 +159,7 @@ async def test_who_did_not_answer_is_asked_again_sooner_and_not_for_ever(why: Re
 async def test_a_host_that_is_away_or_has_nothing_to_spare_is_not_asked() -> None:
     for name, part in (
         ("breaker", SimpleNamespace(is_open=True)),
-        ("quota", SimpleNamespace(take=lambda *_: 9.0)),
+        ("quota", SimpleNamespace(look=lambda *_: 9.0)),
     ):
         copy = Copy()
         setattr(copy.host, name, part)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import math
 import socket
 import struct
 import termios
@@ -155,8 +156,7 @@ class BoundCall:
 
     def left(self) -> float:
         """Return the seconds that are left, also by ``within``; raises TimeoutError when there are none."""
-        left, lease = self.deadline - asyncio.get_running_loop().time(), _lease.get()
-        left = left if lease is None else min(left, lease())
+        left = min(self.deadline - asyncio.get_running_loop().time(), left_within())
         if left <= 0:
             raise TimeoutError
         return left
@@ -173,6 +173,12 @@ def within(left: Callable[[], float]) -> Iterator[None]:
         yield
     finally:
         _lease.reset(outer)
+
+
+def left_within() -> float:
+    """Return the seconds that ``within`` leaves; infinite outside of it."""
+    lease = _lease.get()
+    return math.inf if lease is None else lease()
 
 
 _current: ContextVar[BoundCall | None] = ContextVar("socket_call", default=None)

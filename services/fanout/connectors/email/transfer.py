@@ -14,7 +14,7 @@ from typing import Any, Literal
 from aiosmtplib import SMTP, SMTPException, SMTPHeloError, SMTPResponse, SMTPResponseException, SMTPStatus
 from aiosmtplib.typing import Default
 
-from services.fanout.connectors.calls.sockets import end_sending, open_socket
+from services.fanout.connectors.calls.sockets import end_sending, left_within, open_socket
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 
 Security = Literal["tls", "starttls", "none"]
@@ -81,8 +81,10 @@ async def send(
     try:
         async with _opened(server, sender, deadline) as client:
             step = _Step.ADDRESS
+            _go_on()
             await client.mail(sender, encoding="ascii")
             await client.rcpt(recipient, encoding="ascii")
+            _go_on()
             step = _Step.TEXT
             answer = await client.data(raw)
             return Taken(answer.message)
@@ -97,6 +99,12 @@ async def greet(server: Server, sender: str, deadline: float) -> Retryable | Per
             return None
     except (SMTPException, OSError, ValueError) as error:
         return _meaning(error, _Step.ENTER)
+
+
+def _go_on() -> None:
+    """Raise TimeoutError where the call is over though the loop's time stood still: the machine was suspended."""
+    if left_within() <= 0:
+        raise TimeoutError("the call's time is over")
 
 
 def _meaning(error: Exception, step: _Step) -> Retryable | Permanent | Unknown:
