@@ -34,6 +34,10 @@ which said so. Raise it when an older version would misread what a new one appen
 FORMAT = "onevoice.format"
 """Where the stream of the ledger says its format (metadata)."""
 
+RESTORED = "onevoice.restored"
+"""Where it says up to which sequence a restore has put entries back (metadata; 0: none was). Only the provisioning user
+may write it; up to there, and nowhere else, an entry's own word counts for when it was stored first."""
+
 REPEAT_SECONDS = 120.0
 """How long a message id is known again. Who gets no ack repeats for some 20 s; what comes later is refused by its
 compare-and-set, void in the fold, or changes nothing, as the same word said twice (ADR 35). Each id costs the server

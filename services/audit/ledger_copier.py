@@ -45,6 +45,10 @@ class LedgerCopier:
         self._unsealed, self._since = 0, runtime.clock.monotonic()
         self._newest: Envelope | None = None
 
+    async def restored(self) -> int:
+        """Return up to which sequence entries were put back; raises Unreachable."""
+        return await self._runtime.ledger.restored()
+
     async def check_opening(self) -> None:
         """Compare the end of the copy with the ledger, and sign what a crash left without a checkpoint.
 

@@ -14,7 +14,7 @@ from services.board.domain.promises import KEPT, Promises
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import is_kind, parse
 from services.kernel.ledger.entry import Entry
-from services.kernel.projection.past import past
+from services.kernel.projection.past import SLOWLY, past
 from services.kernel.runtime.service import Runtime
 
 FACTOR = 7
@@ -31,6 +31,8 @@ class PromiseWatch:
         self._runtime = runtime
         self.book = Promises()
         self._forgot_at: float | None = None
+        self._came: list[Entry] | None = []
+        """What came while the past was read; it is noted behind it. None: all of the past is noted."""
         runtime.projection.listen(self._on_folded, "request", "verdict")
 
     async def take_up(self) -> None:
@@ -38,13 +40,17 @@ class PromiseWatch:
         runtime = self._runtime
         longest = timedelta(seconds=runtime.control.settings.request_seconds * FACTOR) + KEPT
         after = await runtime.ledger.first_since(runtime.clock.now() - longest) - 1
-        requests = [one async for one in past(runtime.source, subjects.REQUESTS, after) if _speaks_of_it(one)]
+        book = Promises()
+        requests = [one async for one in past(runtime.source, subjects.REQUESTS, after, SLOWLY) if _speaks_of_it(one)]
         for entry in requests:
-            self._note(entry)
-        if self.book.made:
-            async for entry in past(runtime.source, subjects.VERDICTS, requests[0].seq):
-                self._note(entry)
-        self._forgot_at = runtime.clock.monotonic()
+            self._note(entry, book)
+        if book.made:
+            async for entry in past(runtime.source, subjects.VERDICTS, requests[0].seq, SLOWLY):
+                self._note(entry, book)
+        came, self._came = self._came or (), None
+        for entry in came:
+            self._note(entry, book)
+        self.book, self._forgot_at = book, runtime.clock.monotonic()
 
     def waiting(self) -> tuple[Waiting, ...]:
         """Return what is promised soon, or overdue, as something that waits for its author."""
@@ -63,25 +69,27 @@ class PromiseWatch:
         return BoardReply(promised=self.open())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        if not applied.void:
-            self._note(entry)
+        if not applied.void and self._came is not None:
+            self._came.append(entry)
+        elif not applied.void:
+            self._note(entry, self.book)
         runtime, now = self._runtime, self._runtime.clock.monotonic()
         # Before all of the past is noted, a verdict of it may still come that goes by a repost.
         if self._forgot_at is not None and now - self._forgot_at >= FORGET_SECONDS:
             self._forgot_at = now
             self.book.forget(runtime.control.withdrawn, runtime.clock.now())
 
-    def _note(self, entry: Entry) -> None:
+    def _note(self, entry: Entry, book: Promises) -> None:
         try:
             if is_kind(entry, "request"):
-                self.book.note_request(parse(Request, entry.data))
+                book.note_request(parse(Request, entry.data))
                 return
             verdict = parse(Verdict, entry.data)
         except ValueError:  # junk is void for everybody
             return
         if verdict.outcome is Outcome.CLEARED:
             name = verdict.request_id
-            self.book.note_cleared(name, self._runtime.fold.chain.before(name))
+            book.note_cleared(name, self._runtime.fold.chain.before(name))
 
 
 def _speaks_of_it(entry: Entry) -> bool:

@@ -26,17 +26,21 @@ AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
 WAIT_SECONDS = 1.0
 EOC_SECONDS = 1.0
-OLDER_AT_ONCE = 500
-"""As many as the board gives in one answer."""
+OLDER_AT_ONCE, OLDER_PAUSES, OLDER_SECONDS = 100, (0.03, 0.2), 600.0
+"""Older entries are read a few at a time, so that nothing waits long behind them, and evenly.
 
-OLDER_SHARE, OLDER_PAUSES = 9.0, (0.05, 0.15)
-"""Older entries are read in a tenth of the time: after each answer a pause that is so many times as long.
-
-It lasts so many seconds at least and at most: an answer that was late because the machine is busy took no more work.
+The pause between is so many seconds at least and at most, and as long as has the past read in ten minutes. The server
+holds the 8 MB round an entry for ten seconds and more: the quicker the past is read, the more of it is in memory.
 """
 
-READ_BACK = 20_000
+READ_BACK = 5_000
 """How many of the newest entries are read at the start, for the lists of what was said."""
+
+
+def older_pause(left: int) -> float:
+    """Return how many seconds pass between two answers with older entries, where so many are left."""
+    shortest, longest = OLDER_PAUSES
+    return min(max(shortest, OLDER_SECONDS * OLDER_AT_ONCE / max(left, 1)), longest)
 
 
 @dataclass(frozen=True)
@@ -101,15 +105,16 @@ class CityConnection:
 
     async def _read_older(self, link: Link) -> None:
         """Read what is before the newest entries, for search: backwards, slowly, and on from where it was."""
+        pause = older_pause(self.hub.older_left)
         while self.hub.older_left > 0:
-            above, began = max(0, self.hub.oldest - OLDER_AT_ONCE), self.hub.clock.monotonic()
+            above = max(0, self.hub.oldest - OLDER_AT_ONCE)
             try:
-                reply = await in_pages(link.board, BoardQuery(query="changes", since=above, about=MESSAGES))
+                asked = BoardQuery(query="changes", since=above, about=MESSAGES, most=OLDER_AT_ONCE)
+                reply = await in_pages(link.board, asked)
             except Unreachable:
                 return
             self.hub.add_older(above, reply.changes or ())
-            shortest, longest = OLDER_PAUSES
-            await asyncio.sleep(min(max(shortest, OLDER_SHARE * (self.hub.clock.monotonic() - began)), longest))
+            await asyncio.sleep(pause)
 
     async def _catch_up(self, link: Link, start: int, newest: int) -> None:
         self.hub.begin(start)

@@ -194,4 +194,4 @@ def _typed() -> Iterator[OutsideParser]:
 
 def _restored(said: str) -> datetime:
     headers = {"OneVoice-At": said, "Nats-Expected-Last-Sequence": "6"}
-    return entry_time(NOW + timedelta(days=1), 7, headers)
+    return entry_time(NOW + timedelta(days=1), 7, headers, 7)

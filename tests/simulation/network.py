@@ -13,6 +13,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from random import Random
 from types import SimpleNamespace
@@ -332,7 +333,9 @@ class SimClient:
         timeout: float = 5.0,  # noqa: ASYNC109
         headers: dict[str, str] | None = None,
     ) -> Any:
-        """The commit of a batch."""
+        """The commit of a batch, or the first entry since a time."""
+        if ".DIRECT.GET." in subject:
+            return await self._first_since(datetime.fromisoformat(json.loads(payload)["start_time"]), timeout)
         return SimpleNamespace(data=await self._commit(Part(subject, payload, headers or {}), timeout))
 
     async def publish(
@@ -343,6 +346,12 @@ class SimClient:
             self._batches.setdefault(headers["Nats-Batch-Id"], []).append(Part(subject, payload, headers))
             return
         self.network.broadcast(self.process, subject, payload)
+
+    async def _first_since(self, since: datetime, timeout: float) -> Any:  # noqa: ASYNC109
+        """Ask the server; what a replica that is behind does not know is found all the same."""
+        network = self.network
+        seq = await _round_trip(network, self.process, partial(network.server.direct_since, since), timeout)
+        return SimpleNamespace(data=b"", headers={"Status": "404"} if seq is None else {"Nats-Sequence": str(seq)})
 
     async def _commit(self, last: Part, timeout: float) -> bytes:  # noqa: ASYNC109
         network, rng = self.network, self.network.rng

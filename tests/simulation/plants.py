@@ -27,9 +27,9 @@ from services.fanout.delivery import (
     conclusion,
     destinations,
     judge,
+    later_looks,
     places,
     posting,
-    second_looks,
     settler,
     work,
 )
@@ -390,7 +390,7 @@ def _looks_once() -> list[Patch]:
     async def nothing(*_: Any) -> bool:
         return True
 
-    return [(second_looks.SecondLooks, "_look", nothing)]
+    return [(later_looks.LaterLooks, "_look", nothing)]
 
 
 def _barrier_names_nothing() -> list[Patch]:
@@ -613,7 +613,10 @@ PLANTS: dict[str, Mutant] = {
         behind=("no_second_look",),
     ),
     "late_call": Mutant(
-        "a call starts however old its attempt is", _late_call, theme="asleep over a call", behind=("no_second_look",)
+        "a call starts however old its attempt is",
+        _late_call,
+        theme="asleep over a call",
+        behind=("no_second_look", "looks_once"),
     ),
     "acked_before_receipt": Mutant(
         "a verdict is acknowledged before its receipts stand",

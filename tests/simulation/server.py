@@ -311,6 +311,11 @@ class Server:
         seqs = [seq for seq in stream.seqs(pattern) if after < seq <= end]
         return [entry for seq in seqs[:most] if (entry := stream.get(seq)) is not None]
 
+    def direct_since(self, since: datetime) -> int | None:
+        """Return the first sequence of the ledger that was stored since a time."""
+        held = (entry for entry in self.ledger.entries if entry is not None)
+        return next((entry.seq for entry in held if entry.at >= since), None)
+
     def read(self, name: str, seq: int | None, subject: str | None) -> Entry | None:
         """Find what STREAM.MSG.GET is asked for: at a sequence, the last of a subject, or the first from there on."""
         stream = self.streams[name]

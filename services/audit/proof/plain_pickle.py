@@ -5,23 +5,41 @@ from __future__ import annotations
 import io
 import pickle
 from enum import Enum
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 _ROOMS = ("services.audit.", "services.kernel.control.", "schemas.events.")
 _PLAIN = frozenset({("builtins", "set"), ("builtins", "frozenset"), ("datetime", "datetime"), ("datetime", "timezone")})
 _PLAIN_MORE = frozenset({("datetime", "timedelta"), ("pydantic_core._pydantic_core", "TzInfo")})
 
 
+class Writes(Protocol):
+    """Takes bytes."""
+
+    def write(self, content: bytes, /) -> object:
+        """Take bytes."""
+        ...
+
+
 def pickled(facts: object) -> bytes:
     """Return facts as bytes that any Python from 3.11 on reads."""
     out = io.BytesIO()
-    _Plainly(out, protocol=5).dump(facts)
+    pickle_to(out, facts)
     return out.getvalue()
+
+
+def pickle_to(out: Writes, facts: object) -> None:
+    """Write facts as the bytes of ``pickled``."""
+    _Plainly(out, protocol=5).dump(facts)
 
 
 def unpickled(body: bytes) -> Any:
     """Return the facts in bytes of ``pickled``; raises UnpicklingError for any class that has no place in them."""
-    return _OurClasses(io.BytesIO(body)).load()
+    return unpickled_from(io.BytesIO(body))
+
+
+def unpickled_from(file: BinaryIO) -> Any:
+    """Return the facts in a file of such bytes; raises UnpicklingError as ``unpickled``, and what the file raises."""
+    return _OurClasses(file).load()
 
 
 class _Plainly(pickle.Pickler):

@@ -14,20 +14,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import nacl.exceptions
-import nacl.signing
 
-from services.audit.proof.plain_pickle import pickled, unpickled
+from services.audit.proof.plain_pickle import pickle_to, unpickled_from
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.proof.signed_pieces import SignedPieces, read_signed
 from services.kernel.authority.signing import Signer, raw_public
-from services.kernel.base.files import write_atomically
+from services.kernel.base.files import replacing
 
 NAME = "verified.state"
 
 WHOLE_EVERY = timedelta(days=1)
 """After that long the whole record is judged again."""
 
-_CONTEXT = b"onevoice verified state\n"
-_SIGNATURE = 64
 _CODE = ("services/audit", "services/kernel/control", "services/kernel/authority", "schemas")
 
 
@@ -51,17 +49,17 @@ class VerifiedState:
 
 def keep_state(folder: Path, found: VerifiedState, signer: Signer) -> None:
     """Keep what a verification that found nothing wrong knew at its end; raises OSError."""
-    body = pickled(found)
-    write_atomically(folder / NAME, signer.raw_signature(_signed(body)) + body, mode=0o600)
+    with replacing(folder / NAME, 0o600) as file:
+        pieces = SignedPieces(file)
+        pickle_to(pieces, found)
+        pieces.seal(signer)
 
 
 def kept_state(folder: Path, keys: PinnedKeys, now: datetime) -> VerifiedState | None:
     """Return what was kept; None where there is nothing, or it is damaged, old, of other rules or of other keys."""
     try:
-        raw = (folder / NAME).read_bytes()
-        signature, body = raw[:_SIGNATURE], raw[_SIGNATURE:]
-        nacl.signing.VerifyKey(raw_public(keys.audit_keys.newest)).verify(_signed(body), signature)
-        found = unpickled(body)
+        with (folder / NAME).open("rb") as file:
+            found = unpickled_from(read_signed(file, raw_public(keys.audit_keys.newest)))
     except (OSError, ValueError, nacl.exceptions.CryptoError, pickle.UnpicklingError, AttributeError, TypeError):
         return None
     except (EOFError, ImportError, IndexError, KeyError):
@@ -83,7 +81,3 @@ def _sources() -> Iterator[Path]:
     root = Path(__file__).resolve().parents[3]
     for folder in _CODE:
         yield from sorted((root / folder).rglob("*.py"))
-
-
-def _signed(body: bytes) -> bytes:
-    return _CONTEXT + hashlib.sha256(body).digest()

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import lock_descriptor
 
@@ -51,7 +52,26 @@ def write_unflushed(path: Path, content: bytes, mode: int = 0o644) -> None:
     _write_beside(path, content, mode, None)
 
 
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Yield a file whose content takes the place of another when the block ends, as ``write_atomically`` has it.
+
+    Raises:
+        OSError: as ``write_atomically``.
+    """
+    make_folder(path.parent)
+    with _beside(path, mode, None) as file:
+        yield file
+    flush_folder(path.parent)
+
+
 def _write_beside(path: Path, content: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+    with _beside(path, mode, owner) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def _beside(path: Path, mode: int, owner: tuple[int, int] | None) -> Iterator[BinaryIO]:
     beside = path.parent / f".{path.name}.{os.getpid()}-{next(_COUNTER)}.tmp"
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
@@ -59,11 +79,11 @@ def _write_beside(path: Path, content: bytes, mode: int, owner: tuple[int, int] 
             if owner is not None:
                 os.fchown(handle, *owner)
                 os.fchmod(handle, mode)
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise

@@ -91,8 +91,18 @@ def stream_config(stream: streams.Stream, replicas: int = 1, store_gb: float | N
         allow_atomic=stream.atomic,
         republish=_republish(stream),
         num_replicas=replicas,
-        metadata={streams.FORMAT: str(streams.LEDGER_FORMAT)} if stream.name == streams.LEDGER else None,
+        metadata=_said_of_itself() if stream.name == streams.LEDGER else None,
     )
+
+
+def _said_of_itself() -> dict[str, str]:
+    """Return what a new ledger says: its format, and that nothing was put back."""
+    return {streams.FORMAT: str(streams.LEDGER_FORMAT), streams.RESTORED: "0"}
+
+
+def says_restored(present: api.StreamConfig) -> bool:
+    """Return whether the stream of the ledger says up to where entries were put back; before that it did not."""
+    return (present.metadata or {}).get(streams.RESTORED, "").isdecimal()
 
 
 def format_of(present: api.StreamConfig) -> int:
@@ -227,6 +237,8 @@ async def _stream_drift(js: JetStreamContext, stream: streams.Stream, ask: _Ask)
     differences = stream_differences(wanted, info.config)
     if stream.name == streams.LEDGER and (found := format_of(info.config)) != streams.LEDGER_FORMAT:
         differences.append(("format", found, streams.LEDGER_FORMAT))
+    if stream.name == streams.LEDGER and not says_restored(info.config):
+        differences.append((streams.RESTORED, None, "said"))
     return _phrase(what, differences)
 
 

@@ -27,15 +27,21 @@ class Entry(NamedTuple):
     headers: dict[str, str]
 
 
-def entry_time(stored: datetime, seq: int, headers: Mapping[str, str]) -> datetime:
+def is_restored(seq: int, headers: Mapping[str, str]) -> bool:
+    """Return whether an entry carries its first time, and is pinned to its place, as what a restore puts back."""
+    return AT_HEADER in headers and headers.get(LAST_HEADER) == str(seq - 1)
+
+
+def entry_time(stored: datetime, seq: int, headers: Mapping[str, str], restored: int) -> datetime:
     """Return when an entry was stored first.
 
-    That is the server's own time, but for what a restore has put back: it carries the first time in a header. The
-    header counts only beside the one that pins the entry to its place, and never makes an entry newer.
+    That is the server's own time, but for what a restore has put back (up to the sequence ``restored``): it carries the
+    first time in a header. The header counts only beside the one that pins the entry to its place, and never makes an
+    entry newer.
     """
-    said = headers.get(AT_HEADER)
-    if said is None or headers.get(LAST_HEADER) != str(seq - 1):
+    if seq > restored or not is_restored(seq, headers):
         return stored
+    said = headers[AT_HEADER]
     try:
         first = datetime.fromisoformat(said)
         return min(stored, first.astimezone(UTC)) if first.tzinfo else stored

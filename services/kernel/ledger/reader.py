@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import re
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -22,7 +23,7 @@ from nats.js import JetStreamContext, api
 from schemas import canonical, streams, subjects
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.asking import USUAL, Answer, AskLimits, ask_again
-from services.kernel.ledger.entry import Entry, entry_time
+from services.kernel.ledger.entry import AT_HEADER, Entry, entry_time
 from services.kernel.ledger.integrity.checks import Shape
 
 _NO_MESSAGE = 10037
@@ -44,10 +45,11 @@ class LedgerReader:
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         self._api = streams.SERVICE_API
+        self._restored: int | None = None
 
     def bind(self, client: Client, api: str = streams.SERVICE_API) -> None:
         """Use this connected client; ``api`` is the prefix of JetStream's API as its account has it."""
-        self._client, self._api = client, api
+        self._client, self._api, self._restored = client, api, None
         self._js = client.jetstream(timeout=self.asks.seconds, prefix=api)
 
     @property
@@ -99,6 +101,17 @@ class LedgerReader:
         first = state.first_seq if state.messages else 0
         return Shape(first, state.last_seq, state.messages, state.num_deleted or 0)
 
+    async def restored(self) -> int:
+        """Return up to which sequence entries were put back; it is asked once: services do not run during a restore.
+
+        Raises:
+            Unreachable: the broker does not answer.
+        """
+        if self._restored is None:
+            info = await self._asked("the state of the ledger", lambda: self.js.stream_info(streams.LEDGER))
+            self._restored = restored_of(info.config)
+        return self._restored
+
     async def counts(self, subject_filter: str) -> dict[str, int]:
         """Return how many entries of the ledger the leader has on each subject of a filter, 100,000 subjects at most.
 
@@ -131,17 +144,34 @@ class LedgerReader:
         return entry.seq if entry else 0
 
     async def first_since(self, since: datetime) -> int:
-        """Return the first sequence that was stored at or after a time (one past the last if there is none)."""
+        """Return the first sequence that was stored at or after a time (one past the last if there is none).
+
+        The server knows it by its own times, which is where to look first: each entry that is read on the way has it
+        read 8 MB. What a restore has put back is older than the server says.
+        """
         shape = await self.shape()
         low, high = max(1, shape.first), shape.last + 1
+        guess = await self._stored_since(since) or high
+        first = [guess - 1, guess]
         while low < high:
-            middle = (low + high) // 2
+            middle = first.pop() if first else (low + high) // 2
+            if not low <= middle < high:
+                continue
             entry = await self.get(middle)
             if entry is None or entry.at >= since:
                 high = middle
             else:
                 low = middle + 1
         return low
+
+    async def _stored_since(self, since: datetime) -> int | None:
+        """Return the first sequence that a server stored at or after a time; None: it has none, or does not say."""
+        query = {"start_time": since.isoformat(), "batch": 1, "next_by_subj": ">"}
+        address = f"{self._api}.DIRECT.GET.{streams.LEDGER}"
+        ask = partial(self.client.request, address, json.dumps(query).encode(), timeout=self.asks.seconds)
+        found = (await self._asked("the first entry since a time", ask)).headers or {}
+        said = found.get("Nats-Sequence", "")
+        return int(said) if said.isdecimal() else None
 
     async def next_in(self, stream: str, after: int) -> Entry | None:
         """Return the first entry of a stream with a sequence above ``after``, whatever its subject."""
@@ -171,7 +201,9 @@ class LedgerReader:
             found = await self._asked(stream, lambda: self.js.get_msg(stream, seq, subject, next=following))
         except LookupError:
             return None
-        entry = entry_of(found)
+        headers = _headers(found.hdrs)
+        dated = stream == streams.LEDGER and AT_HEADER in headers
+        entry = entry_of(found, headers, await self.restored() if dated else 0)
         if stream == streams.LEDGER:
             self.highest = max(self.highest, entry.seq)
         return entry
@@ -213,13 +245,23 @@ def stream_of(subject: str) -> str:
     }[head]
 
 
-def entry_of(found: api.RawStreamMsg) -> Entry:
-    """Return an entry as nats-py has read it."""
+def restored_of(present: api.StreamConfig) -> int:
+    """Return up to which sequence a stream says that entries were put back.
+
+    A stream that does not say is of a version that took every entry's word for it: no service runs on it before
+    ``onevoice provision`` has looked (``kernel.ledger.drift``).
+    """
+    said = (present.metadata or {}).get(streams.RESTORED, "")
+    return int(said) if said.isdecimal() else sys.maxsize
+
+
+def entry_of(found: api.RawStreamMsg, headers: dict[str, str], restored: int) -> Entry:
+    """Return an entry as nats-py has read it; ``restored`` as in ``entry_time``."""
     assert found.seq is not None
     assert found.subject is not None
     assert found.time is not None
-    headers = _headers(found.hdrs)
-    return Entry(found.seq, found.subject, entry_time(found.time, found.seq, headers), found.data or b"", headers)
+    at = entry_time(found.time, found.seq, headers, restored)
+    return Entry(found.seq, found.subject, at, found.data or b"", headers)
 
 
 def _headers(encoded: bytes | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from services.kernel.base.errors import Unreachable
 from services.kernel.fold.reading import is_first
 from services.kernel.ledger.entry import Entry
-from services.kernel.projection.source import Source
+from services.kernel.projection.source import BATCH, Source
 
 LAGGING_SECONDS, LAGGING_TRIES = 0.05, 100
 """A replica that is behind what the leader has is read again after so long, and so often."""
@@ -17,10 +17,20 @@ IN_A_ROW = 50
 """Entries that are handed over before others have their turn: who takes them parses each."""
 
 
-async def past(source: Source, pattern: str, after: int = 0) -> AsyncIterator[Entry]:
+SLOWLY, FEW, LONGEST_REST = 10_000, 100, 1.0
+"""For a long past that nobody waits for: entries of the ledger that are passed in a second; entries that are read at
+a time, and seconds between two times at most.
+
+The server holds the 8 MB round an entry that was read for ten seconds and more, and what was let go of until it holds
+twice as much.
+"""
+
+
+async def past(source: Source, pattern: str, after: int = 0, a_second: int | None = None) -> AsyncIterator[Entry]:
     """Yield what the leader has on a filter above a sequence, in order; what comes meanwhile may be left out.
 
-    A replica that is behind is asked again.
+    A replica that is behind is asked again. ``a_second``: so many entries of the ledger are passed in a second at most,
+    whether they are on the filter or not.
 
     Raises:
         Unreachable: the broker does not answer; ``ledger.behind``, all that answers is behind its leader.
@@ -34,12 +44,14 @@ async def past(source: Source, pattern: str, after: int = 0) -> AsyncIterator[En
     at, tries = after, 0
     while at < newest.seq:
         before = at
-        async for batch in source.entries(at, pattern):
+        async for batch in source.entries(at, pattern, BATCH if a_second is None else FEW):
             for number, entry in enumerate(batch):
                 yield entry
                 if number % IN_A_ROW == 0:
                     await asyncio.sleep(0)
-            at = batch[-1].seq
+            passed, at = batch[-1].seq - at, batch[-1].seq
+            if a_second is not None and at < newest.seq:
+                await asyncio.sleep(min(passed / a_second, LONGEST_REST))
         tries = 0 if at > before else await read_again(tries, f"{pattern} could not be read up to {newest.seq}")
 
 

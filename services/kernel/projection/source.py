@@ -81,8 +81,10 @@ class NatsSource:
     async def subscribe(self, on_entry: OnEntry) -> None:
         """Hear the feed."""
 
+        restored = await self._ledger.restored()
+
         async def heard(message: Msg) -> None:
-            entry = _entry(message, message.subject.removeprefix(subjects.FEED))
+            entry = _entry(message, message.subject.removeprefix(subjects.FEED), restored)
             if entry is not None:
                 on_entry(entry)
 
@@ -141,6 +143,7 @@ class NatsSource:
         return await self._once(query)
 
     async def _once(self, query: dict[str, Any]) -> list[Entry]:
+        restored = await self._ledger.restored()
         inbox = self._client.new_inbox()
         found: list[Entry] = []
         try:
@@ -153,7 +156,7 @@ class NatsSource:
                     message = await subscription.next_msg(timeout=SILENCE_SECONDS)
                     if _status(message) is not None:
                         break
-                    entry = _entry(message, (message.headers or {}).get("Nats-Subject", ""))
+                    entry = _entry(message, (message.headers or {}).get("Nats-Subject", ""), restored)
                     if entry is not None:
                         found.append(entry)
             finally:
@@ -172,7 +175,7 @@ def _status(message: Msg) -> str | None:
     return headers.get("Status") if not message.data and "Nats-Sequence" not in headers else None
 
 
-def _entry(message: Msg, subject: str) -> Entry | None:
+def _entry(message: Msg, subject: str, restored: int) -> Entry | None:
     """Return an entry by the server's headers; None for what is not of the ledger or does not agree with itself."""
     headers = dict(message.headers or {})
     if headers.get("Nats-Stream") != streams.LEDGER or headers.get("Nats-Subject") != subject:
@@ -182,4 +185,4 @@ def _entry(message: Msg, subject: str) -> Entry | None:
     except (KeyError, ValueError):
         return None
     stored = {name: value for name, value in headers.items() if name not in _OWN}
-    return Entry(seq, subject, entry_time(at, seq, stored), message.data, stored)
+    return Entry(seq, subject, entry_time(at, seq, stored, restored), message.data, stored)

@@ -26,6 +26,7 @@ from services.audit.proof.restore import Put, puts, refuse_foreign_entry, runs
 from services.audit.proof.verify import reader_of
 from services.audit.record.format import RecordEntry
 from services.audit.record.media import pictures_of, read_picture
+from services.audit.record.reader import last_copied
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven, Unreachable
@@ -34,6 +35,7 @@ from services.kernel.ledger.client import Ledger
 from services.provision.accounts.permissions import PROVISION_USER
 from services.provision.broker.connection import as_provisioner, connected
 from services.provision.broker.preflight import find_nats_server, prepare_store
+from services.provision.broker.put_back import say_restored
 from services.provision.city.manifests import read_manifest
 
 ACK_SECONDS = 20.0
@@ -119,6 +121,8 @@ async def restore(city: City, url: str, report: Callable[[str], None], report_ev
         ledger.bind(await stack.enter_async_context(_as_service(city, url, "audit")))
         last = (await ledger.shape()).last
         stood = await _check_what_stands(ledger, reader_of(city).entries(), last)
+        await say_restored(city, url, last_copied(city.audit_folder))
+        ledger.bind(ledger.client)  # what it says is asked anew
         writers = EntryWriters(city, url, stack)
         found, missing = await _pictures(city, writers, report)
         entries = await _publish(writers, reader_of(city).entries(), stood, report, report_every)

@@ -25,11 +25,13 @@ from services.kernel.ledger.drift import (
     consumer_config,
     consumer_differences,
     format_of,
+    says_restored,
     stream_config,
     stream_differences,
 )
 from services.provision.accounts.accounts_file import write_accounts
 from services.provision.broker.connection import as_provisioner
+from services.provision.broker.put_back import found_restored
 from services.provision.city.manifests import read_manifest
 
 API_SECONDS = 30.0
@@ -135,16 +137,18 @@ def _failed(url: str, error: Exception) -> Unreachable:
 
 async def _make(client: Client, city: City, done: Provisioned) -> ControlState:
     js = client.jetstream(timeout=API_SECONDS)
-    for stream in streams.STREAMS:
-        await _stream(js, stream_config(stream, city.settings.nats.replicas, city.settings.nats.store_gb), done)
     ledger = Ledger()
     ledger.bind(client, streams.OWN_API)
+    for stream in streams.STREAMS:
+        config = stream_config(stream, city.settings.nats.replicas, city.settings.nats.store_gb)
+        await _stream(js, config, done, ledger)
+    ledger.bind(client, streams.OWN_API)  # what it says of itself is asked anew
     control = await ControlView(city, ledger).refresh()
     await asyncio.gather(*(_consumer(js, consumer, done) for consumer in streams.CONSUMERS))
     return control
 
 
-async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisioned) -> None:
+async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisioned, ledger: Ledger) -> None:
     what = f"stream {wanted.name}"
     try:
         present = (await js.stream_info(str(wanted.name))).config
@@ -155,6 +159,8 @@ async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisio
     differences = stream_differences(wanted, present)
     if wanted.name == streams.LEDGER and (found := format_of(present)) != streams.LEDGER_FORMAT:
         differences.append(("format", found, streams.LEDGER_FORMAT))
+    if wanted.name == streams.LEDGER:
+        differences += await _keep_restored(wanted, present, ledger)
     if present.num_replicas != wanted.num_replicas:
         differences.append(("num_replicas", present.num_replicas, wanted.num_replicas))
     if not differences and present.description == wanted.description:
@@ -164,6 +170,14 @@ async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisio
     _refuse_loss(what, [change for change in differences if not _stream_change_is_safe(*change, keeps_all=keeps_all)])
     await js.update_stream(wanted)
     done.updated.append(_described(what, differences))
+
+
+async def _keep_restored(wanted: api.StreamConfig, present: api.StreamConfig, ledger: Ledger) -> list[Difference]:
+    """Leave what the ledger says of a restore as it is; where it does not say, look."""
+    said = (present.metadata or {}).get(streams.RESTORED)
+    keeps = said if says_restored(present) else str(await found_restored(ledger))
+    wanted.metadata = {**(wanted.metadata or {}), streams.RESTORED: str(keeps)}
+    return [] if keeps == said else [(streams.RESTORED, said, keeps)]
 
 
 async def _consumer(js: JetStreamContext, consumer: streams.Consumer, done: Provisioned) -> None:
@@ -187,7 +201,7 @@ async def _consumer(js: JetStreamContext, consumer: streams.Consumer, done: Prov
 _SAFE_ON_CONSUMER = frozenset({"ack_wait", "max_ack_pending", "max_deliver", "backoff", "pause_until"})
 _SAFE_ON_STREAM = frozenset(
     {"duplicate_window", "num_replicas", "allow_direct", "allow_atomic", "republish", "deny_delete", "deny_purge"}
-    | {"format"}
+    | {"format", streams.RESTORED}
 )
 _WORKING_SETS = frozenset(stream.name for stream in streams.STREAMS if stream.oldest_go)
 _LIMITS = frozenset({"max_msgs", "max_bytes", "max_age", "max_msg_size", "max_consumers"})

@@ -10,11 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from nats.js.errors import APIError
 
 from schemas import subjects
 from schemas.events.control import Hold, Ordered, Posture
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
+from services.kernel.ledger.entry import AT_HEADER, LAST_HEADER
 from tests.integration.attacks.conftest import WEB, AttackedCity
 from tests.support.messages import receipt_on, verdict_on
 from tests.support.mission import ACTIVATE, STAND_DOWN, eventually, now
@@ -73,6 +75,29 @@ async def test_an_old_order_again(city: AttackedCity, service: str, undone: Any)
     await city.logged("a void entry")
     await city.shown("void")
     assert seq in [one.seq for one in (await city.verified()).warnings]
+
+
+async def test_an_order_that_is_held_back_for_hours_and_backdated(city: AttackedCity) -> None:
+    """A genuine release, with the headers by which a restore says when an entry was stored first: it has expired."""
+    pio, thief = await city.mission.desk("pio"), await city.thief("eoc_state")
+    await pio.order(Hold(on=True))
+    signed_at = now() - timedelta(hours=3)
+    release, until = await pio.named(Hold(on=False)), signed_at + timedelta(minutes=2)
+    order = pio.signed_order(release, issued_at=signed_at, expires_at=until)
+    event = Ordered(at=signed_at, order=order, rule=3)
+
+    async def appended() -> int | None:
+        last = await thief.ledger.last_seq()
+        headers = {AT_HEADER: signed_at.isoformat(), LAST_HEADER: str(last)}
+        try:
+            return (await thief.js.publish(subjects.CONTROL, event.to_bytes(), headers=headers)).seq
+        except APIError:  # something else was stored meanwhile
+            return None
+
+    seq = await eventually(appended)
+    assert (await city.intake.state()).hold
+    await city.logged("a void entry")
+    assert (seq, "order.expired") in [(one.seq, one.code) for one in (await city.verified()).warnings]
 
 
 async def test_an_order_that_is_held_back_until_something_newer_stands(city: AttackedCity) -> None:

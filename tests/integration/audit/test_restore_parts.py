@@ -68,6 +68,7 @@ async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(audited:
             ledger = Ledger()
             ledger.bind(client)
             assert await compare_record(elsewhere, ledger) == ()
+            assert await ledger.restored() == done.entries == (await ledger.shape()).last
             await _refuses_more(elsewhere, broker.url, ledger)
     finally:
         await broker.stop()

@@ -342,6 +342,8 @@ async def test_people_watch_the_ledger_grow_and_systems_do_not(mission: Mission,
     for since in (0, attempt - 1, attempt, control):  # whoever missed some goes on behind the last one that it has
         reply = BoardReply.from_value(await clerk.board("changes", since=since))
         assert [one.seq for one in reply.changes or ()] == list(range(since + 1, (reply.as_of or 0) + 1))
+    few = BoardReply.from_value(await clerk.board("changes", since=0, most=2)).changes or ()
+    assert [one.seq for one in few] == [1, 2]
     with pytest.raises(nats.errors.TimeoutError):
         await nothing.next_msg(timeout=0.5)
     assert not await asks(system)

@@ -18,18 +18,31 @@ from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.drift import drift, stream_config
-from services.kernel.ledger.entry import Entry
+from services.kernel.ledger.entry import AT_HEADER, LAST_HEADER, Entry
 from services.kernel.ledger.integrity.checks import check_count
 from services.kernel.projection.past import past
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource
 from services.provision import provision
+from services.provision.broker.put_back import say_restored
 from tests.integration.provision.conftest import Started
 from tests.support.broker import connect, jetstream
 from tests.support.mission import now
 
 FIRST = 100_001
 COUNT = 3
+
+
+class Counting(Ledger):
+    """Notes what is read entry by entry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[int] = []
+
+    async def get(self, seq: int) -> Entry | None:
+        self.read.append(seq)
+        return await super().get(seq)
 
 
 def seal(number: int) -> EocActive:
@@ -54,7 +67,7 @@ async def test_a_ledger_that_begins_later_is_read_and_appended_to_and_held_back(
 
         client = await connect(broker.url, demo_city.service_key_path("eoc_state"), "eoc-state")
         try:
-            ledger = Ledger()
+            ledger = Counting()
             ledger.bind(client)
             stood = [await ledger.append(subjects.CONTROL, seal(1), expect_last=0)]
             for number in range(2, COUNT + 1):
@@ -71,13 +84,14 @@ async def test_a_ledger_that_begins_later_is_read_and_appended_to_and_held_back(
             await client.close()
 
 
-async def _is_read(city: City, ledger: Ledger, last: int) -> None:
+async def _is_read(city: City, ledger: Counting, last: int) -> None:
     source = NatsSource(ledger)
     found = [entry async for entry in past(source, subjects.CONTROL)]
     assert [entry.seq for entry in found] == list(range(FIRST, last + 1))
     assert await ledger.first_since(now() - timedelta(days=1)) == FIRST
     assert await ledger.first_since(found[-1].at) == last
     assert await ledger.first_since(now() + timedelta(days=1)) == last + 1
+    assert ledger.read == [FIRST, last, last - 1, last], "where the server says, and the entry before"
 
     projection = Projection(source, LedgerFold(authority_of(city), EVERYTHING), ledger, SystemClock(), logs.logger())
     async with asyncio.timeout(10.0):  # one question each for what is not there would take minutes
@@ -94,3 +108,22 @@ def _is_copied(city: City, found: list[Entry]) -> None:
         assert (record.size, record.last_seq) == (COUNT, found[-1].seq)
     faults = [line.fault for line in read_lines(folder)]
     assert [(fault.code, fault.seq) if fault else None for fault in faults] == [(HOLE, 1), None, None]
+
+
+async def test_what_a_restore_put_back_counts_from_when_it_was_stored_first(demo_city: City, started: Started) -> None:
+    async with started(demo_city) as broker:
+        await provision(demo_city, broker.url)
+        await say_restored(demo_city, broker.url, 3)
+        client = await connect(broker.url, demo_city.service_key_path("eoc_state"), "eoc-state")
+        try:
+            ledger = Ledger()
+            ledger.bind(client)
+            for place in range(3):
+                at = now() - timedelta(days=3 - place)
+                headers = {LAST_HEADER: str(place), AT_HEADER: at.isoformat()}
+                await client.jetstream(prefix=streams.SERVICE_API).publish(subjects.CONTROL, b"{}", headers=headers)
+            await ledger.append(subjects.CONTROL, seal(3), expect_last=3)
+            for days, first in ((4, 1), (2.5, 2), (1.5, 3), (0.5, 4)):
+                assert await ledger.first_since(now() - timedelta(days=days)) == first
+        finally:
+            await client.close()

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from nats.js import JetStreamContext
 
-from schemas import flow, streams
+from schemas import flow, streams, subjects
 from services.audit.proof.verify import reader_of
 from services.desk.city.restore import restore
 from services.kernel.authority.signing import load_key, new_seed, write_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import Drift
+from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.drift import drift, stream_config
+from services.kernel.ledger.entry import AT_HEADER, LAST_HEADER
+from services.kernel.projection.source import NatsSource
 from services.kernel.runtime.run import running
 from services.provision import provision, read_manifest
 from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, render_accounts
@@ -92,8 +97,45 @@ async def test_a_ledger_of_a_newer_version_is_refused_with_a_word(demo_city: Cit
             older = stream_config(ledger)
             older.metadata = None
             await js.update_stream(older)
-            assert (await drift(js, flow.GATEKEEPER)) == ["stream LEDGER: format is 0, not 3"]
+            said = [f"stream LEDGER: {one}" for one in ("format is 0, not 3", "onevoice.restored is unset, not said")]
+            assert (await drift(js, flow.GATEKEEPER)) == said
             assert len((await provision(demo_city, broker.url)).updated) == 1
             assert await drift(js, flow.GATEKEEPER) == []
         finally:
             await client.close()
+
+
+async def test_a_ledger_that_an_earlier_version_restored_is_read_as_it_was(demo_city: City, started: Started) -> None:
+    """That version did not say how far; what a stolen key appends behind it with an older time is not part of it."""
+    first = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
+    async with started(demo_city) as broker:
+        await provision(demo_city, broker.url)
+        client = await connect(broker.url, demo_city.provision_key_path, "provision")
+        audit = await connect(broker.url, demo_city.service_key_path("audit"), "audit")
+        try:
+            js = jetstream(client)
+            for last in range(5):
+                headers = {AT_HEADER: first.isoformat(), LAST_HEADER: str(last)} if last != 3 else {}
+                await jetstream(audit).publish(subjects.SEAL, b"{}", headers=headers)
+            assert [one == first for one in await _times(js)] == [False] * 5, "by default no entry was put back"
+            older = (await js.stream_info(streams.LEDGER)).config
+            older.metadata = {streams.FORMAT: str(streams.LEDGER_FORMAT)}
+            await js.update_stream(older)
+            assert await drift(js, flow.GATEKEEPER) == ["stream LEDGER: onevoice.restored is unset, not said"]
+            assert len((await provision(demo_city, broker.url)).updated) == 1
+            assert await drift(js, flow.GATEKEEPER) == []
+            assert (await provision(demo_city, broker.url)).updated == []
+            assert [one == first for one in await _times(js)] == [True] * 3 + [False] * 2
+        finally:
+            await audit.close()
+            await client.close()
+
+
+async def _times(js: JetStreamContext) -> list[datetime]:
+    """When the entries were stored first, as each kind of reader has it."""
+    ledger = Ledger()
+    ledger.bind(js._nc, streams.OWN_API)
+    source = NatsSource(ledger, streams.OWN_API)
+    one_by_one = [entry.at for entry in await ledger.get_many(range(1, 6)) if entry is not None]
+    assert [entry.at async for batch in source.entries(0) for entry in batch] == one_by_one
+    return one_by_one

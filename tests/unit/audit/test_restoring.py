@@ -32,7 +32,7 @@ def line(seq: int, subject: str = "ledger.request.r1", message_id: str = "") -> 
 def test_a_restored_entry_is_the_same_as_its_copy() -> None:
     """Subject, bytes, headers and the first time come back, although the server stamps anew."""
     for copy, put in zip([line(1), line(2)], puts([line(1), line(2)]), strict=True):
-        stamped = entry_time(AT + timedelta(days=3), put.seq, put.headers)
+        stamped = entry_time(AT + timedelta(days=3), put.seq, put.headers, put.seq)
         live = RecordEntry(put.seq, put.subject, stamped, put.data, put.headers)
         assert differences(copy, live) == ()
         assert write_line(live) == write_line(copy)

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from services.audit.proof import Report, resume, verify_record
+from services.audit.proof.plain_pickle import pickled
 from services.audit.proof.replay_state import ReplayState
+from services.audit.proof.signed_pieces import SignedPieces
 from services.audit.record.folder import LEDGER
 from services.kernel.base.city import City
 from tests.support.ledger_builder import LedgerBuilder, authority_of, story, stranger
@@ -125,13 +127,19 @@ def test_once_a_day_all_of_it_is_judged(builder: LedgerBuilder) -> None:
     assert verified(builder).resumed_from == 0
 
 
+PLACES = {"first byte": 0, "content": 500, "hash": -(64 + 8 + 20), "count": -(64 + 1), "highest of count": -(64 + 8)}
+PLACES |= {"signature": -20, "last byte": -1}
+"""Where a bit of the kept file is flipped."""
+
+
 class _Evil:
     def __reduce__(self) -> Any:
         return os.mkdir, (os.environ["EVIL"],)
 
 
 @pytest.mark.parametrize(
-    "what", ["flipped", "other key", "other rules", "other root keys", "evil", "garbage", "other type"]
+    "what",
+    [*PLACES, "cut", "a piece less", "other key", "other rules", "other root keys", "evil", "garbage", "other type"],
 )
 def test_a_state_that_cannot_be_trusted_is_passed_over(
     builder: LedgerBuilder, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -139,10 +147,13 @@ def test_a_state_that_cannot_be_trusted_is_passed_over(
     """Damaged, signed by another, of older rules, of other pinned keys; and it never runs what it holds."""
     monkeypatch.setenv("EVIL", str(tmp_path / "evil"))
     path = builder.city.audit_folder / resume.NAME
-    raw, signer, more = bytearray(path.read_bytes()), builder.audit_signer(), dict[str, Any]()
-    if what == "flipped":
-        raw[-20] ^= 1
-        path.write_bytes(raw)
+    raw, signer, more = path.read_bytes(), builder.audit_signer(), dict[str, Any]()
+    if what in PLACES:
+        path.write_bytes(raw[: PLACES[what]] + bytes([raw[PLACES[what]] ^ 1]) + raw[PLACES[what] + 1 or len(raw) :])
+    elif what == "cut":
+        path.write_bytes(raw[:-1_000])
+    elif what == "a piece less":
+        path.write_bytes(raw[1_000:])
     elif what == "other rules":
         kept = resume.kept_state(builder.city.audit_folder, authority_of(builder.city), builder.now)
         assert kept is not None
@@ -154,13 +165,16 @@ def test_a_state_that_cannot_be_trusted_is_passed_over(
         return
     else:
         body = {
-            "other key": bytes(raw[64:]),
+            "other key": pickled(resume.kept_state(builder.city.audit_folder, authority_of(builder.city), builder.now)),
             "evil": pickle.dumps(_Evil()),
             "garbage": b"garbage",
             "other type": pickle.dumps(ReplayState(authority_of(builder.city))),
         }[what]
         by = stranger() if what == "other key" else signer
-        path.write_bytes(by.raw_signature(resume._signed(body)) + body)
+        with path.open("wb") as file:
+            pieces = SignedPieces(file)
+            pieces.write(body)
+            pieces.seal(by)
     assert verified(builder, signer=None).resumed_from == 0
     assert not (tmp_path / "evil").exists()
 

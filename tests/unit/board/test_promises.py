@@ -139,3 +139,22 @@ async def test_the_board_forgets_while_entries_come() -> None:
     clock.time = BY + KEPT
     fold(request(request_id="rnext", next_update=BY + KEPT))
     assert set(watch.book.made) == {"rnext"}
+
+
+async def test_what_comes_while_the_past_is_read_is_noted_behind_it() -> None:
+    """Else an older revision, read later, would count; and of a past that is read in part nothing is told."""
+    old = request(request_id="rold", next_update=BY)
+    ledger = _Begun(f"ledger.request.{old.request_id}")
+    ledger.held = [Entry(1, subjects.request(old.request_id), NOW, old.to_bytes(), {})]
+    control = SimpleNamespace(settings=SimpleNamespace(request_seconds=3_600), withdrawn=())
+    runtime: Any = SimpleNamespace(
+        projection=ledger, ledger=ledger, source=ledger, clock=ManualClock(NOW), control=control
+    )
+    watch = PromiseWatch(runtime)
+    newer = request(request_id="rold", next_update=None)
+    for one in (newer, MADE):
+        entry = Entry(2, subjects.request(one.request_id), NOW, one.to_bytes(), {})
+        ledger.told(entry, Applied(2, "request"))
+    assert watch.book.made == {}
+    await watch.take_up()
+    assert set(watch.book.made) == {ID}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from schemas import subjects
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.connectors.contract import (
     Absent,
@@ -158,8 +157,7 @@ def test_only_what_counts_among_the_receipts_of_a_place_says_anything() -> None:
     other = lapsed.model_copy(update={"attempt_seq": 70})
     bodies = [b"{}", first.to_bytes(), b"\xff", lapsed.to_bytes(), forged.to_bytes(), other.to_bytes()]
     target = open_target(effective=[50, 60], receipts=[(52, first)])
-    subject = subjects.receipt(first.profile, first.request_id)
-    entries = [Entry(seq, subject, NOW, body, {}) for seq, body in enumerate(bodies, 51)]
+    entries = [Entry(seq, "ledger.receipt.fire-social.r1", NOW, body, {}) for seq, body in enumerate(bodies, 51)]
     assert receipts.counted(entries, target) == [first, lapsed]
 
 

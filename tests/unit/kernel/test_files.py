@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from services.kernel.base.files import ExclusiveLock, is_locked, locked, replace_content, write_atomically
+from services.kernel.base.files import ExclusiveLock, is_locked, locked, replace_content, replacing, write_atomically
 from services.kernel.base.line_files import (
     ForeignWrite,
     GrowingFile,
@@ -146,3 +147,14 @@ def test_what_root_makes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
     os.chown(tmp_path, 1000, 1000)
     replace_content(tmp_path / "new", b"")
     assert (tmp_path / "new").stat().st_uid == 1000
+
+
+def test_a_file_that_is_written_in_pieces_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "kept"
+    with replacing(path, 0o600) as file:
+        file.write(b"old")
+    with suppress(KeyError), replacing(path) as file:
+        file.write(b"half of what is n")
+        raise KeyError
+    assert [one.read_bytes() for one in path.parent.iterdir()] == [b"old"]
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -96,7 +96,8 @@ def test_the_mark_of_an_older_version_is_read(tmp_path: Path) -> None:
 def test_the_first_time_counts_only_on_what_a_restore_has_pinned_and_never_makes_newer() -> None:
     """A header alone, a wrong pin, a time to come or none at all: the server's own time stands."""
     early, pin = AT - timedelta(hours=1), {LAST_HEADER: "6"}
-    assert entry_time(AT, 7, {AT_HEADER: early.isoformat(), **pin}) == early
+    assert entry_time(AT, 7, {AT_HEADER: early.isoformat(), **pin}, 7) == early
+    assert entry_time(AT, 7, {AT_HEADER: early.isoformat(), **pin}, 6) == AT, "it is behind what was put back"
     for headers in (
         {AT_HEADER: early.isoformat()},
         {AT_HEADER: early.isoformat(), LAST_HEADER: "5"},
@@ -106,4 +107,4 @@ def test_the_first_time_counts_only_on_what_a_restore_has_pinned_and_never_makes
         {AT_HEADER: "0001-01-01T00:00:00+14:00", **pin},
         {AT_HEADER: "9999-12-31T23:59:59-14:00", **pin},
     ):
-        assert entry_time(AT, 7, headers) == AT
+        assert entry_time(AT, 7, headers, 7) == AT

@@ -23,10 +23,11 @@ from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import Shape
+from services.kernel.projection.past import FEW, past
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.source import BATCH, OnEntry
-from tests.support.virtual_time import in_virtual_time
+from tests.support.virtual_time import LoopClock, in_virtual_time
 from tests.unit.fanout.world import attempt, request
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,7 +59,8 @@ class Leader:
         cut = self.cuts.pop(0) if self.cuts else set()
         found = [e for e in self.held if e.seq > after and e.seq not in cut and subjects.matches(pattern, e.subject)]
         if found:
-            yield found
+            for start in range(0, len(found), size):
+                yield found[start : start + size]
 
     async def counts(self, pattern: str) -> dict[str, int]:
         self.asked.append(pattern)
@@ -237,3 +239,15 @@ async def test_a_server_that_refuses_does_not_say_that_there_is_no_such_request(
     ledger.bind(client)  # type: ignore[arg-type]
     with pytest.raises(Unreachable):
         await ledger.subjects_like(subjects.REQUESTS, subjects.request("rnone"))
+
+
+@in_virtual_time
+async def test_a_long_past_is_passed_at_the_pace_that_is_wished_whatever_is_between() -> None:
+    """So the server holds little of it at a time; a stretch without anything on the filter is not waited for."""
+    leader = Leader(*["ledger.seal", "ledger.control"] * FEW * 2, *["ledger.seal"] * 1_000, "ledger.control")
+    began = LoopClock().monotonic()
+    found = [entry.seq async for entry in past(leader, "ledger.control", a_second=500)]
+    assert found == [*range(2, FEW * 4 + 1, 2), FEW * 4 + 1_001]
+    assert LoopClock().monotonic() - began == pytest.approx(FEW * 4 / 500), "and not behind the last one"
+    assert [entry.seq async for entry in past(leader, "ledger.control")] == found
+    assert LoopClock().monotonic() - began == pytest.approx(FEW * 4 / 500)

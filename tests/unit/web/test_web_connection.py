@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from schemas.events.control import Posture
 from schemas.events.desk import BoardQuery, BoardReply, EocView
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
-from services.web.connection import CityConnection
+from services.web.connection import OLDER_AT_ONCE, OLDER_PAUSES, OLDER_SECONDS, CityConnection, older_pause
 from services.web.hub import Hub
 from tests.unit.web.test_web_hub import AT, event
 
@@ -124,3 +126,14 @@ async def test_what_waits_says_up_to_where_it_was_known(made_city: City) -> None
     board.asked[1][1].set_result(BoardReply(requests=(), as_of=9))
     assert (await asking).as_of == 7
     assert [query.after for query, _ in board.asked] == [None, "2.0.1"]
+
+
+@pytest.mark.parametrize(("left", "minutes"), [(100_000, 4), (300_000, 10), (1_000_000, 10), (2_000_000, 10)])
+def test_the_past_is_read_evenly_and_within_ten_minutes_however_long_it_is(left: int, minutes: int) -> None:
+    assert older_pause(left) * left / OLDER_AT_ONCE <= minutes * 60.0 + 1e-6
+
+
+def test_the_past_is_never_read_in_one_rush_nor_slower_than_it_has_to() -> None:
+    shortest, longest = OLDER_PAUSES
+    assert (older_pause(0), older_pause(1_000), older_pause(10**9)) == (longest, longest, shortest)
+    assert older_pause(1_000_000) == pytest.approx(OLDER_SECONDS * OLDER_AT_ONCE / 1_000_000)

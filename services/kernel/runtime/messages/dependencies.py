@@ -18,11 +18,14 @@ from schemas import subjects
 from services.kernel.ledger.entry import Entry, entry_time
 
 
-def to_entry(raw: Msg) -> Entry:
-    """Return a message that a durable delivered as an entry of its stream."""
+def to_entry(raw: Msg, restored: int = 0) -> Entry:
+    """Return a message that a durable delivered as an entry of its stream.
+
+    ``restored`` as in ``entry_time``: without it an entry that was put back has the time at which that was.
+    """
     seq, stored_at = _place_and_time(raw.reply)
     headers = dict(raw.headers or {})
-    return Entry(seq, raw.subject, entry_time(stored_at, seq, headers), raw.data, headers)
+    return Entry(seq, raw.subject, entry_time(stored_at, seq, headers, restored), raw.data, headers)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
