@@ -46,7 +46,7 @@ class _Item:
 
     def run(self, work: SiteEdit) -> None:
         """Make the change, unless its time is over: also for a process that was stopped while it waited."""
-        if not self.claim() or self._clock.monotonic() >= self._until:
+        if self._clock.monotonic() >= self._until or not self.claim():
             self.answer = Failed(NO_TIME, begun=False)
             return
         try:
