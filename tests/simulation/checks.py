@@ -33,7 +33,7 @@ from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry
 from tests.simulation.nemesis import SKEW
-from tests.simulation.record import Record, WholeFold
+from tests.simulation.record import Record, WholeFold, tells_of_beginning
 from tests.simulation.simulated_city import START
 
 if TYPE_CHECKING:
@@ -217,7 +217,10 @@ def _receipts(world: World, record: Record) -> Iterator[str]:
     stands = {place for place in public if world.platforms.stands(*place)}
     known = (ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED)
     for place in stands:
-        receipt = record.fold.requests[place[1]].target(place[0]).receipt
+        target = record.fold.requests[place[1]].target(place[0])
+        receipt = target.receipt
+        if tells_of_beginning(world.platforms.cut_at(*place), target):
+            continue
         if receipt is None or receipt.outcome not in known:
             outcome = receipt.outcome if receipt else "none"
             yield f"5: {place[1]} is public on {place[0]}, and its receipt says {outcome}"

@@ -405,6 +405,19 @@ THEMES: dict[str, Theme] = {
         alone=True,
         chaos=60.0,
     ),
+    "a thread is cut": Theme(
+        {
+            "platform.sending": ((0.2, order), (0.1, sleep(*TAKEN_OVER))),
+            "fanout.receipt.stored": ((0.2, reject), (0.1, die_within(0.1))),
+        },
+        pairs=frozenset({"fanout", "gatekeeper"}),
+        mischief=("cut", "cut", "busy", "silent"),
+        lies=0.8,
+        lasts=(20, 60, 300),
+        targets="parks-townsquare",
+        rejects=0.2,
+        chaos=90.0,
+    ),
     "a clean day": Theme(
         rules=(rules.few_appends,), says=(1,), quiet=True, alone=True, lasts=(3_600,), weather=Weather()
     ),

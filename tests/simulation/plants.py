@@ -26,6 +26,7 @@ from services.fanout.delivery import (
     caller,
     conclusion,
     destinations,
+    given_up,
     judge,
     later_looks,
     places,
@@ -33,7 +34,7 @@ from services.fanout.delivery import (
     settler,
     work,
 )
-from services.fanout.domain import retry, step
+from services.fanout.domain import delivery_state, retry, step
 from services.gatekeeper import handlers as gate
 from services.gatekeeper.domain.dossier import undecided
 from services.gatekeeper.policy.clauses import setting_schedule
@@ -185,6 +186,17 @@ def _no_lease_wait() -> list[Patch]:
         return replace(found, over_for=1_000.0) if isinstance(found, step.Settle) else found
 
     return [(places, "next_step", at_once)]
+
+
+def _beginning_forgotten() -> list[Patch]:
+    def nothing(_target: Any) -> None:
+        return None
+
+    return [(owner, "beginning_of", nothing) for owner in (delivery_state, step, settler, posting)]
+
+
+def _given_up_too_soon() -> list[Patch]:
+    return [(given_up.GivenUpAttempts, "take_back", given_up.GivenUpAttempts.note)]
 
 
 def _attempt_unlooked(counts: Callable[[Any, Any, Any], bool]) -> list[Patch]:
@@ -605,6 +617,16 @@ PLANTS: dict[str, Mutant] = {
     "no_lease_wait": Mutant("an open attempt is settled at once", _no_lease_wait, theme="asleep over a call"),
     "duplicate_is_mine": Mutant(
         "a duplicate attempt is taken as one's own", _duplicate_is_mine, theme="answers to appends are lost"
+    ),
+    "beginning_forgotten": Mutant(
+        "what stands of a thread is forgotten when its rest may not be posted any more",
+        _beginning_forgotten,
+        theme="a thread is cut",
+    ),
+    "given_up_too_soon": Mutant(
+        "an attempt is taken for given up while it is put on record and called",
+        _given_up_too_soon,
+        theme="a thread is cut",
     ),
     "void_called": Mutant(
         "an attempt that does not count is called",

@@ -70,7 +70,10 @@ class _Call:
 
 
 class Platforms:
-    """All platforms of the city. ``lies``: the chance of mischief in a call; ``keyed``: it honours idempotency keys."""
+    """All platforms of the city. ``lies``: the chance of mischief in a call; ``keyed``: it honours idempotency keys.
+
+    ``cut``: the posts that are the beginning of a thread, whose rest is not there.
+    """
 
     def __init__(self, loop: VirtualLoop, rng: Random, tell: Callable[[str, str], None]) -> None:
         self.loop, self.rng, self._tell = loop, rng, tell
@@ -82,6 +85,7 @@ class Platforms:
         self.lag = 0.0
         self.vanish = 0.0
         self.vanished: dict[int, float] = {}
+        self.cut: set[int] = set()
         self.sending: Callable[[Process], None] = lambda _process: None
         self.answered: list[tuple[float, str, str, str]] = []
         self.keyed = rng.random() < 0.5
@@ -96,7 +100,11 @@ class Platforms:
         return next(same, None)
 
     def land(self, platform: str, intent: Intent, held: float = 0.0, note: str = "") -> Post:
-        """It is public now; a natural key, and an honoured one, make one post of two."""
+        """It is public now; a natural key, and an honoured one, make one post of two. What was cut is continued."""
+        if (begun := self.begun(intent)) is not None:
+            self._tell("platform", f"CONTINUED {begun.profile} {begun.request_id} post={begun.number}")
+            self.cut.discard(begun.number)
+            return begun
         if (known := self.known(platform, intent)) is not None:
             return known
         post = Post(
@@ -116,6 +124,12 @@ class Platforms:
             self.loop.outside(self.rng.uniform(1.0, 15.0), self._take_down, post)
         return post
 
+    def begun(self, intent: Intent) -> Post | None:
+        """Return the beginning of a thread that stands."""
+        place = (intent.profile.id, intent.idempotency_key)
+        begun = (post for post in self.posts if post.number in self.cut and (post.profile, post.key) == place)
+        return next((post for post in begun if post.number not in self.vanished), None)
+
     def _take_down(self, post: Post) -> None:
         if post.number not in self.vanished:  # its correction may have taken it down
             self._tell("platform", f"VANISHED {post.profile} {post.request_id} post={post.number}")
@@ -125,6 +139,11 @@ class Platforms:
         """Return what a person sees who looks at a profile."""
         found = [post for post in self.posts if (post.profile, post.request_id) == (profile, request_id)]
         return next((post for post in found if post.number not in self.vanished), None)
+
+    def cut_at(self, profile: str, request_id: str) -> str:
+        """Return the id of the beginning that stands there without its rest; empty: there is none."""
+        post = self.stands(profile, request_id)
+        return str(post.number) if post is not None and post.number in self.cut else ""
 
     def visible(self, platform: str, intent: Intent) -> Post | None:
         """What the profile's timeline shows of a post. The website's connector reads its own pages, which lag never."""
@@ -152,7 +171,8 @@ class SimConnector(Connector):
         world, rng = self._platforms, self._platforms.rng
         intent, note = await _with_pictures(intent, fetch_media)
         await asyncio.sleep(rng.uniform(0.001, 0.05))  # the connection
-        if intent.repeat and (stands := world.visible(self.platform, intent)) is not None:
+        stands = world.visible(self.platform, intent) if intent.repeat else None
+        if stands is not None and stands.number not in world.cut:
             return self._where(stands)  # as each connector that looks does, right before it sends again
         trick = world.trick(intent)
         if trick is None:
@@ -205,10 +225,21 @@ class SimConnector(Connector):
             late = LEASE_SECONDS * ANSWER_MARGIN + rng.uniform(0.1, HELD_SECONDS)
             world.loop.outside(intent.call_timeout + late, world.land, self.platform, intent, late)
             return None
+        if trick == "cut" and self.platform != "website" and (known is None or known.number in world.cut):
+            return self._cut(intent, answer)
         post = world.land(self.platform, intent, note=call.note)
         if trick == "accepted_500":
             return self._reply(answer, Unknown("500 after sending"))
         return None if trick == "silent" else self._reply(answer, self._where(post))
+
+    def _cut(self, intent: Intent, answer: asyncio.Future[PublishResult]) -> None:
+        """Of two parts the first is public, and the second is refused, for now or for good."""
+        world = self._platforms
+        post = world.begun(intent) or world.land(self.platform, intent)
+        world.cut.add(post.number)
+        begun, reason = self._where(post), "1 of 2 parts are posted"
+        for_good = world.rng.random() < 0.2
+        self._reply(answer, Permanent(reason, begun) if for_good else Retryable(reason, begun=begun))
 
     def _reply(self, answer: asyncio.Future[PublishResult], result: PublishResult) -> None:
         def arrived() -> None:
@@ -227,6 +258,8 @@ class SimConnector(Connector):
         if rng.random() < world.blind:
             return CannotTell("the timeline cannot be read")
         found = world.visible(self.platform, intent)
+        if found is not None and found.number in world.cut:
+            return Absent(begun=self._where(found))
         return self._where(found) if found is not None else Absent()
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:

@@ -18,6 +18,7 @@ from services.kernel.base.city import City
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, LedgerFold
+from services.kernel.fold.state import TargetState
 from services.kernel.ledger.client import Entry
 
 
@@ -125,3 +126,9 @@ class Follower:
         ]
         activating = self.fold.control.posture is Posture.EOC_ACTIVATING
         return [*found, "an activation"] if activating else found
+
+
+def tells_of_beginning(remote_id: str, target: TargetState) -> bool:
+    """True when the record says of the beginning of a thread that it stands: in its end, or before it has one."""
+    said = [one.remote_id for _, one in target.receipts]
+    return bool(remote_id) and remote_id in (said[-1:] if target.is_final else said)

@@ -28,7 +28,7 @@ from tests.simulation import moments, nemesis, people
 from tests.simulation.loop import OWNER, Killed, Process, Stuck, VirtualLoop
 from tests.simulation.network import Network
 from tests.simulation.platforms import Platforms, SimConnector
-from tests.simulation.record import Follower
+from tests.simulation.record import Follower, tells_of_beginning
 from tests.simulation.runtime import SimClock, SimFile, SimLog, SimService
 from tests.simulation.server import Server
 from tests.simulation.simulated_city import START, SimulatedCity
@@ -224,7 +224,10 @@ class World:
         requests, found = self.follower.fold.requests, []
         for place in {(post.profile, post.request_id): None for post in self.platforms.posts}:
             state = requests.get(place[1])
-            receipt = state.target(place[0]).receipt if state is not None else None
+            target = state.target(place[0]) if state is not None else None
+            if target is None or tells_of_beginning(self.platforms.cut_at(*place), target):
+                continue
+            receipt = target.receipt
             if self.platforms.stands(*place) and receipt is not None and receipt.outcome not in known:
                 found.append(f"{place[1]} on {place[0]}, which says {receipt.outcome}")
         return found
