@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 MAX_DEPTH = 16
 MAX_DIGITS = 40
 
+_NESTING = frozenset({dict, list})
+
 _SURROGATE = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
 
@@ -105,8 +107,8 @@ def _check_depth(value: Any) -> None:
         level = [
             child
             for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
+            if type(node) in _NESTING
+            for child in (node.values() if type(node) is dict else node)
         ]
         if not level:
             return

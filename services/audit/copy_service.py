@@ -25,9 +25,16 @@ from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.messages.dependencies import to_entry
 from services.kernel.runtime.service import Runtime
 
-BATCH = 512
-GATHER = 0.1
-"""Seconds in which entries that come close together are gathered: one signature and flush to disk for all of them."""
+BATCH = 2_048
+"""Entries that are copied in one piece at most: what a message to a thousand profiles comes to."""
+
+AT_A_TIME = 256
+"""So many are read or acknowledged in one turn of the loop."""
+
+GATHER, LONGEST_GATHER = 0.1, 0.5
+"""Seconds in which an entry that follows on another comes along: one signature and flush to disk for all of them, but
+while a message goes out to many profiles no later than after so many.
+"""
 
 WAIT = 1.0
 """Seconds between looks at whether a seal is due, when nothing comes."""
@@ -147,14 +154,20 @@ async def _background(*work: Callable[[], Awaitable[None]]) -> AsyncIterator[Cal
 
 async def _copy(puller: Puller, copier: LedgerCopier) -> None:
     """Copy one batch; an entry is acknowledged when it is on disk, under a signed checkpoint."""
-    messages = await puller.batch(WAIT, GATHER)
+    messages = await puller.batch(WAIT, GATHER, LONGEST_GATHER)
     if messages:
         restored = await copier.restored()
-        entries = [to_entry(message, restored) for message in messages]
+        entries = []
+        for number, message in enumerate(messages, 1):
+            entries.append(to_entry(message, restored))
+            if not number % AT_A_TIME:
+                await asyncio.sleep(0)
         safe = await copier.on_entries(entries)
-        for message, entry in zip(messages, entries, strict=True):
+        for number, (message, entry) in enumerate(zip(messages, entries, strict=True), 1):
             if entry.seq <= safe:
                 await message.ack()
+            if not number % AT_A_TIME:
+                await asyncio.sleep(0)
     await copier.seal_if_due()
 
 

@@ -46,10 +46,11 @@ class Puller:
         if self._subscription is not None and not self._client.is_closed:
             await self._subscription.unsubscribe()
 
-    async def batch(self, wait: float, gather: float = 0.0) -> list[Msg]:
+    async def batch(self, wait: float, gather: float = 0.0, longest: float = 0.0) -> list[Msg]:
         """Return what is there, up to the size; an empty list when nothing came within ``wait`` seconds.
 
-        What follows the first one within ``gather`` seconds comes along, unless the batch is full before.
+        What follows within ``gather`` seconds of the one before comes along, for ``longest`` seconds or once that time,
+        unless the batch is full before.
 
         Raises:
             Drift: the durable is gone, or the broker's JetStream does not answer for it.
@@ -66,7 +67,9 @@ class Puller:
             raise Drift(
                 "broker.drift", f"nobody answers for the durable {self._consumer.durable}", "onevoice provision"
             )
-        if len(self._waiting) < self._size:
+        end, before = monotonic() + longest, 0
+        while before < len(self._waiting) < self._size and (not before or monotonic() < end):
+            before = len(self._waiting)
             await asyncio.sleep(gather)
         return [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import nats.errors
 
@@ -19,6 +20,12 @@ from services.kernel.runtime.service import Runtime
 BEAT_SECONDS = 1.0
 PAGE = 500
 """Entries of one answer to somebody who missed some."""
+
+FEWEST, MOST, TOGETHER_BYTES = 8, 100, 262_144
+"""So many entries that wait together are told in one message, while a message goes out to many profiles."""
+
+MANY, WINDOW = 100, 0.25
+"""Once so many entries were told within so many seconds the next ones wait until those are over."""
 
 BESIDE_BODY = 300
 """Bytes of an entry in an answer beside its body, and more than they are."""
@@ -39,20 +46,34 @@ class Changes:
 
     async def broadcast(self) -> None:
         """Broadcast what is folded; without end. What could not be sent goes first when this is begun again."""
-        client, waiting = self._runtime.ledger.client, self._waiting
+        waiting, loop = self._waiting, asyncio.get_running_loop()
+        begun, told = loop.time(), 0
         while True:
+            if not waiting and told > MANY:
+                await asyncio.sleep(begun + WINDOW - loop.time())
             if not waiting:
                 self._woken.clear()
                 await self._woken.wait()
-            entry = waiting[0]
-            try:
-                await client.publish(_subject(entry), _event(entry))
-            except (nats.errors.MaxPayloadError, nats.errors.BadSubjectError) as error:
-                # It never goes out: whoever watches misses it, and asks for it.
-                self._runtime.log.error("an entry cannot be broadcast", seq=entry.seq, error=str(error))
-            self._broadcast_seq = entry.seq
-            if waiting and waiting[0] is entry:  # else it was left out meanwhile: too many wait
-                waiting.popleft()
+            if loop.time() - begun >= WINDOW:
+                begun, told = loop.time(), 0
+            entries = next_together(waiting)
+            await self._tell(entries)
+            told += len(entries)
+            self._broadcast_seq = entries[-1].seq
+            for entry in entries:
+                if waiting and waiting[0] is entry:  # else it was left out meanwhile: too many wait
+                    waiting.popleft()
+
+    async def _tell(self, entries: Sequence[Entry]) -> None:
+        client, events = self._runtime.ledger.client, [_event(entry) for entry in entries]
+        if len(entries) > 1:
+            await client.publish(subjects.BOARD_TOGETHER, b'{"events":[' + b",".join(events) + b"]}")
+            return
+        try:
+            await client.publish(_subject(entries[0]), events[0])
+        except (nats.errors.MaxPayloadError, nats.errors.BadSubjectError) as error:
+            # It never goes out: whoever watches misses it, and asks for it.
+            self._runtime.log.error("an entry cannot be broadcast", seq=entries[0].seq, error=str(error))
 
     async def beat(self) -> None:
         """Broadcast once a second how far the broadcast is; without end."""
@@ -80,6 +101,20 @@ class Changes:
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
         self._waiting.append(entry)
         self._woken.set()
+
+
+def next_together(waiting: deque[Entry]) -> list[Entry]:
+    """Return the entries that are told next, in order: one alone while few wait, or while it is a large one."""
+    found = [waiting[0]]
+    if len(waiting) < FEWEST:
+        return found
+    size = len(found[0].data)
+    for entry in islice(waiting, 1, MOST):
+        size += len(entry.data)
+        if size > TOGETHER_BYTES:
+            break
+        found.append(entry)
+    return found
 
 
 def _subject(entry: Entry) -> str:

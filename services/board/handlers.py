@@ -25,11 +25,12 @@ from services.board.changes import Changes, as_event, page_of
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
 from services.board.domain.notices import Waiting, late_post_waits, profile_waits
-from services.board.domain.paging import MOST_BYTES, first_within, newest_within
+from services.board.domain.paging import MOST_BYTES, newest_within
 from services.board.domain.pending_list import PendingList
 from services.board.domain.views import page_key, request_view
 from services.board.finding import RequestFinder
 from services.board.outside import OutsidePosts
+from services.board.pending_page import PendingPage
 from services.board.posted import posted_lately
 from services.board.promises import PromiseWatch
 from services.board.turns import Turns
@@ -185,17 +186,18 @@ class BoardHandlers:
         self._waiting.follow(self.runtime.fold)
         as_of = self.runtime.fold.seq
         total, (page, following) = len(self._waiting), self._waiting.page(query.after, PAGE)
-        views = first_within(self._views(page, query.most, bare=True), _size)
-        if len(views) < len(page):
-            following = page_key(page[len(views) - 1])
-        return BoardReply(
-            requests=views,
+        shown = PendingPage.of(self._views(page, query.most, bare=True))
+        count = len(shown.requests or ())
+        if count < len(page):
+            following = page_key(page[count - 1])
+        beside = BoardReply(
             dead_letters=newest_within((await self._dead.book()).open(), _size, BESIDE) if query.after is None else (),
             outside=newest_within(self._outside.open(), _size, BESIDE) if query.after is None else (),
             total=total,
             next=following,
             as_of=as_of,
         )
+        return shown.beside(beside)
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
         most = query.most or MOST_CHANGES

@@ -22,11 +22,11 @@ from services.fanout.delivery.credentials import Credentials
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.judge import Judge
+from services.fanout.delivery.later_looks import LaterLooks
 from services.fanout.delivery.places import Places, declared_leads
 from services.fanout.delivery.posting import Posting
 from services.fanout.delivery.readback import ReadBack
 from services.fanout.delivery.records import Records
-from services.fanout.delivery.second_looks import SecondLooks
 from services.fanout.delivery.settler import Settler
 from services.fanout.delivery.waits import Waits
 from services.fanout.delivery.work import Work
@@ -117,7 +117,7 @@ def compose(
     runtime.projection.listen(admission.on_folded, "attempt")
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
-    supervisor.supervise(SecondLooks(runtime, places, destinations, settler, conclusion, starts, lease).run)
+    supervisor.supervise(LaterLooks(runtime, places, destinations, settler, conclusion, starts, lease).run)
     if watching is not None:
         _watch(runtime, watching, destinations, caller, starts)
     supervisor.supervise(look_after_hosts)

@@ -28,9 +28,9 @@ from services.fanout.delivery import (
     destinations,
     given_up,
     judge,
+    later_looks,
     places,
     posting,
-    second_looks,
     settler,
     work,
 )
@@ -410,7 +410,7 @@ def _looks_once() -> list[Patch]:
     async def nothing(*_: Any) -> bool:
         return True
 
-    return [(second_looks.SecondLooks, "_look", nothing)]
+    return [(later_looks.LaterLooks, "_look", nothing)]
 
 
 def _barrier_names_nothing() -> list[Patch]:
@@ -643,7 +643,10 @@ PLANTS: dict[str, Mutant] = {
         behind=("no_second_look",),
     ),
     "late_call": Mutant(
-        "a call starts however old its attempt is", _late_call, theme="asleep over a call", behind=("no_second_look",)
+        "a call starts however old its attempt is",
+        _late_call,
+        theme="asleep over a call",
+        behind=("no_second_look", "looks_once"),
     ),
     "overlooked_left": Mutant(
         "work that no durable hands out any more is not looked for", _overlooked_left, harmless=True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from schemas import canonical, subjects
+from schemas.events.board_events import BoardEvents
 from schemas.events.broadcasts import BoardBeat
 from schemas.events.desk import BoardEvent, BoardQuery
 from services.desk.connection.light_nats import Msg
@@ -63,13 +64,14 @@ class Watch:
             return await self._missed() if beat.seq > self.seq else []
         if not message.subject.startswith("board."):
             return []
-        event = BoardEvent.from_value(canonical.loads(message.data))
-        if event.seq <= self.seq:
-            return []
-        if event.seq > self.seq + 1:
-            return await self._missed()
-        self.seq = event.seq
-        return [event]
+        found: list[BoardEvent] = []
+        for event in _events_of(message):
+            if event.seq > self.seq + 1:
+                return found or await self._missed()  # the gap is seen again with what comes next
+            if event.seq > self.seq:
+                self.seq = event.seq
+                found.append(event)
+        return found
 
     async def _missed(self) -> list[BoardEvent]:
         """Ask for what was not received."""
@@ -77,6 +79,13 @@ class Watch:
         found = [event for event in reply.changes or () if event.seq > self.seq]
         self.seq = max([self.seq, *(event.seq for event in found)])
         return found
+
+
+def _events_of(message: Msg) -> tuple[BoardEvent, ...]:
+    told = canonical.loads(message.data)
+    if message.subject == subjects.BOARD_TOGETHER:
+        return BoardEvents.from_value(told).events
+    return (BoardEvent.from_value(told),)
 
 
 def about(event: BoardEvent, request_id: str) -> bool:

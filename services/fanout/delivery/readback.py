@@ -34,7 +34,7 @@ AT_ONCE = 8
 TRIES = 5
 PAUSE = 0.5
 GIVE_WAY = timedelta(seconds=5)
-"""So long at most a look waits for posts that are under way: it is never urgent, and they are."""
+"""So long at most looks wait for posts that are under way: they are never urgent, and those are."""
 
 READ_SECONDS = 5.0
 """So long a request that was read counts as known."""
@@ -83,6 +83,7 @@ class ReadBack:
         self._due: list[tuple[datetime, int, _Watched]] = []
         self._numbers = itertools.count()
         self._seen: set[int] = set()
+        self._gives_way: datetime | None = None
         self._read: dict[str, tuple[float, Request | None]] = {}
 
     def watch(self, receipt: Receipt, seq: int, at: datetime) -> None:
@@ -114,10 +115,15 @@ class ReadBack:
         return heapq.heappop(self._due)[2]
 
     def _is_due(self) -> bool:
-        if not self._due:
+        now, under_way = self._runtime.clock.now(), self._starts.under_way
+        if not under_way:
+            self._gives_way = None
+        if not self._due or self._due[0][0] > now:
             return False
-        wait = GIVE_WAY if self._starts.under_way else timedelta(0)
-        return self._due[0][0] + wait <= self._runtime.clock.now()
+        if not under_way:
+            return True
+        self._gives_way = self._gives_way or now
+        return now - self._gives_way >= GIVE_WAY
 
     async def _take_up(self) -> None:
         known = [settling_of(name, self._lease) for name in (*self._destinations.platforms, "")]

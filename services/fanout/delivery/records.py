@@ -15,6 +15,7 @@ from services.fanout.domain.receipts import counted, reconcile_with_latest, says
 from services.fanout.domain.step import Place
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Unreachable
+from services.kernel.fold.reading import note_written
 from services.kernel.fold.state import TargetState
 from services.kernel.ledger.client import Appended, Conflict
 from services.kernel.runtime.service import Runtime
@@ -79,6 +80,7 @@ class Records:
             msg_id=f"attempt:{place}",
             fence=(subjects.CONTROL, attempt.control_seq),
             look=False,
+            written=note_written,
         )
 
     async def receipt(self, receipt: Receipt, expect_last: int) -> Written | None:
@@ -91,7 +93,8 @@ class Records:
         Returns:
             What was written, or None when what is there makes ours superfluous.
         """
-        receipt = receipt.model_copy(update={"worker": self._runtime.instance})
+        if receipt.worker != self._runtime.instance:
+            receipt = receipt.model_copy(update={"worker": self._runtime.instance})
         while True:
             try:
                 appended = await self._until_in(receipt, expect_last)

@@ -41,7 +41,7 @@ def of_result(
     result: Posted | Retracted | Permanent | Retryable | HasReason,
     now: datetime,
 ) -> Receipt:
-    """Return the receipt of a call that ended clearly, or was not made.
+    """Return the receipt of a call that ended clearly, or was not made, by the worker of the attempt.
 
     What surely was not posted and may be tried again is ``withheld``, not final.
     """
@@ -57,7 +57,7 @@ def of_result(
     else:
         changes = {"outcome": ReceiptOutcome.WITHHELD, "final": False, "reason": result.reason}
         changes |= _where(result.begun) if isinstance(result, Retryable) else {}
-    return _receipt(attempt, attempt_seq, now, **changes)
+    return _receipt(attempt, attempt_seq, now, worker=attempt.worker, **changes)
 
 
 def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: datetime, policy: WhenUnknown) -> Receipt:

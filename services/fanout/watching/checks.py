@@ -75,7 +75,9 @@ class ProfileChecks:
             await asyncio.sleep(TURN_SECONDS)
 
     async def turn(self, begin: datetime) -> None:
-        """Check a few of the profiles that are due now; none before ``begin``."""
+        """Check a few of the profiles that are due now; none before ``begin``, and none while posts are under way."""
+        if self._starts.under_way:
+            return
         now = self._runtime.clock.now()
         profiles = [one for one in self._runtime.control.profiles.values() if one.official]
         known = {one.id for one in profiles}

@@ -93,7 +93,9 @@ class OutsideWatch:
             lock.close()
 
     async def turn(self) -> None:
-        """Look at all profiles that are due now, a few at a time."""
+        """Look at all profiles that are due now, a few at a time; at none while posts are under way."""
+        if self._starts.under_way:
+            return
         now = self._runtime.clock.now()
         profiles = [one for one in self._runtime.control.profiles.values() if self._pause(one) is not None]
         known = {one.id for one in profiles}

@@ -24,10 +24,30 @@ PARSED = 16_384
 """Parsed entries that are kept: several folds in one process read the same ones."""
 
 
+WRITTEN = 2_048
+"""Events that this process has written and that have not come back yet, which are kept."""
+
+_written: dict[bytes, Contract] = {}
+
+
+def note_written(event: Contract, raw: bytes) -> None:
+    """Note an event whose bytes are ``raw`` and that its contract has checked: these bytes need not be read anew.
+
+    Not for what ``model_copy`` has changed, which nobody has checked.
+    """
+    _written[raw] = event
+    if len(_written) > WRITTEN:
+        _written.pop(next(iter(_written)), None)
+
+
 @lru_cache(maxsize=PARSED)
 def parse(contract: type[Event], raw: bytes) -> Event:
-    """Read an entry's bytes; raises StrictJsonError or pydantic.ValidationError. The same bytes are read once."""
-    return contract.from_bytes(raw)
+    """Read an entry's bytes; raises StrictJsonError or pydantic.ValidationError. The same bytes are read once.
+
+    They are what the ledger holds, each of them compared, also where this process wrote them and knows what they say.
+    """
+    mine = _written.pop(raw, None)
+    return mine if type(mine) is contract else contract.from_bytes(raw)
 
 
 def parse_each(contract: type[Event], entries: Iterable[Entry]) -> list[tuple[int, Event]]:

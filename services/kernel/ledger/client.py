@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import nats.errors
@@ -30,6 +31,7 @@ from services.kernel.ledger.append_batch import (
     Wire,
 )
 from services.kernel.ledger.asking import USUAL, AskLimits, ask_again
+from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT
 from services.kernel.ledger.entry import Entry as Entry
 from services.kernel.ledger.integrity.checks import IntegrityFault, check_ack
 from services.kernel.ledger.pending import PendingAppends
@@ -39,6 +41,9 @@ _log = structlog.get_logger()
 
 _ALWAYS = "ledger.receipt."
 _WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
+
+Written = Callable[[Contract, bytes], None]
+"""Hears an event and its canonical bytes."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ class Ledger(LedgerReader):
         expect_last: int | None = None,
         fence: tuple[str, int] | None = None,
         look: bool = True,
+        written: Written | None = None,
     ) -> Appended:
         """Append an event and wait until it is on disk.
 
@@ -92,6 +98,7 @@ class Ledger(LedgerReader):
             expect_last: the last sequence of ``subject`` must be this (0: none).
             fence: a literal subject whose last sequence must be the given one.
             look: on a refusal look whether it is there from an earlier try; without it the caller's fold shows that.
+            written: hears the event with its bytes before they are sent.
 
         Raises:
             Conflict: ``expect_last`` or ``fence`` did not hold; nothing was stored.
@@ -101,13 +108,10 @@ class Ledger(LedgerReader):
         if self.fault is not None and not subject.startswith(_ALWAYS):
             raise self.fault
         raw = event.to_bytes()
+        if written is not None:
+            written(event, raw)
         message_id = msg_id or canonical.sha256(subject.encode() + b"\n" + raw)
-        headers = {"Nats-Msg-Id": message_id}
-        if fence is not None:
-            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = fence[0]
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(fence[1])
-        elif expect_last is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
+        headers = {"Nats-Msg-Id": message_id} | _condition(expect_last, fence)
         try:
             appended = await self._append(subject, raw, headers)
             if appended.elsewhere:
@@ -251,3 +255,10 @@ class Ledger(LedgerReader):
         digest = canonical.sha256(raw)
         await self._acked(streams.UPLOADS, subjects.upload(digest), raw, {})
         return digest
+
+
+def _condition(expect_last: int | None, fence: tuple[str, int] | None) -> dict[str, str]:
+    """Return the headers of the condition on which an entry is stored."""
+    if fence is not None:
+        return {FENCE_SUBJECT: fence[0], EXPECTED: str(fence[1])}
+    return {EXPECTED: str(expect_last)} if expect_last is not None else {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import importlib
 import os
 import signal
@@ -25,6 +24,7 @@ from services.kernel.base.network.reach import refuse_plain
 from services.kernel.base.network.web import Running as WebPage
 from services.kernel.base.tasks import cancel_all
 from services.kernel.projection.projection import Projection
+from services.kernel.runtime import garbage
 from services.kernel.runtime.compose import Timings, on_nats
 from services.kernel.runtime.notify import ServiceManager
 from services.kernel.runtime.service import Runtime
@@ -32,9 +32,6 @@ from services.kernel.runtime.startup import register
 
 if TYPE_CHECKING:
     from services.kernel.runtime.monitoring import Monitoring
-
-GARBAGE = 20_000
-"""New objects after which the garbage collector looks for cycles."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -90,11 +87,13 @@ async def running(names: Iterable[str], city: City, url: str | None = None) -> A
     except BaseException as failure:  # noqa: BLE001 - raised again; also a cancelled start lets go of what it began
         await _stop([app for _, app in built])
         raise (failure.exceptions[0] if isinstance(failure, BaseExceptionGroup) else failure) from None
-    _settle_memory()
+    garbage.settle()
+    looks = asyncio.create_task(garbage.look_when_quiet())
     page = await _serve_monitoring(monitoring, city, [runtime.row.name for runtime, _ in built])
     try:
         yield [runtime for runtime, _ in built]
     finally:
+        await cancel_all(looks)
         if page is not None:
             await page.stop()
         await _stop([app for _, app in built])
@@ -128,13 +127,6 @@ async def _serve_monitoring(monitoring: Monitoring | None, city: City, names: li
         return None
     logs.logger().info("metrics page", url=f"{page.url}/metrics")
     return page
-
-
-def _settle_memory() -> None:
-    """Have the garbage collector leave alone what stays until the end: it would walk it all during each fan-out."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE, 20, 100)
 
 
 async def _stop(apps: list[FastStream]) -> None:

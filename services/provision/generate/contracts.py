@@ -16,6 +16,7 @@ from schemas.events import (
     approvals,
     audit,
     authority,
+    board_events,
     broadcasts,
     control,
     dead,
@@ -78,6 +79,7 @@ CONTRACTS: dict[str, Any] = {
     "desk.dead.order": dead.DeadLetterOrder,
     "desk.dead.reply": dead.DeadLetterReply,
     "board.event": desk.BoardEvent,
+    "board.events": board_events.BoardEvents,
     "eoc.state": broadcasts.EocBroadcast,
     "health": desk.ServiceHealth,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import structlog
 
 from schemas import canonical, streams
-from services.board.changes import BEHIND, Changes, as_event, of_message
+from services.board.changes import BEHIND, FEWEST, MOST, TOGETHER_BYTES, Changes, as_event, next_together, of_message
 from services.kernel.ledger.client import Entry
 from tests.support.ledger_builder import LedgerBuilder, demo_city, story
 
@@ -54,7 +55,8 @@ class Broker:
         if self.errors:
             raise self.errors.pop(0)
         assert len(payload) <= streams.MAX_PAYLOAD
-        self.took.append(canonical.loads(payload)["seq"])
+        told = canonical.loads(payload)
+        self.took += [one["seq"] for one in told.get("events", [told])]
 
 
 class Folding:
@@ -115,3 +117,36 @@ async def test_where_too_many_wait_the_oldest_are_left_out_and_none_is_told_twic
     folding.fold(*range(2, BEHIND + 3))
     await running
     assert broker.took == [1, *range(3, BEHIND + 3)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "taken"),
+    [
+        ([2], [1]),
+        ([2] * (FEWEST - 1), [1] * (FEWEST - 1)),
+        ([2] * FEWEST, [FEWEST]),
+        ([2] * (2 * MOST + 1), [MOST, MOST, 1]),
+        ([TOGETHER_BYTES + 1] * FEWEST, [1] * FEWEST),
+        ([TOGETHER_BYTES // 2] * FEWEST, [2, *[1] * (FEWEST - 2)]),
+    ],
+)
+def test_what_comes_close_together_is_told_in_one_message(sizes: list[int], taken: list[int]) -> None:
+    """In order and once, a few one by one, and never more than the broker takes."""
+    waiting = deque(Entry(seq, "ledger.receipt.p.r", AT, b"x" * size, {}) for seq, size in enumerate(sizes, 1))
+    found = []
+    while waiting:
+        found.append([one.seq for one in next_together(waiting)])
+        for _ in found[-1]:
+            waiting.popleft()
+    assert [len(one) for one in found] == taken
+    assert [seq for one in found for seq in one] == list(range(1, len(sizes) + 1))
+
+
+async def test_a_group_that_could_not_be_sent_goes_first_and_whole() -> None:
+    broker = Broker(nats.errors.OutboundBufferLimitError())
+    folding = Folding(broker)
+    folding.fold(*range(1, 2 * FEWEST))
+    with pytest.raises(nats.errors.OutboundBufferLimitError):
+        await folding.broadcast()
+    await folding.broadcast()
+    assert broker.took == [*range(1, 2 * FEWEST)]

@@ -17,6 +17,7 @@ from schemas.events.shown import LOOK_FIRST, DeliveryCounts
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.board.domain.views import delivery_view, is_pending, page_key, request_view
+from services.board.pending_page import PendingPage
 from services.desk.views.message.outcome import delivered
 from services.kernel.fold.state import SEVERITIES, RequestState, TargetState
 from tests.unit.fanout.world import NOW, PROFILES, profile, receipt, request, verdict
@@ -254,3 +255,13 @@ def test_an_answer_reads_as_its_canonical_bytes_would() -> None:
     reply = BoardReply(requests=(view(state(BOTH)), view(undecided_state(BOTH), bare=True)), changes=(event,), as_of=99)
     assert canonical.loads(reply.to_bytes()) == reply.model_dump(mode="json", exclude_none=True)
     assert BoardReply.from_bytes(reply.to_bytes()) == reply
+
+
+def test_a_page_whose_rows_are_made_once_is_the_answer_that_it_would_be() -> None:
+    views = [view(state(BOTH)), view(undecided_state(BOTH), bare=True)]
+    beside = BoardReply(dead_letters=(), total=7, next="2.0.1", as_of=99)
+    for rows in (views, []):
+        page = PendingPage.of(iter(rows))
+        assert BoardReply.from_bytes(page.to_bytes()) == BoardReply(requests=tuple(rows))
+        whole = beside.model_copy(update={"requests": tuple(rows)})
+        assert BoardReply.from_bytes(page.beside(beside).to_bytes()) == whole

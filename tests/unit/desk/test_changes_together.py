@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+from schemas import subjects
+from schemas.events.board_events import BoardEvents
 from schemas.events.desk import BoardEvent, BoardQuery, BoardReply
 from services.desk.connection.changes import MOST_AT_ONCE, Watch
 from services.desk.connection.light_nats import Msg
@@ -68,3 +70,20 @@ async def test_what_came_before_a_gap_that_nobody_fills_is_handed_over_first() -
     watch._received.put_nowait(cast(Msg, Message("board.verdict.r", event(6).to_bytes())))
     with pytest.raises(Unreachable):
         await watch.events(0.2)
+
+
+def together(watch: Watch, *seqs: int) -> Watch:
+    told = BoardEvents(events=tuple(event(seq) for seq in seqs))
+    watch._received.put_nowait(cast(Msg, Message(subjects.BOARD_TOGETHER, told.to_bytes())))
+    return watch
+
+
+async def test_entries_in_one_message_are_taken_as_those_in_messages_of_their_own() -> None:
+    assert await seqs_of(together(together(watch_of(1), 1, 2, 3), 4, 5)) == [1, 2, 3, 4, 5]
+    assert await seqs_of(together(watch_of(), 3, 4)) == [1, 2]
+
+
+async def test_a_gap_within_one_message_hands_over_what_came_before_it_and_is_seen_again() -> None:
+    watch = together(watch_of(), 1, 2, 5)
+    assert await seqs_of(watch) == [1, 2]
+    assert await seqs_of(together(watch, 6)) == [3, 4]

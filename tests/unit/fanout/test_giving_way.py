@@ -82,6 +82,8 @@ async def test_it_waits_for_a_post_that_is_under_way_until_that_has_ended(copy: 
 async def test_it_waits_no_longer_than_a_while(copy: Copy) -> None:
     copy.clock.time = NOW + DUE + GIVE_WAY
     async with copy.starts.one():
+        assert not await copy.is_taken(), "however late it is: posts have just begun"
+        copy.clock.time += GIVE_WAY
         assert await copy.is_taken()
 
 
@@ -108,3 +110,15 @@ async def test_junk_among_the_receipts_keeps_no_look_from_being_taken_up(copy: C
     before = len(copy.read_back._due)
     await copy.read_back._take_up()
     assert len(copy.read_back._due) == before + 1
+
+
+@in_virtual_time
+async def test_it_gives_way_anew_to_posts_that_begin_after_a_rest(copy: Copy) -> None:
+    copy.clock.time = NOW + DUE
+    async with copy.starts.one():
+        assert not await copy.is_taken()
+    copy.clock.time = NOW
+    assert not await copy.is_taken(), "it is not due any more"
+    copy.clock.time = NOW + DUE + 2 * GIVE_WAY
+    async with copy.starts.one():
+        assert not await copy.is_taken()

@@ -282,7 +282,7 @@ class PaidCopy:
     async def last(self, _pattern: str) -> Entry:
         return self.entries_[-1]
 
-    async def entries(self, _after: int, _pattern: str) -> AsyncIterator[list[Entry]]:
+    async def entries(self, _after: int, _pattern: str, _size: int) -> AsyncIterator[list[Entry]]:
         yield self.entries_
 
 

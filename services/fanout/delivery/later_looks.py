@@ -1,4 +1,4 @@
-"""Looks again at the posts that another than their worker said of how they ended (``domain.second_look``).
+"""Looks again at the posts that another than their worker said of how they ended (``domain.later_look``).
 
 What is found there is put on record behind what stood: a later receipt of the same attempt, ``delivered``. Each copy of
 fan-out looks, since any may be gone by then; the ledger keeps one receipt.
@@ -18,8 +18,8 @@ from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.settler import Settler
+from services.fanout.domain.later_look import looks_after, may_be_wrong, taken_up
 from services.fanout.domain.receipts import found_late
-from services.fanout.domain.second_look import looks_after, may_be_wrong, taken_up
 from services.fanout.hosts.starts import Starts
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import parse
@@ -49,7 +49,7 @@ class _Sleeper:
     failed: int = 0
 
 
-class SecondLooks:
+class LaterLooks:
     """Looks again, as long as ``run`` runs."""
 
     def __init__(
@@ -122,7 +122,7 @@ class SecondLooks:
             told = await self._look(sleeper)
         except Exception as error:  # noqa: BLE001 - the next ones are looked at all the same
             name = sleeper.of.profile
-            self._runtime.log.warning("not looked at a second time, again soon", profile=name, error=str(error))
+            self._runtime.log.warning("not looked at once more, again soon", profile=name, error=str(error))
             told = False
         now = self._runtime.clock.now()
         left = tuple(one for one in sleeper.looks if one > now)

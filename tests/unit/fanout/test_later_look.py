@@ -21,10 +21,10 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.later_looks import TRIES, LaterLooks
 from services.fanout.delivery.places import Places
-from services.fanout.delivery.second_looks import TRIES, SecondLooks
 from services.fanout.delivery.settler import Settler
-from services.fanout.domain.second_look import MOMENTS, looks_after, may_be_wrong, taken_up
+from services.fanout.domain.later_look import MOMENTS, looks_after, may_be_wrong, taken_up
 from services.fanout.hosts.starts import Starts
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
@@ -101,7 +101,7 @@ class Copy:
         )
         settler, conclusion, starts = cast("Settler", self), cast("Conclusion", self), Starts()
         self.parts = (settler, conclusion, starts)
-        self.looks = SecondLooks(runtime, Places(runtime, LEASE), destinations, *self.parts, lease=LEASE)
+        self.looks = LaterLooks(runtime, Places(runtime, LEASE), destinations, *self.parts, lease=LEASE)
 
     async def state_on(self, *_: Any) -> RequestState:
         return self.state
@@ -188,5 +188,5 @@ async def test_what_stands_already_is_not_looked_for_at_the_start() -> None:
     copy = Copy()
     one = replace(copy.looks._runtime.fold.taken_over[50], stands="https://x.example/1")
     copy.looks._runtime.fold.taken_over = {50: one}
-    looks = SecondLooks(copy.looks._runtime, copy.looks._places, copy.looks._destinations, *copy.parts, lease=LEASE)
+    looks = LaterLooks(copy.looks._runtime, copy.looks._places, copy.looks._destinations, *copy.parts, lease=LEASE)
     assert not looks._due
