@@ -23,6 +23,7 @@ from services.fanout.domain.receipts import found_late
 from services.fanout.hosts.starts import Starts
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import parse
+from services.kernel.fold.state import TargetState
 from services.kernel.fold.taken_over import TakenOver
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
@@ -92,7 +93,7 @@ class LaterLooks:
             return
         seq = parse(Receipt, entry.data).attempt_seq
         one = self._runtime.fold.taken_over.get(seq)
-        if one is not None and seq not in self._known:
+        if one is not None and not one.stands and seq not in self._known:
             self._watch(_Sleeper(seq, one, looks_after(one.at, self._runtime.clock.now(), self._lease)))
 
     def _watch(self, sleeper: _Sleeper) -> None:
@@ -137,7 +138,7 @@ class LaterLooks:
         runtime, one = self._runtime, sleeper.of
         state = await runtime.state_on(one.request_id, one.profile)
         target = state.target(one.profile) if state is not None else None
-        if state is None or target is None or target.attempt is None or not may_be_wrong(target):
+        if state is None or target is None or target.attempt is None or not may_be_wrong(target, sleeper.seq):
             return True
         profile, connector = self._destinations.profile(one.profile), self._destinations.connector(one.profile)
         if profile is None or connector is None or connector.declaration.when_unknown is WhenUnknown.PERSON:
@@ -145,12 +146,16 @@ class LaterLooks:
         host = self._destinations.host(profile)
         if host.breaker.is_open or host.quota.look(runtime.clock.monotonic()) > 0:
             return False
-        attempt, known = target.attempt, target.receipt_last
+        attempt, before = target.attempt, _facts(target)
         found = await self._settler.look(self._places.in_state(state, one.profile), attempt)
         host.note_answer(profile.id, found)
         if isinstance(found, CannotTell):
             return found.cause is None
         if isinstance(found, Posted):
+            state = await runtime.state_on(one.request_id, one.profile)
+            target = state.target(one.profile) if state is not None else None
+            if target is None or _facts(target) != before:
+                return False  # more was said of it meanwhile, and counts first
             receipt = found_late(attempt, sleeper.seq, found, runtime.clock.now())
             runtime.log.error(
                 "a post is out that was taken for not posted",
@@ -158,5 +163,9 @@ class LaterLooks:
                 profile=one.profile,
                 url=found.url,
             )
-            await self._conclusion.write(receipt, known)
+            await self._conclusion.write(receipt, target.receipt_last)
         return True
+
+
+def _facts(target: TargetState) -> tuple[int, int, int, bool]:
+    return target.attempt_seq, target.receipt_last, target.changed, target.is_open

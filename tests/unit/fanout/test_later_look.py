@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from services.fanout.delivery.places import Places
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.later_look import MOMENTS, looks_after, may_be_wrong, taken_up
 from services.fanout.hosts.starts import Starts
+from services.kernel.fold.applied import Applied
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
 from services.kernel.fold.taken_over import REMEMBERED, TakenOver
@@ -60,7 +62,55 @@ def test_who_starts_looks_soon_too() -> None:
     ],
 )
 def test_what_stands_or_is_under_way_is_let_be(target: TargetState, wrong: bool) -> None:
-    assert may_be_wrong(target) is wrong
+    assert may_be_wrong(target, 50) is wrong
+
+
+def _with(*said: Receipt, effective: tuple[int, ...] = (50,), **more: Any) -> TargetState:
+    known = list(enumerate(said, 60))
+    return TargetState(
+        attempt=attempt(),
+        attempt_seq=effective[-1],
+        effective=list(effective),
+        receipts=known,
+        receipt=said[-1],
+        receipt_seq=known[-1][0],
+        receipt_last=known[-1][0],
+        **more,
+    )
+
+
+THERE = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, url="https://x.example/1", remote_id="1")
+DOUBTED = receipt(outcome=ReceiptOutcome.UNCONFIRMED, final=True)
+ANOTHER = DOUBTED.model_copy(update={"attempt_seq": 58})
+
+
+@pytest.mark.parametrize(
+    ("target", "wrong"),
+    [
+        (_with(DOUBTED), True),
+        (_with(THERE, DOUBTED), False),
+        (_with(THERE, receipt(outcome=ReceiptOutcome.FAILED, final=True, resolution_seq=70)), False),
+        (_with(DOUBTED, resolutions=[(70, cast("Any", None))]), False),
+        (_with(DOUBTED, resolutions=[(59, cast("Any", None))]), True),
+        (_with(receipt(), ANOTHER, effective=(50, 58)), False),
+        (_with(receipt(), effective=(50, 58)), False),
+        (_with(receipt(), receipt(attempt_seq=58), effective=(50, 58)), True),
+        (_with(receipt(), receipt(attempt_seq=58, remote_id="1"), effective=(50, 58)), False),
+    ],
+    ids=[
+        "nobody knows",
+        "it was known, and is doubted since",
+        "it was known, and an officer gave it up",
+        "an officer's word is not carried out yet",
+        "an officer's word is older",
+        "a later attempt may have posted",
+        "nothing is said of a later attempt",
+        "a later attempt did not post",
+        "a later attempt posted a beginning",
+    ],
+)
+def test_a_look_overrides_no_newer_word_and_takes_no_other_attempts_post(target: TargetState, wrong: bool) -> None:
+    assert may_be_wrong(target, 50) is wrong
 
 
 class Copy:
@@ -68,6 +118,7 @@ class Copy:
 
     def __init__(self, *found: ReconcileResult | Exception, policy: WhenUnknown = WhenUnknown.LOOK) -> None:
         self.found, self.asked, self.written = list(found), 0, list[tuple[Receipt, int]]()
+        self.meanwhile: Callable[[], None] = lambda: None
         self.now, of = NOW, request()
         self.target = TargetState(attempt=attempt(), attempt_seq=50, receipt_last=61, receipt=receipt())
         self.state = RequestState(of, 10, NOW, verdict=verdict(of), verdict_seq=VERDICT_SEQ)
@@ -108,6 +159,7 @@ class Copy:
 
     async def look(self, *_: Any) -> ReconcileResult:
         self.asked += 1
+        self.meanwhile()
         found = self.found.pop(0) if self.found else Absent()
         if isinstance(found, Exception):
             raise found
@@ -117,12 +169,16 @@ class Copy:
         self.written.append((said, known))
         return True
 
+    async def next_look(self) -> Any:
+        """Return what is due next, at its time."""
+        self.now = self.looks._due[0][0]
+        return await self.looks._next()
+
     async def all_looks(self) -> list[float]:
         """Look at all that is due, at its time; return the seconds at which the platform was asked."""
         times = []
         while self.looks._due:
-            self.now = self.looks._due[0][0]
-            sleeper = await self.looks._next()
+            sleeper = await self.next_look()
             before = self.asked
             await self.looks._one(sleeper)
             times += [(self.now - NOW).total_seconds()] * (self.asked - before)
@@ -190,3 +246,39 @@ async def test_what_stands_already_is_not_looked_for_at_the_start() -> None:
     copy.looks._runtime.fold.taken_over = {50: one}
     looks = LaterLooks(copy.looks._runtime, copy.looks._places, copy.looks._destinations, *copy.parts, lease=LEASE)
     assert not looks._due
+
+
+def test_what_stands_already_is_not_looked_for_when_more_is_said_of_it() -> None:
+    """Another copy found the post, and a read-back found it altered: the doubt is the newer word."""
+    copy = Copy()
+    fold = copy.looks._runtime.fold
+    fold.taken_over = {50: replace(fold.taken_over[50], stands="https://x.example/1")}
+    copy.looks._due.clear()
+    copy.looks._known.clear()
+    entry: Any = SimpleNamespace(data=DOUBTED.to_bytes())
+    copy.looks._on_folded(entry, Applied(62, "receipt"))
+    assert not copy.looks._due
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"receipt_last": 62},
+        {"changed": 62},
+        {"attempt_seq": 58, "answered": False},
+    ],
+    ids=["a receipt", "an officer's word", "a new attempt"],
+)
+async def test_what_was_said_while_the_platform_was_asked_counts_first(said: dict[str, Any]) -> None:
+    copy = Copy(Posted("https://x.example/1", "1"))
+
+    def meanwhile() -> None:
+        for name, value in said.items():
+            setattr(copy.target, name, value)
+
+    copy.meanwhile = meanwhile
+    sleeper = await copy.next_look()
+    await copy.looks._one(sleeper)
+    assert copy.asked == 1
+    assert not copy.written
+    assert copy.looks._due[0][0] == copy.now + timedelta(seconds=LEASE), "and it is looked again soon"
