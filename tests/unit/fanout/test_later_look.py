@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from schemas import subjects
+from schemas.events.base import Contract
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.connectors.contract import (
     Absent,
@@ -27,13 +29,17 @@ from services.fanout.delivery.places import Places
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.later_look import MOMENTS, looks_after, may_be_wrong, taken_up
 from services.fanout.hosts.starts import Starts
+from services.kernel.authority.post_authorization import content_of
 from services.kernel.fold.applied import Applied
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
 from services.kernel.fold.taken_over import REMEMBERED, TakenOver
-from tests.unit.fanout.world import NOW, VERDICT_SEQ, attempt, control, profile, receipt, request, verdict
+from services.kernel.ledger.entry import Entry
+from tests.unit.fanout.world import NOW, VERDICT_SEQ, attempt, control, profile, receipt, rendering, request, verdict
+from tests.unit.kernel.test_projection_reads import Leader
 
 LEASE = 15.0
+WORDS = content_of(rendering()).parts[0]
 
 
 def test_it_is_looked_at_ever_more_seldom_for_an_hour() -> None:
@@ -113,6 +119,17 @@ def test_a_look_overrides_no_newer_word_and_takes_no_other_attempts_post(target:
     assert may_be_wrong(target, 50) is wrong
 
 
+class OnProfile(Leader):
+    """A ledger with what other requests have on the profile."""
+
+    async def first_since(self, _at: datetime) -> int:
+        """All of it is young."""
+        return 1
+
+    def hold(self, subject: str, event: Contract) -> None:
+        self.held.append(Entry(len(self.held) + 1, subject, NOW, event.to_bytes(), {}))
+
+
 class Copy:
     """A copy of fan-out whose fold has one attempt that another answered; ``found`` is what the platform shows."""
 
@@ -133,6 +150,7 @@ class Copy:
             taken_over={50: one},
         )
         self.log: Any = SimpleNamespace(warning=lambda *_, **__: None, error=lambda *_, **__: None)
+        self.ledger: Any = OnProfile()
         clock = SimpleNamespace(now=lambda: self.now, monotonic=lambda: self.now.timestamp())
         runtime: Any = SimpleNamespace(
             fold=fold,
@@ -140,6 +158,8 @@ class Copy:
             clock=clock,
             projection=SimpleNamespace(listen=lambda *_: None),
             state_on=self.state_on,
+            source=self.ledger,
+            ledger=self.ledger,
         )
         self.host: Any = SimpleNamespace(
             note_answer=lambda *_: None,
@@ -282,3 +302,29 @@ async def test_what_was_said_while_the_platform_was_asked_counts_first(said: dic
     assert copy.asked == 1
     assert not copy.written
     assert copy.looks._due[0][0] == copy.now + timedelta(seconds=LEASE), "and it is looked again soon"
+
+
+@pytest.mark.parametrize(
+    ("words", "named", "written"),
+    [
+        (None, {"remote_id": "2,1"}, 0),
+        (None, {"url": "https://x.example/1"}, 0),
+        (None, {}, 0),
+        ("Other words.", {}, 1),
+        ("Other words.", {"remote_id": "2", "url": "https://x.example/2"}, 1),
+    ],
+    ids=["named by its id", "named by its address", "under way, the same words", "under way, other words", "another"],
+)
+async def test_another_messages_post_is_not_taken_for_what_was_looked_for(
+    words: str | None, named: dict[str, Any], written: int
+) -> None:
+    """The author submits the words anew, and they go out; who then recalled the first message deleted that post."""
+    copy = Copy(Posted("https://x.example/1", "1"))
+    other = request(request_id="rother", renderings=(rendering(text=words or WORDS),))
+    copy.ledger.hold(subjects.request("rother"), other)
+    copy.ledger.hold(subjects.attempt("fire-social", "rother"), attempt(other))
+    if named:
+        said = receipt(other, outcome=ReceiptOutcome.DELIVERED, final=True, **named)
+        copy.ledger.hold(subjects.receipt("fire-social", "rother"), said)
+    await copy.looks._one(await copy.next_look())
+    assert (copy.asked, len(copy.written)) == (1, written)
