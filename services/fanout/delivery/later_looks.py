@@ -61,7 +61,7 @@ _Facts = tuple[int, int, int, bool]
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _LookedFor:
     """What a platform was asked for, and what was on record before."""
 
     profile: Profile
@@ -166,14 +166,14 @@ class LaterLooks:
         host = self._destinations.host(profile)
         if host.breaker.is_open or host.quota.look(runtime.clock.monotonic()) > 0:
             return False
-        asked = _Asked(profile, state.request, target.attempt, _facts(target))
+        asked = _LookedFor(profile, state.request, target.attempt, _facts(target))
         found = await self._settler.look(self._places.in_state(state, one.profile), asked.attempt)
         host.note_answer(profile.id, found)
         if isinstance(found, CannotTell):
             return found.cause is None
         return await self._found(sleeper, found, asked) if isinstance(found, Posted) else True
 
-    async def _found(self, sleeper: _Sleeper, found: Posted, asked: _Asked) -> bool:
+    async def _found(self, sleeper: _Sleeper, found: Posted, asked: _LookedFor) -> bool:
         """Put on record what was found, unless it may be another message's; False when more was said meanwhile."""
         runtime, one = self._runtime, sleeper.of
         rendering = rendering_for(asked.request, asked.attempt.platform)
