@@ -421,6 +421,11 @@ class SimJetStream:
         ask = partial(network.server.info, name, subjects_filter)
         return await _round_trip(network, self._client.process, ask, self._timeout)
 
+    async def consumer_info(self, _stream: str, durable: str) -> Any:
+        """What the leader says of a durable: how many messages are out, and how many are still to be handed out."""
+        network = self._client.network
+        return await _round_trip(network, self._client.process, partial(network.server.held, durable), self._timeout)
+
 
 class SimLedger(Ledger):
     """The real ledger on the simulated server; what it reads does not travel as JSON, which is half of a run's time."""

@@ -20,7 +20,7 @@ from schemas.subjects import place_of
 from services.eoc_state import flights
 from services.eoc_state import handlers as eoc
 from services.eoc_state.domain.activation import Barrier, barrier
-from services.fanout import resolving
+from services.fanout import overlooked_decisions, overlooked_verdicts, resolving
 from services.fanout.connectors.contract import Permanent, Unknown
 from services.fanout.delivery import (
     caller,
@@ -197,6 +197,14 @@ def _beginning_forgotten() -> list[Patch]:
 
 def _given_up_too_soon() -> list[Patch]:
     return [(given_up.GivenUpAttempts, "take_back", given_up.GivenUpAttempts.note)]
+
+
+def _overlooked_left() -> list[Patch]:
+    async def look_once(_self: Any) -> None:
+        return
+
+    owners = (overlooked_verdicts.OverlookedVerdicts, overlooked_decisions.OverlookedDecisions)
+    return [(owner, "look_once", look_once) for owner in owners]
 
 
 def _attempt_unlooked(counts: Callable[[Any, Any, Any], bool]) -> list[Patch]:
@@ -640,10 +648,14 @@ PLANTS: dict[str, Mutant] = {
         theme="asleep over a call",
         behind=("no_second_look", "looks_once"),
     ),
+    "overlooked_left": Mutant(
+        "work that no durable hands out any more is not looked for", _overlooked_left, harmless=True
+    ),
     "acked_before_receipt": Mutant(
         "a verdict is acknowledged before its receipts stand",
         _acked_before_receipt,
         theme="asleep between two questions",
+        behind=("overlooked_left",),
     ),
     "no_look_after": Mutant(
         "who wrote a receipt is done, whatever it says", _no_look_after, theme="death beside a receipt or a verdict"

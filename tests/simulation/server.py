@@ -324,6 +324,12 @@ class Server:
             return stream.newest(subject)
         return stream.get(seq) if subject is None else stream.next(subject, seq)
 
+    def held(self, durable: str) -> Any:
+        """Return what CONSUMER.INFO says of a durable: messages that are out, and those to be handed out first."""
+        one = self.durables[durable]
+        left = [seq for seq in self.streams[one.spec.stream].seqs(one.spec.filter_subject) if seq > one.cursor]
+        return SimpleNamespace(num_ack_pending=len(one.pending) + len(one.again), num_pending=len(left))
+
     def crash(self) -> None:
         """Go down; what was stored stays."""
         self.up = False

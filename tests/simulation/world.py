@@ -19,7 +19,7 @@ from schemas.events.requests import SubmissionEvent
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.copy_plan import plan as copy_plan
 from services.fanout.domain.limits import HostLimit, limit_of
-from services.fanout.wiring import compose
+from services.fanout.wiring import compose, look_for_overlooked
 from services.kernel.base import crashpoints
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.messages.dependencies import EntryOf
@@ -139,7 +139,8 @@ class World:
             }
 
             def wire_fanout(runtime: Runtime) -> None:
-                compose(runtime, connectors, ask_seconds=PATIENCE, limits=self._limit_of)
+                work = compose(runtime, connectors, ask_seconds=PATIENCE, limits=self._limit_of)
+                look_for_overlooked(runtime, work)
 
             return wire_fanout
         if service == "audit":
