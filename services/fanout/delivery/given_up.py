@@ -19,7 +19,7 @@ OF_A_PLACE = 8
 
 
 class GivenUpAttempts:
-    """Holds the newest of them, each as it was written; what another wrote under the name of this process is none of them."""
+    """Holds the newest, each as it was written; what another wrote under the name of this process is none of them."""
 
     def __init__(self) -> None:
         self._at: OrderedDict[tuple[str, str], tuple[Attempt, ...]] = OrderedDict()
