@@ -90,16 +90,21 @@ class Changes:
     async def since(
         self, seq: int, most: int = PAGE, *, of_messages: bool = False
     ) -> tuple[tuple[BoardEvent, ...], str | None]:
-        """Return the next entries above a sequence, ``most`` at most, as ``page_of`` does.
+        """Return the next entries above a sequence, ``most`` at most, and where to go on if it looked at fewer.
 
-        Of them only what a list of messages needs, if wished.
+        It names no place to go on only where it looked at so many, or at all that is folded. Of the entries it returns
+        only what a list of messages needs, if wished.
 
         Raises:
             Unreachable: the broker does not answer.
         """
-        async for batch in self._runtime.source.entries(seq, size=min(most, PAGE)):
-            return page_of(batch, of_message if of_messages else as_event)
-        return (), None
+        size, folded = min(most, PAGE), self._runtime.fold.seq
+        async for batch in self._runtime.source.entries(seq, size=size):
+            events, following = page_of(batch, of_message if of_messages else as_event)
+            at = batch[-1].seq
+            # A batch may break off, and a replica may be behind.
+            return events, str(at) if following is None and len(batch) < most and at < folded else following
+        return (), str(seq) if seq < folded else None
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
         # What counts was read strictly, and has its kind's shape; of anything else nobody has looked at the bytes.
