@@ -15,6 +15,7 @@ from services.fanout.connectors.contract import Connector, Correction, Intent
 from services.fanout.delivery.caller import intent_of
 from services.fanout.delivery.records import key_of
 from services.fanout.delivery.taking_back import TakesBack
+from services.fanout.domain.delivery_state import id_to_answer
 from services.fanout.domain.resolution import key_of_call
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.runtime.service import Runtime
@@ -37,6 +38,15 @@ def cannot_answer(request: Request, profile: Profile, connector: Connector) -> b
     return not able and rendering is not None and content_of(rendering).answers is not None
 
 
+@dataclass(frozen=True)
+class _Earlier:
+    """A post that may stand. ``remote_id``: by which it is deleted; ``answered``: by which it is answered, if it is."""
+
+    intent: Intent
+    remote_id: str
+    answered: str
+
+
 class EarlierPosts:
     """Finds what is on a profile of the request that another one is about."""
 
@@ -55,19 +65,20 @@ class EarlierPosts:
             return Follow(connector)
         posts = [found async for found in self._standing(content.about, profile)]
         able = connector.declaration
-        answered = next((one.content.answers for one, _ in posts if one.content.answers), "") or ""
+        answered = next((one.intent.content.answers for one in posts if one.intent.content.answers), "") or ""
+        taken_back = tuple((one.intent, one.remote_id) for one in posts)
         if answered and not able.reply:  # what is about an answer goes where that is
-            posts = [(replace(one, follows=answered), remote_id) for one, remote_id in posts]
+            taken_back = tuple((replace(one, follows=answered), remote_id) for one, remote_id in taken_back)
         # A recall deletes where it can. All else answers the earlier post where the platform has replies; elsewhere a
         # correction takes its place, and the rest stands alone.
         if content.act == "recall" and not posts:
             return None
         if content.act == "recall" and able.delete:
-            return Follow(TakesBack(connector, tuple(posts)))
+            return Follow(TakesBack(connector, taken_back))
         if able.reply:
-            return Follow(connector, next((remote_id for _, remote_id in posts if remote_id), ""))
+            return Follow(connector, next((one.answered for one in posts if one.answered), ""))
         if content.act == "correct" and able.correction is Correction.NEW_POST and able.delete:
-            return Follow(TakesBack(connector, tuple(posts), then_posts=True), answered)
+            return Follow(TakesBack(connector, taken_back, then_posts=True), answered)
         return Follow(connector, answered)
 
     async def follows(self, request: Request, profile: Profile, connector: Connector) -> str:
@@ -75,7 +86,7 @@ class EarlierPosts:
         found = await self.of(request, profile, connector)
         return found.follows if found is not None else ""
 
-    async def _standing(self, request_id: str | None, profile: Profile) -> AsyncIterator[tuple[Intent, str]]:
+    async def _standing(self, request_id: str | None, profile: Profile) -> AsyncIterator[_Earlier]:
         """Yield what may stand of a request and of what it replaced in its turn, the newest first."""
         seen: set[str] = set()
         while request_id is not None and request_id not in seen:
@@ -84,11 +95,12 @@ class EarlierPosts:
             if state is None:
                 return
             request, receipts = state.request, [one for _, one in state.target(profile.id).receipts]
-            # What a receipt says to stand may stand, though later ones do not speak of it.
+            # What a receipt says to stand may stand, whatever was said later: to delete what is gone does no harm. An
+            # answer to it is refused by its platform.
             remote_id = next((one.remote_id for one in reversed(receipts) if one.remote_id), "")
             if remote_id or (receipts and receipts[-1].outcome in MAY_STAND):
                 rendering = rendering_for(request, profile.platform)
                 if rendering is not None:
                     key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
-                    yield intent_of(request, profile, key, 0.0), remote_id
+                    yield _Earlier(intent_of(request, profile, key, 0.0), remote_id, id_to_answer(receipts))
             request_id = request.replaces

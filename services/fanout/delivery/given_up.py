@@ -14,8 +14,12 @@ KEPT = 10_000
 """Requests on profiles; an attempt that is forgotten is looked for on its platform, as one of a process that died."""
 
 
+OF_A_PLACE = 8
+"""Attempts on one profile of one request, the newest: a broker that does not answer has one made each second or so."""
+
+
 class GivenUpAttempts:
-    """Holds them, each as it was written; what another wrote under the name of this process is none of them."""
+    """Holds the newest, each as it was written; what another wrote under the name of this process is none of them."""
 
     def __init__(self) -> None:
         self._at: OrderedDict[tuple[str, str], tuple[Attempt, ...]] = OrderedDict()
@@ -23,7 +27,7 @@ class GivenUpAttempts:
     def note(self, attempt: Attempt) -> None:
         """Note an attempt that nothing here can call any more."""
         place = (attempt.request_id, attempt.profile)
-        self._at[place] = (*self._at.pop(place, ()), attempt)
+        self._at[place] = (*self._at.pop(place, ()), attempt)[-OF_A_PLACE:]
         while len(self._at) > KEPT:
             self._at.popitem(last=False)
 
@@ -33,6 +37,10 @@ class GivenUpAttempts:
         left = tuple(one for one in self._at.pop(place, ()) if one != attempt)
         if left:
             self._at[place] = left
+
+    def over(self, request_id: str, profile: str) -> None:
+        """Forget what there is of a request on a profile: it has its final receipt, and no attempt counts there."""
+        self._at.pop((request_id, profile), None)
 
     def holds(self, target: TargetState) -> bool:
         """Return whether what is open on a profile is one of them."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from schemas.subjects import place_of
 from services.fanout.connectors.contract import Connector
 from services.fanout.delivery.given_up import GivenUpAttempts
 from services.fanout.domain.step import Busy, Place, Step, next_step
+from services.kernel.fold.applied import Applied
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.state import RequestState
+from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.service import Runtime
 
 
@@ -30,6 +33,7 @@ class Places:
         self._lease = lease
         self._leads = dict(leads or {})
         self.given_up = GivenUpAttempts()
+        runtime.projection.listen(self._on_folded, "receipt")
 
     def of(self, request_id: str, verdict_seq: int, profile: str) -> Place | None:
         """Return the facts as they are now; None when the request is over everywhere, and has left memory."""
@@ -60,6 +64,12 @@ class Places:
         known = self._runtime.fold.control.profiles.get(profile)
         lead = self._leads.get(known.platform, "") if known is not None else ""
         return lead if lead != profile and lead in state.wanted and state.request.act != "recall" else ""
+
+    def _on_folded(self, entry: Entry, applied: Applied) -> None:
+        _, request_id, profile = place_of(entry.subject)
+        state = self._runtime.fold.requests.get(request_id)
+        if not applied.void and (state is None or state.target(profile).is_final):
+            self.given_up.over(request_id, profile)
 
     def newest(self, place: Place) -> Place | None:
         """Return the same place as it is now."""

@@ -6,6 +6,7 @@ decides what nobody could find out. But what may be public never becomes "not po
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
@@ -128,6 +129,23 @@ def beginning_of(target: TargetState) -> Receipt | None:
         if receipt.remote_id or receipt.resolution_seq is not None:
             return receipt if receipt.remote_id else None
     return None
+
+
+def id_to_answer(receipts: Sequence[Receipt]) -> str:
+    """Return the id of the post that another one may answer; empty where none is known that stands.
+
+    Args:
+        receipts: all that count on the place, in the ledger's order.
+
+    A person's word comes before what was known: only the post that the person names stands, and it may have an id.
+    """
+    named: str | None = None
+    for receipt in reversed(receipts):
+        if receipt.remote_id and named in (None, receipt.url):
+            return receipt.remote_id
+        if named is None and receipt.resolution_seq is not None:
+            named = receipt.url or ""
+    return ""
 
 
 def is_held_back(target: TargetState) -> bool:

@@ -153,8 +153,8 @@ def outcome_of(statement: ResolutionStatement, answered: Receipt, seq: int, now:
 def key_of_call(key: str, revision: int, receipts: Iterable[Receipt]) -> str:
     """Return the key that a platform is called with: another one behind the word to post again what stood and is gone.
 
-    Who keeps a key would answer with the post that is gone: Mastodon for an hour, Meta for a day. Where nobody ever
-    knew how it ended the key stays: it guards the repeat.
+    Who keeps a key would answer with the post that is gone: Mastodon for an hour, Meta for a day. The beginning of a
+    thread stood, too. Where nobody ever knew how it ended the key stays: it guards the repeat.
 
     Args:
         key: of this revision on this profile, as its attempts have it.
@@ -165,7 +165,7 @@ def key_of_call(key: str, revision: int, receipts: Iterable[Receipt]) -> str:
     for receipt in receipts:
         if receipt.revision != revision:
             continue
-        if receipt.outcome is ReceiptOutcome.DELIVERED:
+        if receipt.outcome is ReceiptOutcome.DELIVERED or receipt.remote_id:
             stood = True
         elif stood and receipt.resolution_seq is not None and not receipt.final:
             stood, again = False, receipt.resolution_seq

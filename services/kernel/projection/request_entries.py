@@ -56,14 +56,18 @@ async def state_of(request_id: str, fold: LedgerFold, reads: Reads, boot: float)
 async def state_on(request_id: str, profile: str, fold: LedgerFold, reads: Reads, boot: float) -> RequestState | None:
     """Return what stands of a request on one profile, as ``state_of`` does; the rest of it may be missing.
 
-    What does not count is left out, as in any fold: the newest entry of a subject may be void.
+    What does not count is left out, as in any fold: the newest entry of a subject may be void. Whether a revision
+    counts, what was begun on the other profiles says: of a request that has several, the whole is read.
     """
     known = fold.requests.get(request_id)
     if known is not None:
         return known
-    found = await entries_of_all(subjects.on_profile(request_id, profile), reads)
+    every = await entries_of_all(subjects.on_profile(request_id, profile), reads)
+    found = [entry for entry in every if entry.seq <= fold.seq]
+    if sum(entry.subject == subjects.request(request_id) for entry in found) > 1:
+        return await state_of(request_id, fold, reads, boot)
     scratch = fold.apart()
-    reopen(scratch, request_id, [entry for entry in found if entry.seq <= fold.seq], boot)
+    reopen(scratch, request_id, found, boot)
     return scratch.requests.get(request_id)
 
 

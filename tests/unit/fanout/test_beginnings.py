@@ -20,7 +20,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted, intent_of
-from services.fanout.delivery.earlier import EarlierPosts
+from services.fanout.delivery.earlier import EarlierPosts, Follow
 from services.fanout.delivery.taking_back import TakesBack
 from services.fanout.domain import receipts
 from services.fanout.domain.step import End
@@ -111,6 +111,25 @@ def test_an_end_of_what_nobody_saw_delivered_names_what_stands(end: Receipt, nam
     assert receipts.naming(end, None) == end
 
 
+async def follow_of(act: Any, said: tuple[Receipt, ...], **able: bool) -> Follow:
+    """How a message goes to a profile that is about another one, of which this was said."""
+    earlier = request()
+    content = PlatformContent(platform="mastodon", parts=("So.",), created_at=NOW, act=act, about=earlier.request_id)
+    about = request(request_id="rother", replaces=earlier.request_id, renderings=(Rendering.of(content),))
+    known = [(51 + number, one) for number, one in enumerate(said)]
+    held = state(earlier, targets={FIRE.id: ended_target(known[-1][1], receipts=known)})
+
+    async def state_on(request_id: str, _profile: str) -> RequestState | None:
+        return held if request_id == earlier.request_id else None
+
+    runtime: Any = SimpleNamespace(state_on=state_on)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True, **able)
+    connector: Any = SimpleNamespace(platform="mastodon", declaration=declaration)
+    follow = await EarlierPosts(runtime).of(about, FIRE, connector)
+    assert follow is not None
+    return follow
+
+
 @pytest.mark.parametrize(
     ("later", "found"),
     [
@@ -120,22 +139,42 @@ def test_an_end_of_what_nobody_saw_delivered_names_what_stands(end: Receipt, nam
     ],
 )
 async def test_a_recall_finds_the_beginning_of_a_thread(later: tuple[Receipt, ...], found: list[str]) -> None:
-    earlier = request()
-    content = PlatformContent(
-        platform="mastodon", parts=("Recalled.",), created_at=NOW, act="recall", about=earlier.request_id
-    )
-    recall = request(request_id="rother", replaces=earlier.request_id, renderings=(Rendering.of(content),))
-    known = [(51 + number, one) for number, one in enumerate((BEGUN, *later))]
-    held = state(earlier, targets={FIRE.id: ended_target(known[-1][1], receipts=known)})
-
-    async def state_on(request_id: str, _profile: str) -> RequestState | None:
-        return held if request_id == earlier.request_id else None
-
-    runtime: Any = SimpleNamespace(state_on=state_on)
-    connector: Any = SimpleNamespace(
-        platform="mastodon", declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
-    )
-    follow = await EarlierPosts(runtime).of(recall, FIRE, connector)
-    assert follow is not None
+    follow = await follow_of("recall", (BEGUN, *later))
     assert isinstance(follow.connector, TakesBack)
     assert [remote_id for _, remote_id in follow.connector._posts] == found
+
+
+STOOD = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="1", url="https://m.example/1")
+IN_DOUBT = STOOD.model_copy(update={"outcome": ReceiptOutcome.UNCONFIRMED, "reason": "it is not there any more"})
+GIVEN_UP = receipt(outcome=ReceiptOutcome.FAILED, final=True, resolution_seq=70)
+POSTED = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, resolution_seq=70, url="https://m.example/1")
+ELSEWHERE = POSTED.model_copy(update={"url": "https://m.example/2"})
+AGAIN = receipt(resolution_seq=70)
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        ((STOOD,), "1"),
+        ((STOOD, IN_DOUBT), "1"),
+        ((STOOD, IN_DOUBT, GIVEN_UP), ""),
+        ((STOOD, IN_DOUBT, POSTED), "1"),
+        ((STOOD, IN_DOUBT, ELSEWHERE), ""),
+        ((STOOD, IN_DOUBT, AGAIN), ""),
+        ((STOOD, IN_DOUBT, AGAIN, STOOD.model_copy(update={"remote_id": "2"})), "2"),
+        ((BEGUN, receipt(attempt_seq=60)), "1"),
+        ((receipt(outcome=ReceiptOutcome.UNCONFIRMED, final=True),), ""),
+    ],
+)
+async def test_a_correction_answers_no_post_that_a_person_says_is_gone(
+    said: tuple[Receipt, ...], answered: str
+) -> None:
+    """Mastodon refuses the answer to what is gone for good: nobody would read the correction. A recall tries to delete
+    it all the same.
+    """
+    assert (await follow_of("correct", said, reply=True)).follows == answered
+    recall = (await follow_of("recall", said)).connector
+    assert isinstance(recall, TakesBack)
+    assert [remote_id for _, remote_id in recall._posts] == [
+        next((x.remote_id for x in reversed(said) if x.remote_id), "")
+    ]

@@ -10,20 +10,23 @@ from typing import Any
 
 import pytest
 
+from schemas import subjects
 from schemas.events.deliveries import Attempt, ReceiptOutcome
 from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
 from services.fanout.delivery.earlier import Follow
-from services.fanout.delivery.given_up import KEPT, GivenUpAttempts
+from services.fanout.delivery.given_up import KEPT, OF_A_PLACE, GivenUpAttempts
 from services.fanout.delivery.records import Records
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.step import LookAgain, NotCalled, Post, Wait
 from services.fanout.hosts.host import Host
 from services.fanout.hosts.starts import Starts
 from services.kernel.base.errors import Unreachable
+from services.kernel.fold.applied import Applied
 from services.kernel.fold.state import TargetState
+from services.kernel.ledger.entry import Entry
 from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.test_posting_receipts import Rig
-from tests.unit.fanout.world import attempt, profile
+from tests.unit.fanout.world import NOW, attempt, profile, receipt
 from tests.unit.states import open_target
 
 FIRE = profile("fire-social")
@@ -208,3 +211,32 @@ def test_few_are_remembered_and_those_that_were_noted_last() -> None:
     assert not given_up.holds(open_target(made.model_copy(update={"request_id": "r0"})))
     assert given_up.holds(open_target(made.model_copy(update={"request_id": "r1"})))
     assert not given_up.holds(TargetState())
+
+
+def test_of_one_place_the_newest_are_remembered() -> None:
+    """A broker that is away for a day has a waiting post put an attempt on record each second or so."""
+    given_up, made = GivenUpAttempts(), [attempt(number=number) for number in range(1, OF_A_PLACE + 2)]
+    for one in made:
+        given_up.note(one)
+    assert [given_up.holds(open_target(one)) for one in made] == [False] + [True] * OF_A_PLACE
+
+
+@pytest.mark.parametrize(
+    ("final", "void", "in_memory", "held"),
+    [(True, "", True, False), (True, "", False, False), (True, "forged", True, True), (False, "", True, True)],
+)
+def test_what_has_its_final_receipt_is_forgotten(final: bool, void: str, in_memory: bool, held: bool) -> None:
+    """Also where the request left memory with it; what is no end of it takes nothing."""
+    rig, made = AttemptRig(), attempt()
+    other = made.model_copy(update={"profile": "parks-social"})
+    for one in (made, other):
+        rig.places.given_up.note(one)
+    rig.target.receipt, rig.target.answered = receipt(final=final), True
+    if not in_memory:
+        rig.parts._runtime.fold.requests.clear()
+    for told in rig.told:
+        told(
+            Entry(71, subjects.receipt(made.profile, made.request_id), NOW, b"", {}), Applied(71, "receipt", void=void)
+        )
+    assert rig.places.given_up.holds(open_target(made)) is held
+    assert rig.places.given_up.holds(open_target(other))

@@ -64,7 +64,8 @@ class Rig:
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
         requests = {self.state.request_id: self.state}
         fold = SimpleNamespace(seq=61, requests=requests, control=control(), chain=Chain(), busy={})
-        projection = SimpleNamespace(listen=lambda _listener, *_kinds: None)
+        self.told: list[Any] = []
+        projection = SimpleNamespace(listen=lambda listener, *_kinds: self.told.append(listener))
         runtime: Any = SimpleNamespace(
             clock=self.clock, log=quiet, fold=fold, control=fold.control, projection=projection
         )

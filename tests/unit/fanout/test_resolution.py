@@ -282,6 +282,9 @@ def test_only_what_stood_and_is_gone_is_called_under_another_key() -> None:
     assert other == key(delivered, gone, again, unknown) == key(delivered, gone, again, unknown, once_more) != "k"
     anew = (receipt("delivered", attempt_seq=61), unknown, once_more)
     assert key(delivered, gone, again, *anew) not in ("k", other)
+    part = receipt("withheld", final=False, attempt_seq=49, remote_id="1")
+    assert key(part, unknown) == "k"
+    assert key(part, unknown, once_more) != "k", "the beginning of a thread stood"
     by_hand = receipt("failed", attempt_seq=50, resolution_seq=60)
     assert key(delivered, gone, by_hand) == "k"
 
