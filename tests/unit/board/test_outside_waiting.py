@@ -45,7 +45,7 @@ class StartingBoard:
         return None
 
     async def entries(self, *_: object, **__: object) -> AsyncIterator[list[Entry]]:
-        for batch in ():
+        for batch in tuple[list[Entry], ...]():
             yield batch
 
     async def ask(self, query: BoardQuery, sender: str = "clerk") -> BoardReply:
