@@ -13,6 +13,7 @@ from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
+from services.fanout.delivery.void_receipts import VOID_SECONDS, ServerTime, VoidPauses
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.delivery_state import beginning_of
 from services.fanout.domain.resolution import key_of_call
@@ -26,8 +27,7 @@ AWAY = 10.0
 """So many times as long a platform is asked that is away, or does not let the profile in."""
 
 
-VOID_PAUSE = 5.0
-"""Seconds before the next receipt after one that did not count: the clock of this machine may be ahead."""
+CLOCK = "is this machine's clock right?"
 
 
 class Settler:
@@ -50,6 +50,8 @@ class Settler:
         self._records = records
         self._conclusion = conclusion
         self._settings = settings
+        self._server_time, self._void = ServerTime(runtime.clock), VoidPauses()
+        runtime.projection.listen(self._server_time.on_folded)
 
     async def settle(self, place: Place, step: Settle, slot: HostSlot) -> StepOutcome:
         """Find out how an open attempt ended, whoever made it, and write its receipt."""
@@ -96,21 +98,32 @@ class Settler:
     async def end(self, place: Place, step: End, known: int) -> StepOutcome:
         """Write down that it ended without an attempt.
 
-        ``known``: the last receipt on the place when that was decided; what another worker wrote since stands. Where
-        nothing counts of what is there now, as of an end that is too early by the server's clock, it is not written
-        again at once.
+        ``known``: the last receipt on the place when that was decided; what another worker wrote since stands. What
+        rests on time is written when the broker's time has come, and what did not count not again at once.
         """
+        if step.due is None:
+            return await self._end(place, step, known)
+        async with self._server_time.due(step.due) as left:
+            if left > 0:
+                return Wait(left, f"by the broker's clock it is not time yet: {step.reason}; {CLOCK}", shown=True)
+            return await self._end(place, step, known)
+
+    async def _end(self, place: Place, step: End, known: int) -> StepOutcome:
         profile = self._destinations.profile(place.profile)
         platform = profile.platform if profile is not None else "unknown"
         now = self._runtime.clock.now()
         receipt = receipts.without_attempt(
             place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
         )
-        await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
+        written = await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
         state = self._runtime.fold.requests.get(place.request_id)
-        if state is not None and state.target(place.profile).receipt_seq <= known:
-            return Wait(VOID_PAUSE, "its receipt does not count by the server's clock: is this machine's clock right?")
-        return LookAgain()
+        if state is None or state.target(place.profile).receipt_seq > known:
+            self._void.over(place.request_id, place.profile)
+            return LookAgain()
+        if written is None:
+            return Wait(VOID_SECONDS, "another receipt came first, which says nothing of how it ended")
+        reason = "its receipt does not count" if step.due is None else f"its receipt does not count; {CLOCK}"
+        return Wait(self._void.next(place.request_id, place.profile), reason, shown=True)
 
     async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:
         """Ask the platform whether an attempt's post is there."""
