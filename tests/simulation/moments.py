@@ -407,7 +407,7 @@ THEMES: dict[str, Theme] = {
     ),
     "a thread is cut": Theme(
         {
-            "platform.sending": ((0.2, order), (0.1, sleep(*TAKEN_OVER))),
+            "platform.sending": ((0.2, order), (0.1, sleep(*SHORT))),
             "fanout.receipt.stored": ((0.2, reject), (0.1, die_within(0.1))),
         },
         pairs=frozenset({"fanout", "gatekeeper"}),

@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from email.utils import format_datetime
 from random import Random
 
 from schemas.events.authority import Profile
 from schemas.events.requests import PlatformContent
 from schemas.streams import LEASE_SECONDS
+from services.fanout.connectors.calls.observing import note as note_answer
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -37,9 +40,13 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.delivery.caller import ANSWER_MARGIN
 from tests.simulation.loop import Process, VirtualLoop
+from tests.simulation.simulated_city import START
 
 HELD_SECONDS = 12.0
 """So long after a lease a proxy may still let a post through."""
+
+QUOTA, QUOTA_SECONDS = 2, 20.0
+"""So many posts a profile may make in such a time, as the platform reports it."""
 
 MISCHIEF = ("accepted_500", "dropped", "silent", "late", "busy", "busy_after", "refused", "unreachable")
 
@@ -140,6 +147,14 @@ class Platforms:
         found = [post for post in self.posts if (post.profile, post.request_id) == (profile, request_id)]
         return next((post for post in found if post.number not in self.vanished), None)
 
+    def quota_of(self, profile: str) -> dict[str, str]:
+        """Return the headers that say how many posts of a profile are left until when, by the platform's own clock."""
+        since = self.loop.now // QUOTA_SECONDS * QUOTA_SECONDS
+        made = sum(1 for at, _, who, _ in self.called if who == profile and at >= since)
+        now, until = (START + timedelta(seconds=at) for at in (self.loop.now, since + QUOTA_SECONDS))
+        left = {"x-ratelimit-limit": str(QUOTA), "x-ratelimit-remaining": str(max(QUOTA - made, 0))}
+        return {**left, "x-ratelimit-reset": until.isoformat(), "date": format_datetime(now, usegmt=True)}
+
     def cut_at(self, profile: str, request_id: str) -> str:
         """Return the id of the beginning that stands there without its rest; empty: there is none."""
         post = self.stands(profile, request_id)
@@ -187,6 +202,7 @@ class SimConnector(Connector):
             self._send(call)
         result = await answer
         world.answered.append((world.loop.now, self._process.name, intent.profile.id, intent.request_id))
+        note_answer("POST", "/api/v1/statuses", world.quota_of(intent.profile.id))
         return result
 
     def _send(self, call: _Call) -> None:

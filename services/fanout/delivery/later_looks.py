@@ -12,17 +12,22 @@ import itertools
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from schemas.events.deliveries import Receipt
+from schemas.events.authority import Profile
+from schemas.events.deliveries import Attempt, Receipt
+from schemas.events.requests import Request
 from services.fanout.connectors.contract import CannotTell, Posted, WhenUnknown
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.on_record import ours_on
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.later_look import looks_after, may_be_wrong, taken_up
 from services.fanout.domain.receipts import found_late
 from services.fanout.hosts.starts import Starts
+from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import parse
+from services.kernel.fold.state import TargetState
 from services.kernel.fold.taken_over import TakenOver
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
@@ -36,6 +41,9 @@ GIVE_WAY = timedelta(seconds=5)
 TRIES = 5
 """How often a look is tried again while its host does not answer, or has no quota to spare."""
 
+BEFORE = timedelta(hours=1)
+"""Posts on record are read from so long before a message was written: clocks differ."""
+
 AT_ONCE = 4
 
 
@@ -47,6 +55,19 @@ class _Sleeper:
     of: TakenOver
     looks: tuple[datetime, ...]
     failed: int = 0
+
+
+_Facts = tuple[int, int, int, bool]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a platform was asked for, and what was on record before."""
+
+    profile: Profile
+    request: Request
+    attempt: Attempt
+    facts: _Facts
 
 
 class LaterLooks:
@@ -92,7 +113,7 @@ class LaterLooks:
             return
         seq = parse(Receipt, entry.data).attempt_seq
         one = self._runtime.fold.taken_over.get(seq)
-        if one is not None and seq not in self._known:
+        if one is not None and not one.stands and seq not in self._known:
             self._watch(_Sleeper(seq, one, looks_after(one.at, self._runtime.clock.now(), self._lease)))
 
     def _watch(self, sleeper: _Sleeper) -> None:
@@ -137,7 +158,7 @@ class LaterLooks:
         runtime, one = self._runtime, sleeper.of
         state = await runtime.state_on(one.request_id, one.profile)
         target = state.target(one.profile) if state is not None else None
-        if state is None or target is None or target.attempt is None or not may_be_wrong(target):
+        if state is None or target is None or target.attempt is None or not may_be_wrong(target, sleeper.seq):
             return True
         profile, connector = self._destinations.profile(one.profile), self._destinations.connector(one.profile)
         if profile is None or connector is None or connector.declaration.when_unknown is WhenUnknown.PERSON:
@@ -145,18 +166,37 @@ class LaterLooks:
         host = self._destinations.host(profile)
         if host.breaker.is_open or host.quota.look(runtime.clock.monotonic()) > 0:
             return False
-        attempt, known = target.attempt, target.receipt_last
-        found = await self._settler.look(self._places.in_state(state, one.profile), attempt)
+        asked = _Asked(profile, state.request, target.attempt, _facts(target))
+        found = await self._settler.look(self._places.in_state(state, one.profile), asked.attempt)
         host.note_answer(profile.id, found)
         if isinstance(found, CannotTell):
             return found.cause is None
-        if isinstance(found, Posted):
-            receipt = found_late(attempt, sleeper.seq, found, runtime.clock.now())
-            runtime.log.error(
-                "a post is out that was taken for not posted",
-                request_id=one.request_id,
-                profile=one.profile,
-                url=found.url,
-            )
-            await self._conclusion.write(receipt, known)
+        return await self._found(sleeper, found, asked) if isinstance(found, Posted) else True
+
+    async def _found(self, sleeper: _Sleeper, found: Posted, asked: _Asked) -> bool:
+        """Put on record what was found, unless it may be another message's; False when more was said meanwhile."""
+        runtime, one = self._runtime, sleeper.of
+        rendering = rendering_for(asked.request, asked.attempt.platform)
+        parts = content_of(rendering).parts if rendering is not None else ()
+        others = await ours_on(runtime, asked.profile, asked.request.at - BEFORE, but=one.request_id)
+        if others.may_be(found.remote_id, found.url, parts):
+            what = "what a later look found is another message's, or may be"
+            runtime.log.warning(what, request_id=one.request_id, profile=one.profile, url=found.url)
+            return True
+        state = await runtime.state_on(one.request_id, one.profile)
+        target = state.target(one.profile) if state is not None else None
+        if target is None or _facts(target) != asked.facts:
+            return False  # that counts first
+        runtime.log.error(
+            "a post is out that was taken for not posted",
+            request_id=one.request_id,
+            profile=one.profile,
+            url=found.url,
+        )
+        receipt = found_late(asked.attempt, sleeper.seq, found, runtime.clock.now())
+        await self._conclusion.write(receipt, target.receipt_last)
         return True
+
+
+def _facts(target: TargetState) -> _Facts:
+    return target.attempt_seq, target.receipt_last, target.changed, target.is_open

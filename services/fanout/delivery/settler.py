@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import OrderedDict
 from dataclasses import replace
 
 from schemas.events.deliveries import Attempt
@@ -13,7 +14,6 @@ from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
-from services.fanout.delivery.void_receipts import VOID_SECONDS, ServerTime, VoidPauses
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.delivery_state import beginning_of
 from services.fanout.domain.resolution import key_of_call
@@ -21,13 +21,41 @@ from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
 from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, NotCalled, Place, Settle, StepOutcome, Wait
 from services.fanout.hosts.line import HostSlot
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime
 
 AWAY = 10.0
 """So many times as long a platform is asked that is away, or does not let the profile in."""
 
 
+VOID_SECONDS = 5.0
+"""Before the next receipt on a place after one that did not count; twice as long after each further one."""
+
+MOST_SECONDS = 60.0
+
+KEPT = 10_000
+"""Requests on profiles."""
+
 CLOCK = "is this machine's clock right?"
+
+
+class VoidPauses:
+    """Holds the last pause of each place that has one."""
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def next(self, request_id: str, profile: str) -> float:
+        """Return the seconds until the next receipt of a request on a profile."""
+        pause = min(self._last.pop((request_id, profile), VOID_SECONDS / 2) * 2, MOST_SECONDS)
+        self._last[request_id, profile] = pause
+        while len(self._last) > KEPT:
+            self._last.popitem(last=False)
+        return pause
+
+    def over(self, request_id: str, profile: str) -> None:
+        """Forget a place: a receipt of it counts."""
+        self._last.pop((request_id, profile), None)
 
 
 class Settler:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.streams import LEASE_SECONDS
 from services.kernel.fold.state import TargetState
 from services.kernel.fold.taken_over import REMEMBERED
@@ -30,9 +31,28 @@ def taken_up(at: datetime, now: datetime, lease: float) -> tuple[datetime, ...]:
     return (soon, *looks_after(at, soon, lease)) if now - at < REMEMBERED else ()
 
 
-def may_be_wrong(target: TargetState) -> bool:
-    """Return whether what is on record may be wrong: it says that nothing stands, or that nobody knows.
+def may_be_wrong(target: TargetState, attempt_seq: int) -> bool:
+    """Return whether what is on record of an attempt may be wrong: it says that nothing stands, or that nobody knows.
 
-    What is under way is settled by its own lease.
+    What is under way is settled by its own lease, and a person's word that is not carried out yet counts first. What
+    was said to stand once was known: that it is doubted since is the newer word. Where a later attempt may have posted,
+    what is there may be its post.
     """
-    return not target.is_open and not target.is_standing
+    decided = any(seq > target.receipt_last for seq, _ in target.resolutions)
+    if target.is_open or target.is_standing or decided:
+        return False
+    if any(one.outcome is ReceiptOutcome.DELIVERED for one in _said(target, attempt_seq)):
+        return False
+    return all(_did_not_post(target, later) for later in target.effective if later > attempt_seq)
+
+
+def _did_not_post(target: TargetState, attempt_seq: int) -> bool:
+    said = _said(target, attempt_seq)
+    return bool(said) and all(one.outcome in _NOT_POSTED and not one.remote_id for one in said)
+
+
+def _said(target: TargetState, attempt_seq: int) -> list[Receipt]:
+    return [one for _, one in target.receipts if one.attempt_seq == attempt_seq]
+
+
+_NOT_POSTED = frozenset({ReceiptOutcome.WITHHELD, ReceiptOutcome.FAILED})

@@ -32,8 +32,16 @@ class Ours:
 
     def holds(self, post: ProfilePost) -> bool:
         """Return whether a post is one of ours."""
-        named = post.id in self.ids or (bool(post.url) and post.url in self.urls)
-        return named or any(same(post.text, text) for text in self.texts)
+        return self.names(post.id, post.url) or any(same(post.text, text) for text in self.texts)
+
+    def may_be(self, remote_id: str, url: str, parts: Sequence[str]) -> bool:
+        """Return whether a message that was found, of these parts, is one of these posts, or may be: the same words."""
+        known = any(self.names(one) for one in remote_id.split(",")) or self.names("", url)
+        return known or any(same(part, text) for part in parts for text in self.texts)
+
+    def names(self, remote_id: str, url: str = "") -> bool:
+        """Return whether a receipt names a post by its id or its address."""
+        return remote_id in self.ids or (bool(url) and url in self.urls)
 
 
 @dataclass

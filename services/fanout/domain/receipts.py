@@ -90,8 +90,14 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
 
 
 def found_late(attempt: Attempt, attempt_seq: int, found: Posted, now: datetime) -> Receipt:
-    """Return the receipt of an attempt that another receipt said had not posted, and whose post is there after all."""
-    reason = "found on the platform at a later look: whoever made it was stopped, and sent it as it went on"
+    """Return the receipt of an attempt that another receipt said had not posted, and whose post is there after all.
+
+    Most platforms are asked for the words; somebody may have posted the same ones by hand.
+    """
+    reason = (
+        "a post with these words is there at a later look, and no other message's: either who was to post it was "
+        "stopped, and sent it as it went on, or somebody posted the same words by hand"
+    )
     changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": reason, **_where(found)}
     return _receipt(attempt, attempt_seq, now, **changes)
 

@@ -12,25 +12,20 @@ from datetime import UTC, datetime, timedelta
 
 from schemas import canonical, subjects
 from schemas.events.authority import Profile
-from schemas.events.deliveries import Receipt
 from schemas.events.outside import OutsidePost
-from schemas.events.requests import Request
-from schemas.subjects import place_of
 from services.fanout.connectors.contract import CannotTell, Health
 from services.fanout.connectors.listing import ListsPosts, ProfilePost
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.domain.outside import SETTLES, Gathered, Ours, looked_until, oldest, outside_id, ripe
+from services.fanout.delivery.on_record import ours_on
+from services.fanout.domain.outside import SETTLES, looked_until, oldest, outside_id, ripe
 from services.fanout.hosts.starts import Starts
 from services.fanout.watching.evidence import card_of, record_of, shortened
 from services.fanout.watching.marks import WatchMarks
-from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.base.errors import Unproven
 from services.kernel.base.files import ExclusiveLock
 from services.kernel.base.settings.city_file import OutsideSection
 from services.kernel.base.zones import in_words
-from services.kernel.fold.reading import is_readable, parse
 from services.kernel.ledger.client import Conflict
-from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
 
 AT_ONCE = 4
@@ -165,30 +160,11 @@ class OutsideWatch:
         strange = [one for one in posts if one.id not in settled]
         if not strange:
             return
-        ours = await self._ours_on(profile, oldest(strange) - BEFORE)
+        ours = await ours_on(self._runtime, profile, oldest(strange) - BEFORE)
         for post in strange:
             if not ours.holds(post):
                 await self._publish(profile, post)
             settled.add(post.id)
-
-    async def _ours_on(self, profile: Profile, since: datetime) -> Ours:
-        """Return what is on a profile by us since a time, by the ledger."""
-        after = await self._runtime.ledger.first_since(since) - 1
-        attempts, receipts = subjects.posted_to(profile.id)
-        found = Gathered()
-        async for entry in past(self._runtime.source, attempts, after):
-            found.note_attempt(place_of(entry.subject).request_id)
-        async for entry in past(self._runtime.source, receipts, after):
-            if is_readable(entry):  # junk is void for everybody
-                found.note_receipt(parse(Receipt, entry.data))
-        texts = [text for name in sorted(found.unnamed) for text in await self._texts(name, profile.platform)]
-        return Ours(frozenset(found.ids), frozenset(found.urls), tuple(texts))
-
-    async def _texts(self, request_id: str, platform: str) -> tuple[str, ...]:
-        entry = await self._runtime.ledger.last(subjects.request(request_id))
-        rendering = rendering_for(parse(Request, entry.data), platform) if entry is not None else None
-        content = content_of(rendering) if rendering is not None else None
-        return content.parts if content is not None else ()
 
     async def _publish(self, profile: Profile, post: ProfilePost) -> None:
         """Keep the evidence, then put the post on record, once."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from schemas import subjects
+from schemas.events.base import Contract
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.connectors.contract import (
     Absent,
@@ -26,12 +29,17 @@ from services.fanout.delivery.places import Places
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.later_look import MOMENTS, looks_after, may_be_wrong, taken_up
 from services.fanout.hosts.starts import Starts
+from services.kernel.authority.post_authorization import content_of
+from services.kernel.fold.applied import Applied
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
 from services.kernel.fold.taken_over import REMEMBERED, TakenOver
-from tests.unit.fanout.world import NOW, VERDICT_SEQ, attempt, control, profile, receipt, request, verdict
+from services.kernel.ledger.entry import Entry
+from tests.unit.fanout.world import NOW, VERDICT_SEQ, attempt, control, profile, receipt, rendering, request, verdict
+from tests.unit.kernel.test_projection_reads import Leader
 
 LEASE = 15.0
+WORDS = content_of(rendering()).parts[0]
 
 
 def test_it_is_looked_at_ever_more_seldom_for_an_hour() -> None:
@@ -60,7 +68,66 @@ def test_who_starts_looks_soon_too() -> None:
     ],
 )
 def test_what_stands_or_is_under_way_is_let_be(target: TargetState, wrong: bool) -> None:
-    assert may_be_wrong(target) is wrong
+    assert may_be_wrong(target, 50) is wrong
+
+
+def _with(*said: Receipt, effective: tuple[int, ...] = (50,), **more: Any) -> TargetState:
+    known = list(enumerate(said, 60))
+    return TargetState(
+        attempt=attempt(),
+        attempt_seq=effective[-1],
+        effective=list(effective),
+        receipts=known,
+        receipt=said[-1],
+        receipt_seq=known[-1][0],
+        receipt_last=known[-1][0],
+        **more,
+    )
+
+
+THERE = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, url="https://x.example/1", remote_id="1")
+DOUBTED = receipt(outcome=ReceiptOutcome.UNCONFIRMED, final=True)
+ANOTHER = DOUBTED.model_copy(update={"attempt_seq": 58})
+
+
+@pytest.mark.parametrize(
+    ("target", "wrong"),
+    [
+        (_with(DOUBTED), True),
+        (_with(THERE, DOUBTED), False),
+        (_with(THERE, receipt(outcome=ReceiptOutcome.FAILED, final=True, resolution_seq=70)), False),
+        (_with(DOUBTED, resolutions=[(70, cast("Any", None))]), False),
+        (_with(DOUBTED, resolutions=[(59, cast("Any", None))]), True),
+        (_with(receipt(), ANOTHER, effective=(50, 58)), False),
+        (_with(receipt(), effective=(50, 58)), False),
+        (_with(receipt(), receipt(attempt_seq=58), effective=(50, 58)), True),
+        (_with(receipt(), receipt(attempt_seq=58, remote_id="1"), effective=(50, 58)), False),
+    ],
+    ids=[
+        "nobody knows",
+        "it was known, and is doubted since",
+        "it was known, and an officer gave it up",
+        "an officer's word is not carried out yet",
+        "an officer's word is older",
+        "a later attempt may have posted",
+        "nothing is said of a later attempt",
+        "a later attempt did not post",
+        "a later attempt posted a beginning",
+    ],
+)
+def test_a_look_overrides_no_newer_word_and_takes_no_other_attempts_post(target: TargetState, wrong: bool) -> None:
+    assert may_be_wrong(target, 50) is wrong
+
+
+class OnProfile(Leader):
+    """A ledger with what other requests have on the profile."""
+
+    async def first_since(self, _at: datetime) -> int:
+        """All of it is young."""
+        return 1
+
+    def hold(self, subject: str, event: Contract) -> None:
+        self.held.append(Entry(len(self.held) + 1, subject, NOW, event.to_bytes(), {}))
 
 
 class Copy:
@@ -68,6 +135,7 @@ class Copy:
 
     def __init__(self, *found: ReconcileResult | Exception, policy: WhenUnknown = WhenUnknown.LOOK) -> None:
         self.found, self.asked, self.written = list(found), 0, list[tuple[Receipt, int]]()
+        self.meanwhile: Callable[[], None] = lambda: None
         self.now, of = NOW, request()
         self.target = TargetState(attempt=attempt(), attempt_seq=50, receipt_last=61, receipt=receipt())
         self.state = RequestState(of, 10, NOW, verdict=verdict(of), verdict_seq=VERDICT_SEQ)
@@ -82,6 +150,7 @@ class Copy:
             taken_over={50: one},
         )
         self.log: Any = SimpleNamespace(warning=lambda *_, **__: None, error=lambda *_, **__: None)
+        self.ledger: Any = OnProfile()
         clock = SimpleNamespace(now=lambda: self.now, monotonic=lambda: self.now.timestamp())
         runtime: Any = SimpleNamespace(
             fold=fold,
@@ -89,6 +158,8 @@ class Copy:
             clock=clock,
             projection=SimpleNamespace(listen=lambda *_: None),
             state_on=self.state_on,
+            source=self.ledger,
+            ledger=self.ledger,
         )
         self.host: Any = SimpleNamespace(
             note_answer=lambda *_: None,
@@ -108,6 +179,7 @@ class Copy:
 
     async def look(self, *_: Any) -> ReconcileResult:
         self.asked += 1
+        self.meanwhile()
         found = self.found.pop(0) if self.found else Absent()
         if isinstance(found, Exception):
             raise found
@@ -117,12 +189,16 @@ class Copy:
         self.written.append((said, known))
         return True
 
+    async def next_look(self) -> Any:
+        """Return what is due next, at its time."""
+        self.now = self.looks._due[0][0]
+        return await self.looks._next()
+
     async def all_looks(self) -> list[float]:
         """Look at all that is due, at its time; return the seconds at which the platform was asked."""
         times = []
         while self.looks._due:
-            self.now = self.looks._due[0][0]
-            sleeper = await self.looks._next()
+            sleeper = await self.next_look()
             before = self.asked
             await self.looks._one(sleeper)
             times += [(self.now - NOW).total_seconds()] * (self.asked - before)
@@ -190,3 +266,65 @@ async def test_what_stands_already_is_not_looked_for_at_the_start() -> None:
     copy.looks._runtime.fold.taken_over = {50: one}
     looks = LaterLooks(copy.looks._runtime, copy.looks._places, copy.looks._destinations, *copy.parts, lease=LEASE)
     assert not looks._due
+
+
+def test_what_stands_already_is_not_looked_for_when_more_is_said_of_it() -> None:
+    """Another copy found the post, and a read-back found it altered: the doubt is the newer word."""
+    copy = Copy()
+    fold = copy.looks._runtime.fold
+    fold.taken_over = {50: replace(fold.taken_over[50], stands="https://x.example/1")}
+    copy.looks._due.clear()
+    copy.looks._known.clear()
+    entry: Any = SimpleNamespace(data=DOUBTED.to_bytes())
+    copy.looks._on_folded(entry, Applied(62, "receipt"))
+    assert not copy.looks._due
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"receipt_last": 62},
+        {"changed": 62},
+        {"attempt_seq": 58, "answered": False},
+    ],
+    ids=["a receipt", "an officer's word", "a new attempt"],
+)
+async def test_what_was_said_while_the_platform_was_asked_counts_first(said: dict[str, Any]) -> None:
+    copy = Copy(Posted("https://x.example/1", "1"))
+
+    def meanwhile() -> None:
+        for name, value in said.items():
+            setattr(copy.target, name, value)
+
+    copy.meanwhile = meanwhile
+    sleeper = await copy.next_look()
+    await copy.looks._one(sleeper)
+    assert copy.asked == 1
+    assert not copy.written
+    assert copy.looks._due[0][0] == copy.now + timedelta(seconds=LEASE), "and it is looked again soon"
+
+
+@pytest.mark.parametrize(
+    ("words", "named", "written"),
+    [
+        (None, {"remote_id": "2,1"}, 0),
+        (None, {"url": "https://x.example/1"}, 0),
+        (None, {}, 0),
+        ("Other words.", {}, 1),
+        ("Other words.", {"remote_id": "2", "url": "https://x.example/2"}, 1),
+    ],
+    ids=["named by its id", "named by its address", "under way, the same words", "under way, other words", "another"],
+)
+async def test_another_messages_post_is_not_taken_for_what_was_looked_for(
+    words: str | None, named: dict[str, Any], written: int
+) -> None:
+    """The author submits the words anew, and they go out; who then recalled the first message deleted that post."""
+    copy = Copy(Posted("https://x.example/1", "1"))
+    other = request(request_id="rother", renderings=(rendering(text=words or WORDS),))
+    copy.ledger.hold(subjects.request("rother"), other)
+    copy.ledger.hold(subjects.attempt("fire-social", "rother"), attempt(other))
+    if named:
+        said = receipt(other, outcome=ReceiptOutcome.DELIVERED, final=True, **named)
+        copy.ledger.hold(subjects.receipt("fire-social", "rother"), said)
+    await copy.looks._one(await copy.next_look())
+    assert (copy.asked, len(copy.written)) == (1, written)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from schemas.events.authority import Profile
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.outside import MAX_TEXT
@@ -139,3 +141,20 @@ def test_long_words_are_cut_and_say_so_in_the_event() -> None:
 
 def test_the_oldest_of_some_posts_says_how_far_back_ours_are_asked_for() -> None:
     assert oldest([post(ago=ago) for ago in (60.0, 900.0, 300.0)]) == NOW - timedelta(seconds=900)
+
+
+@pytest.mark.parametrize(
+    ("remote_id", "url", "parts", "ours"),
+    [
+        ("1", "", (), True),
+        ("7,1", "", (), True),
+        ("7", "https://x.example/1", (), True),
+        ("7", "", ("One.", "Two  words."), True),
+        ("7", "https://x.example/7", ("One.",), False),
+    ],
+)
+def test_a_message_that_was_found_may_be_ours_by_name_or_by_its_words(
+    remote_id: str, url: str, parts: tuple[str, ...], ours: bool
+) -> None:
+    known = Ours(frozenset({"1"}), frozenset({"https://x.example/1"}), ("Two words.",))
+    assert known.may_be(remote_id, url, parts) is ours

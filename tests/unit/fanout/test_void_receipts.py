@@ -12,12 +12,13 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.envelope import CLOCK_SKEW
 from services.fanout.delivery.judge import end_of
 from services.fanout.delivery.records import Written
-from services.fanout.delivery.void_receipts import KEPT, MOST_SECONDS, TRY_SECONDS, VOID_SECONDS, VoidPauses
+from services.fanout.delivery.settler import KEPT, MOST_SECONDS, VOID_SECONDS, VoidPauses
 from services.fanout.domain.step import End, LookAgain, Place, StepOutcome, Wait
 from services.kernel.authority.post_authorization import PostViolation
 from services.kernel.fold.applied import Applied
 from services.kernel.fold.state import TargetState
 from services.kernel.ledger.entry import Entry
+from services.kernel.projection.server_time import TRY_SECONDS
 from tests.unit.fanout.test_posting_receipts import Rig
 
 PLACES = 50

@@ -1,14 +1,12 @@
-"""Keeps receipts that do not count few: each is kept for ever, and is an alarm.
+"""The broker's time, by its stamps: an entry that rests on time counts by them, and not by this machine's clock.
 
-By the broker's stamps a receipt counts, not by this machine's clock: who wrote by one that is ahead would leave a void
-receipt on each profile that waits. A stamp says what the time was at least; it grows old where nothing is written. Then
-one receipt is tried, and its own stamp tells.
+Who wrote by a clock that is ahead would leave many void entries, each kept for ever, and an alarm. A stamp says what
+the time was at least; it grows old where nothing is written. Then one entry is tried, and its own stamp tells.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -19,15 +17,7 @@ from services.kernel.fold.applied import Applied
 from services.kernel.ledger.entry import Entry
 
 TRY_SECONDS = 60.0
-"""Between two receipts of a process whose stamps are to tell the time: a clock that was put right is noticed."""
-
-VOID_SECONDS = 5.0
-"""Before the next receipt on a place after one that did not count; twice as long after each further one."""
-
-MOST_SECONDS = 60.0
-
-KEPT = 10_000
-"""Requests on profiles."""
+"""Between two entries of a process whose stamps are to tell the time: a clock that was put right is noticed."""
 
 
 class ServerTime:
@@ -46,10 +36,10 @@ class ServerTime:
 
     @asynccontextmanager
     async def due(self, end: datetime) -> AsyncIterator[float]:
-        """Yield 0.0 where a receipt that rests on this time may be written now, else the seconds until it is tried.
+        """Yield 0.0 where an entry that rests on this time may be written now, else the seconds until it is tried.
 
-        While it is not known that the broker's time is there, one receipt of the process is written at a time; what
-        waits for its turn behind it knows more by then.
+        While it is not known that the broker's time is there, one entry of the process is written at a time; what waits
+        for its turn behind it knows more by then.
         """
         if self._left(end) > 0:
             async with self._turn:
@@ -63,7 +53,7 @@ class ServerTime:
         yield 0.0
 
     def _left(self, end: datetime) -> float:
-        """Seconds until a receipt surely counts that rests on this time, as far as is known here."""
+        """Seconds until an entry surely counts that rests on this time, as far as is known here."""
         if self._newest is None:
             return TRY_SECONDS
         return (end - CLOCK_SKEW - self._least(*self._newest)).total_seconds()
@@ -73,22 +63,3 @@ class ServerTime:
 
     def _until_tried(self) -> float:
         return 0.0 if self._tried is None else self._tried + TRY_SECONDS - self._clock.monotonic()
-
-
-class VoidPauses:
-    """Holds the last pause of each place that has one."""
-
-    def __init__(self) -> None:
-        self._last: OrderedDict[tuple[str, str], float] = OrderedDict()
-
-    def next(self, request_id: str, profile: str) -> float:
-        """Return the seconds until the next receipt of a request on a profile."""
-        pause = min(self._last.pop((request_id, profile), VOID_SECONDS / 2) * 2, MOST_SECONDS)
-        self._last[request_id, profile] = pause
-        while len(self._last) > KEPT:
-            self._last.popitem(last=False)
-        return pause
-
-    def over(self, request_id: str, profile: str) -> None:
-        """Forget a place: a receipt of it counts."""
-        self._last.pop((request_id, profile), None)
