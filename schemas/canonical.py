@@ -31,12 +31,12 @@ def dumps(value: Any) -> bytes:
     return _ENCODER.encode(value).encode("utf-8")
 
 
-def loads(raw: bytes) -> Any:
+def loads(raw: bytes, deepest: int = MAX_DEPTH) -> Any:
     """Parse UTF-8 JSON bytes.
 
     Raises:
         StrictJsonError: invalid UTF-8, not JSON, a key twice, NaN, Infinity or a number that is too large, half of a
-            surrogate pair, nested deeper than MAX_DEPTH.
+            surrogate pair, nested deeper than ``deepest`` levels.
     """
     try:
         text = raw.decode("utf-8")
@@ -48,11 +48,11 @@ def loads(raw: bytes) -> Any:
         if end != len(text):
             value = _DECODER.decode(text)
     except RecursionError as error:
-        raise StrictJsonError(f"nested deeper than {MAX_DEPTH} levels") from error
+        raise StrictJsonError(f"nested deeper than {deepest} levels") from error
     except json.JSONDecodeError as error:
         raise StrictJsonError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from error
-    if text.count("{") + text.count("[") > MAX_DEPTH:  # with fewer it cannot be nested so deep
-        _check_depth(value)
+    if text.count("{") + text.count("[") > deepest:  # with fewer it cannot be nested so deep
+        _check_depth(value, deepest)
     if _SURROGATE.search(text):
         _check_unicode(value)
     return value
@@ -101,9 +101,9 @@ def _check_unicode(value: Any) -> None:
         raise StrictJsonError("a \\u escape is half of a surrogate pair, which is no character") from error
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: Any, deepest: int) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(deepest):
         level = [
             child
             for node in level
@@ -112,7 +112,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise StrictJsonError(f"nested deeper than {MAX_DEPTH} levels")
+    raise StrictJsonError(f"nested deeper than {deepest} levels")
 
 
 # Made once: json.dumps and json.loads with settings would make one for each call.

@@ -110,7 +110,7 @@ class BoardQuery(Contract):
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the next entries above
     ``since``, up to 500 (or ``most``); ``about`` MESSAGES for the requests, verdicts and receipts among them, of the
     last two only with their outcome. ``history`` asks for all entries on a request, what it comes after and what came
-    after it. Both have a ``next`` where one message cannot hold so much: that is the ``since`` of the next question.
+    after it. Both have a ``next`` where an answer is cut: that is the ``since`` of the next question.
     ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
     ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the updates that are near or
     overdue. ``authority`` also says where the last change stands ``about`` officer:pio, ``picture`` shows the one with

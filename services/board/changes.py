@@ -30,6 +30,9 @@ MANY, WINDOW = 100, 0.25
 BESIDE_BODY = 300
 """Bytes of an entry in an answer beside its body, and more than they are."""
 
+DEEPEST = canonical.MAX_DEPTH - 4
+"""Levels of an entry's body that is handed on; round it are three more, and whoever reads them all takes MAX_DEPTH."""
+
 BEHIND = 20_000
 """Entries that wait for the broadcast at most; older ones are left out, and whoever misses them asks for them."""
 
@@ -87,19 +90,26 @@ class Changes:
     async def since(
         self, seq: int, most: int = PAGE, *, of_messages: bool = False
     ) -> tuple[tuple[BoardEvent, ...], str | None]:
-        """Return the next entries above a sequence, ``most`` at most, as ``page_of`` does.
+        """Return the next entries above a sequence, ``most`` at most, and where to go on if it looked at fewer.
 
-        Of them only what a list of messages needs, if wished.
+        It names no place to go on only where it looked at so many, or at all that is folded. Of the entries it returns
+        only what a list of messages needs, if wished.
 
         Raises:
             Unreachable: the broker does not answer.
         """
-        async for batch in self._runtime.source.entries(seq, size=min(most, PAGE)):
-            return page_of(batch, of_message if of_messages else as_event)
-        return (), None
+        size, folded = min(most, PAGE), self._runtime.fold.seq
+        async for batch in self._runtime.source.entries(seq, size=size):
+            events, following = page_of(batch, of_message if of_messages else as_event)
+            at = batch[-1].seq
+            # A batch may break off, and a replica may be behind.
+            return events, str(at) if following is None and len(batch) < most and at < folded else following
+        return (), str(seq) if seq < folded else None
 
-    def _on_folded(self, entry: Entry, _applied: Applied) -> None:
-        self._waiting.append(entry)
+    def _on_folded(self, entry: Entry, applied: Applied) -> None:
+        # What counts was read strictly, and has its kind's shape; of anything else nobody has looked at the bytes.
+        counts = bool(applied.keys) and not applied.void
+        self._waiting.append(entry if counts else entry._replace(data=canonical.dumps(as_event(entry).body)))
         self._woken.set()
 
 
@@ -124,7 +134,7 @@ def _subject(entry: Entry) -> str:
 
 
 def _event(entry: Entry) -> bytes:
-    """Return the bytes of a BoardEvent. The body goes in unparsed: it is canonical JSON already."""
+    """Return the bytes of a BoardEvent. The body goes in unparsed: it was read when it was folded."""
     at = entry.at.isoformat().replace("+00:00", "Z")
     head = canonical.dumps({"seq": entry.seq, "subject": entry.subject})
     if not entry.data.startswith(b"{") or len(entry.data) > MOST_BYTES:
@@ -153,9 +163,12 @@ def of_message(entry: Entry) -> BoardEvent | None:
 
 
 def as_event(entry: Entry) -> BoardEvent:
-    """Return an entry for people who watch; its body says so when it cannot be read, or is longer than any of ours."""
+    """Return an entry for people who watch.
+
+    Its body says so when it cannot be read, is longer than any of ours, or is nested too deep for any answer.
+    """
     try:
-        body = canonical.loads(entry.data) if len(entry.data) <= MOST_BYTES else None
+        body = canonical.loads(entry.data, DEEPEST) if len(entry.data) <= MOST_BYTES else None
     except canonical.StrictJsonError:
         body = None
     return BoardEvent(

@@ -39,6 +39,7 @@ class EocHandlers:
         self._look = look
         self.runtime = runtime
         self.flights = flights
+        self._told: tuple[LatePost, ...] = ()
 
     async def on_order(self, order: Envelope, sender: Sender) -> OrderReply:
         """Activate, change, stand down, declare, end, hold or withdraw; answer with the new control revision."""
@@ -79,14 +80,16 @@ class EocHandlers:
         return late_posts(fold.taken_over, state.unknown, fold.chain.replaced, now)
 
     async def keep_telling(self) -> None:
-        """Broadcast when a post has turned out to be public that was taken back, or was unknown; without end."""
-        told = self._late_posts(self.runtime.control)
+        """Broadcast when a post has turned out to be public that was taken back, or was unknown; without end.
+
+        What could not be told is told when this is begun again.
+        """
         while True:
             await asyncio.sleep(TELL_SECONDS)
             found = self._late_posts(self.runtime.control)
-            if found != told:
-                told = found
+            if found != self._told:
                 await self.broadcast(self.runtime.control)
+                self._told = found
 
     async def keep_barrier(self) -> None:
         """Complete each activation once nothing older is in flight, also one that a crash left open; without end."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from schemas import flow, subjects
 from schemas.events.base import Contract
-from schemas.events.desk import MESSAGES, BoardQuery, BoardReply, EocView, RequestView
+from schemas.events.desk import MESSAGES, BoardEvent, BoardQuery, BoardReply, EocView, RequestView
 from services.desk.connection.changes import Watch
 from services.desk.connection.link import Link, Reply
-from services.desk.connection.pages import in_pages
 from services.desk.keys.opening import PersonKeys
 from services.kernel.authority.signing import load_key
 from services.kernel.base import logs
 from services.kernel.base.city import City
-from services.kernel.base.errors import BadInput, Unreachable
+from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
 from services.kernel.base.tasks import cancel_all
 from services.web.hub import Hub
 
@@ -107,14 +106,24 @@ class CityConnection:
         """Read what is before the newest entries, for search: backwards, slowly, and on from where it was."""
         pause = older_pause(self.hub.older_left)
         while self.hub.older_left > 0:
-            above = max(0, self.hub.oldest - OLDER_AT_ONCE)
-            try:
-                asked = BoardQuery(query="changes", since=above, about=MESSAGES, most=OLDER_AT_ONCE)
-                reply = await in_pages(link.board, asked)
-            except Unreachable:
-                return
-            self.hub.add_older(above, reply.changes or ())
-            await asyncio.sleep(pause)
+            oldest = self.hub.oldest
+            at = above = max(0, oldest - OLDER_AT_ONCE)
+            found: list[BoardEvent] = []
+            while at < oldest:
+                before, (events, at) = at, await self._older(link, at, oldest)
+                found += events
+                await asyncio.sleep(pause if at > before else AGAIN_SECONDS[-1])
+            self.hub.add_older(above, found)
+
+    @staticmethod
+    async def _older(link: Link, at: int, last: int) -> tuple[Sequence[BoardEvent], int]:
+        """Return what came above a sequence, and up to where was looked: no further than it was, if nobody answers."""
+        asked = BoardQuery(query="changes", since=at, about=MESSAGES, most=last - at)
+        try:
+            reply = await link.board(asked)
+        except OneVoiceError:  # the board may start just now
+            return (), at
+        return reply.changes or (), last if reply.next is None else int(reply.next)
 
     async def _catch_up(self, link: Link, start: int, newest: int) -> None:
         self.hub.begin(start)

@@ -39,7 +39,7 @@ GIVE_WAY = timedelta(seconds=5)
 """So long at most a look waits for posts that are under way."""
 
 TRIES = 5
-"""How often a look is tried again while its host does not answer, or has no quota to spare."""
+"""How often a look is tried again while its host does not answer."""
 
 BEFORE = timedelta(hours=1)
 """Posts on record are read from so long before a message was written: clocks differ."""
@@ -61,7 +61,7 @@ _Facts = tuple[int, int, int, bool]
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _LookedFor:
     """What a platform was asked for, and what was on record before."""
 
     profile: Profile
@@ -139,22 +139,31 @@ class LaterLooks:
         return self._due[0][0] + wait <= self._runtime.clock.now()
 
     async def _one(self, sleeper: _Sleeper) -> None:
+        told: bool | timedelta
         try:
             told = await self._look(sleeper)
         except Exception as error:  # noqa: BLE001 - the next ones are looked at all the same
             name = sleeper.of.profile
             self._runtime.log.warning("not looked at once more, again soon", profile=name, error=str(error))
             told = False
-        now = self._runtime.clock.now()
-        left = tuple(one for one in sleeper.looks if one > now)
-        if told or sleeper.failed + 1 >= TRIES:
-            self._plan(replace(sleeper, looks=left, failed=0))
-        else:
-            soon = now + timedelta(seconds=self._lease * 2.0**sleeper.failed)
-            self._plan(replace(sleeper, looks=(soon, *left), failed=sleeper.failed + 1))
+        self._plan(self._next_of(sleeper, told))
 
-    async def _look(self, sleeper: _Sleeper) -> bool:
-        """Look once; False when the platform could not be asked."""
+    def _next_of(self, sleeper: _Sleeper, told: bool | timedelta) -> _Sleeper:
+        """Return it with its next look; to wait for a place among the host's looks is no failure."""
+        now = self._runtime.clock.now()
+        if told is True or (told is False and sleeper.failed + 1 >= TRIES):
+            if not told:
+                of = sleeper.of
+                what = "a post could not be looked for once more, it is given up for now"
+                self._runtime.log.warning(what, request_id=of.request_id, profile=of.profile, tries=TRIES)
+            return replace(sleeper, looks=tuple(one for one in sleeper.looks if one > now), failed=0)
+        wait = told if isinstance(told, timedelta) else timedelta(seconds=self._lease * 2.0**sleeper.failed)
+        failed = sleeper.failed if isinstance(told, timedelta) else sleeper.failed + 1
+        left = tuple(one for one in sleeper.looks if one > now + wait)
+        return replace(sleeper, looks=(now + wait, *left), failed=failed)
+
+    async def _look(self, sleeper: _Sleeper) -> bool | timedelta:
+        """Look once; False when the platform could not be asked, a time when its host's looks are used up so long."""
         runtime, one = self._runtime, sleeper.of
         state = await runtime.state_on(one.request_id, one.profile)
         target = state.target(one.profile) if state is not None else None
@@ -164,16 +173,18 @@ class LaterLooks:
         if profile is None or connector is None or connector.declaration.when_unknown is WhenUnknown.PERSON:
             return True  # nothing there can be asked; a person was
         host = self._destinations.host(profile)
-        if host.breaker.is_open or host.quota.look(runtime.clock.monotonic()) > 0:
+        if host.breaker.is_open:
             return False
-        asked = _Asked(profile, state.request, target.attempt, _facts(target))
+        if (wait := host.quota.look(runtime.clock.monotonic(), urgent=True)) > 0:
+            return timedelta(seconds=wait)
+        asked = _LookedFor(profile, state.request, target.attempt, _facts(target))
         found = await self._settler.look(self._places.in_state(state, one.profile), asked.attempt)
         host.note_answer(profile.id, found)
         if isinstance(found, CannotTell):
             return found.cause is None
         return await self._found(sleeper, found, asked) if isinstance(found, Posted) else True
 
-    async def _found(self, sleeper: _Sleeper, found: Posted, asked: _Asked) -> bool:
+    async def _found(self, sleeper: _Sleeper, found: Posted, asked: _LookedFor) -> bool:
         """Put on record what was found, unless it may be another message's; False when more was said meanwhile."""
         runtime, one = self._runtime, sleeper.of
         rendering = rendering_for(asked.request, asked.attempt.platform)

@@ -48,7 +48,7 @@ class _Watched:
     """A delivered receipt at ``seq``, and when it is looked at; of these ``confirm`` are for what is not as it was.
 
     ``gone`` counts the looks in a row that did not find it, or found another, ``failed`` those in vain; ``pause`` is
-    between two looks that confirm each other.
+    between two looks that confirm each other. ``booked``: its place in the host's queue has come.
     """
 
     receipt: Receipt
@@ -58,6 +58,7 @@ class _Watched:
     pause: timedelta
     gone: int = 0
     failed: int = 0
+    booked: bool = False
 
 
 class ReadBack:
@@ -160,15 +161,14 @@ class ReadBack:
         if host.breaker.is_open:
             self._later(watched)
             return
-        wait = host.quota.look(now)
-        if wait > 0:
-            self._plan(watched, self._runtime.clock.now() + timedelta(seconds=wait))
+        if not watched.booked and (wait := host.quota.read_back(now)) > 0:
+            self._plan(replace(watched, booked=True), self._runtime.clock.now() + timedelta(seconds=wait))
             return
         follows = await self._earlier.follows(request, profile, connector)
         intent = replace(intent_of(request, profile, "", min(self._lease, 5.0)), follows=follows)
         found = await self._caller.read_back(connector, intent, receipt.remote_id or "")
         host.note_answer(profile.id, found)
-        await self._conclude(watched, found)
+        await self._conclude(replace(watched, booked=False), found)
 
     async def _conclude(self, watched: _Watched, found: ReadBackResult) -> None:
         receipt, now = watched.receipt, self._runtime.clock.now()
@@ -207,7 +207,7 @@ class ReadBack:
             return
         pause = self._lease * 2.0**watched.failed
         when = self._runtime.clock.now() + timedelta(seconds=pause)
-        self._plan(replace(watched, failed=watched.failed + 1), when)
+        self._plan(replace(watched, failed=watched.failed + 1, booked=False), when)
 
     def _plan(self, watched: _Watched, when: datetime) -> None:
         heapq.heappush(self._due, (when, next(self._numbers), watched))

@@ -25,17 +25,27 @@ class Rate:
     reserve: float
 
 
+LOOKS = Rate(20.0, 0.1, reserve=5.0)
+"""What looks at profiles may ask one host for: 50 in 5 minutes. The reserve is for later looks at posts that may be
+public without anybody knowing."""
+
+READ_BACKS = Rate(20.0, 0.2, reserve=0.0)
+"""What looks at delivered posts may ask one host for: 80 in 5 minutes; 300 posts on one host take 1,400 s."""
+
+
 @dataclass(frozen=True)
 class HostLimit:
     """``at_once`` calls under way, and ``slow`` more that take long; a rate for the host and for each account.
 
-    No rate: what lies on this machine is not counted.
+    ``read_backs`` is what looks at delivered posts may ask the host for. No rate for the host: what lies on this
+    machine is not counted.
     """
 
     at_once: int
     slow: int = 0
     host: Rate | None = None
     account: Rate | None = None
+    read_backs: Rate = READ_BACKS
 
 
 _BROAD = Rate(100.0, 10.0, reserve=30.0)
@@ -50,10 +60,12 @@ LIMITS: dict[str, HostLimit] = {
         slow=192,
         host=Rate(150.0, 150.0 / WINDOW, reserve=50.0),
         account=Rate(100.0, 1_400.0 / 3_600.0, reserve=30.0),
+        read_backs=Rate(40.0, 0.8, reserve=0.0),  # 280; with 300 posts of eight requests and 50 looks 2,730
     ),
     # Host: 300 requests per address in 5 minutes (docs.joinmastodon.org/api/rate-limits and rack_attack.rb, older
     # servers); a post takes a second request at times, to look. 100 + 300 s * 40/300 = 140 posts.
     # Account: 300 statuses in 3 hours (Mastodon's rate_limiter.rb). 60 + 10,800 s * 240/10,800 = 300.
+    # 300 requests of an account in 5 minutes: two for each of 66 posts, 50 looks and 80 read-backs are 262.
     "mastodon": HostLimit(
         at_once=64,
         slow=192,
@@ -153,11 +165,6 @@ class Bucket:
         self._at = now if self._at is None else max(self._at, now)
 
 
-LOOKS = Rate(20.0, 0.1, reserve=0.0)
-"""What all looks at profiles and at what was delivered may ask one host for: 50 in 5 minutes, a sixth of what Mastodon
-allows."""
-
-
 class Quota:
     """The buckets of one host and its accounts."""
 
@@ -165,6 +172,7 @@ class Quota:
         self._limit = limit
         self._host = Bucket(limit.host) if limit.host else None
         self._looks = Bucket(LOOKS) if limit.host else None
+        self._read_backs = Bucket(limit.read_backs) if limit.host else None
         self._accounts: dict[str, Bucket] = {}
         self._reported: dict[str, tuple[ReportedQuota, float]] = {}
 
@@ -207,16 +215,25 @@ class Quota:
             if bucket is not None:
                 bucket.take(-amount)
 
-    def look(self, now: float) -> float:
-        """Take a look at a profile or a post from the looks' own bucket and return 0, or nothing and return the wait.
+    def look(self, now: float, *, urgent: bool = False) -> float:
+        """Take a look at a profile from the looks' own bucket and return 0, or nothing and return the wait.
 
-        It counts at the host like any call, and never uses up the host's reserve; to an account's posts it is nothing.
+        Neither to the host's posts nor to an account's it is anything: what they leave is enough for it.
         """
-        buckets = [bucket for bucket in (self._host, self._looks) if bucket is not None]
-        wait = max((bucket.wait(now, 1.0, urgent=False) for bucket in buckets), default=0.0)
-        if wait == 0.0:
-            for bucket in buckets:
-                bucket.take(1.0)
+        wait = self._looks.wait(now, 1.0, urgent=urgent) if self._looks is not None else 0.0
+        if wait == 0.0 and self._looks is not None:
+            self._looks.take(1.0)
+        return wait
+
+    def read_back(self, now: float) -> float:
+        """Take a place in the queue of looks at delivered posts, and return the seconds until its turn comes.
+
+        The place is taken: who comes at its turn asks no more, and looks.
+        """
+        if self._read_backs is None:
+            return 0.0
+        wait = self._read_backs.wait(now, 1.0, urgent=False)
+        self._read_backs.take(1.0)
         return wait
 
     def spent(self, account: str, at: float, *, amount: float = 1.0) -> None:

@@ -98,7 +98,8 @@ class LedgerFold:
 
     def apart(self) -> LedgerFold:
         """Return a fold of the same control without requests, to reopen one there and look at it."""
-        return replace(self, requests={}, busy={}, orders={}, taken_over={})
+        chain = Chain(dict(self.chain.earlier), dict(self.chain.replaced))
+        return replace(self, requests={}, busy={}, orders={}, taken_over={}, chain=chain)
 
     def fold_entry(self, entry: Entry, boot: float) -> None:
         """Fold an entry of a kind that is folded; raises Void, whatever is wrong: no entry may stop all readers."""
@@ -121,7 +122,9 @@ class LedgerFold:
     def _change_control(self, entry: Entry) -> None:
         try:
             event, after = changed_by(entry, self.control, self.authority, self.orders)
-        except Void:
+        except MemoryError:
+            raise
+        except Exception:  # whatever makes it void, it is a revision: the gate's verdicts name it
             if self.control.seq:  # before the manifest there is no revision at all
                 self.control = replace(self.control, seq=entry.seq)
             raise

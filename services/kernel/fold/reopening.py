@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from schemas.events.deliveries import Attempt, Receipt
 from schemas.subjects import place_of
-from services.kernel.fold.applied import Void
 from services.kernel.fold.effective import void_because
 from services.kernel.fold.ledger_fold import LedgerFold
-from services.kernel.fold.reading import is_kind, is_readable, parse
+from services.kernel.fold.reading import is_kind, parse, parse_each
 from services.kernel.fold.revisions import revision_at
 from services.kernel.ledger.entry import Entry
 
@@ -22,16 +22,14 @@ def reopen(fold: LedgerFold, request_id: str, entries: Iterable[Entry], boot: fl
     """
     taken_over = fold.taken_over  # replaced by the fold, never changed in place
     found = sorted(entries, key=lambda entry: entry.seq)
-    named = {parse(Receipt, one.data).attempt_seq for one in found if is_kind(one, "receipt") and is_readable(one)}
+    receipts = parse_each(Receipt, (one for one in found if is_kind(one, "receipt")))
+    named = {receipt.attempt_seq for _, receipt in receipts}
     for entry in found:
-        kind = place_of(entry.subject)[0]
-        try:
-            if kind == "attempt":
+        with _passed_over_where_void():
+            if is_kind(entry, "attempt"):
                 _reopen_attempt(fold, entry, boot, named=entry.seq in named)
             else:
                 fold.fold_entry(entry, boot)
-        except (Void, ValueError):
-            continue
     fold.taken_over = taken_over
 
 
@@ -44,24 +42,36 @@ def resume(fold: LedgerFold, entries: Iterable[Entry], counted: frozenset[int], 
         boot: the present in boot-time seconds; leases of attempts are counted from it.
     """
     for entry in sorted(entries, key=lambda entry: entry.seq):
-        kind, _, profile = place_of(entry.subject)
-        try:
-            if kind == "attempt":
-                _resume_attempt(fold, entry, profile, boot, counts=entry.seq in counted)
+        with _passed_over_where_void():
+            if is_kind(entry, "attempt"):
+                _resume_attempt(fold, entry, boot, counts=entry.seq in counted)
             else:
                 fold.fold_entry(entry, boot)
-        except (Void, ValueError):
-            continue
 
 
-def _resume_attempt(fold: LedgerFold, entry: Entry, profile: str, boot: float, *, counts: bool) -> None:
+@contextmanager
+def _passed_over_where_void() -> Iterator[None]:
+    """Go on behind an entry that cannot be taken up, whatever is wrong: no entry may stop all readers.
+
+    It was said aloud where it was folded first. Want of memory is this reader's alone, and stops it.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001, S110 - void
+        pass
+
+
+def _resume_attempt(fold: LedgerFold, entry: Entry, boot: float, *, counts: bool) -> None:
     attempt = parse(Attempt, entry.data)
-    state = fold.state_of(place_of(entry.subject)[1])
-    if (attempt.profile, attempt.request_id) != (profile, state.request_id):
+    _, request_id, profile = place_of(entry.subject)
+    state = fold.state_of(request_id)
+    if (attempt.profile, attempt.request_id) != (profile, request_id):
         return
     if counts:
         state.note_attempt(entry.seq, entry.at, attempt, boot)
-        fold.take_profile(profile, entry.seq, state.request_id)
+        fold.take_profile(profile, entry.seq, request_id)
     else:
         state.note_number(profile, attempt.number)
 

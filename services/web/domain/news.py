@@ -45,12 +45,12 @@ class News:
 def news_of(event: BoardEvent) -> News:
     """Return an entry as a line; one that cannot be read says nothing, and keeps its place."""
     kind, request_id, _ = place_of(event.subject)
+    line = line_of(event)
+    if line is not None:
+        return News(event.seq, event.at, intern(line.request_id), intern(line.who), intern(line.what), kind)
     try:
-        line = line_of(event)
-        if line is not None:
-            return News(event.seq, event.at, intern(line.request_id), intern(line.who), intern(line.what), kind)
         who, what = _control(event.body) if kind == "control" else ("", "")
-    except (KeyError, ValueError, TypeError, IndexError):
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError):
         who, what = "", ""
     return News(event.seq, event.at, intern(request_id), who, what, kind)
 

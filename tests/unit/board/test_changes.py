@@ -15,7 +15,11 @@ import pytest
 import structlog
 
 from schemas import canonical, streams
+from schemas.events.desk import BoardReply
+from schemas.subjects import place_of
 from services.board.changes import BEHIND, FEWEST, MOST, TOGETHER_BYTES, Changes, as_event, next_together, of_message
+from services.kernel.fold.applied import Applied
+from services.kernel.fold.reading import keys_of
 from services.kernel.ledger.client import Entry
 from tests.support.ledger_builder import LedgerBuilder, demo_city, story
 
@@ -46,6 +50,7 @@ class Broker:
     def __init__(self, *errors: BaseException) -> None:
         self.errors = list(errors)
         self.took: list[int] = []
+        self.told: list[dict[str, Any]] = []
         self.asked = asyncio.Event()
 
     async def publish(self, _subject: str, payload: bytes) -> None:
@@ -56,7 +61,8 @@ class Broker:
             raise self.errors.pop(0)
         assert len(payload) <= streams.MAX_PAYLOAD
         told = canonical.loads(payload)
-        self.took += [one["seq"] for one in told.get("events", [told])]
+        self.told += told.get("events", [told])
+        self.took = [one["seq"] for one in self.told]
 
 
 class Folding:
@@ -72,10 +78,11 @@ class Folding:
     def _listen(self, listener: Any) -> None:
         self._told = listener
 
-    def fold(self, *seqs: int, data: bytes = b"{}", subject: str = "ledger.verdict.r1") -> None:
+    def fold(self, *seqs: int, data: bytes = b"{}", subject: str = "ledger.verdict.r1", void: str = "") -> None:
         """Fold entries."""
+        kind, request_id, profile = place_of(subject)
         for seq in seqs:
-            self._told(Entry(seq, subject, AT, data, {}), None)
+            self._told(Entry(seq, subject, AT, data, {}), Applied(seq, kind, keys_of(kind, request_id, profile), void))
 
     async def broadcast(self, turns: int = 100) -> None:
         """Let the broadcast run for so many turns of the loop, one entry at most in each; raise what it raises."""
@@ -150,3 +157,45 @@ async def test_a_group_that_could_not_be_sent_goes_first_and_whole() -> None:
         await folding.broadcast()
     await folding.broadcast()
     assert broker.took == [*range(1, 2 * FEWEST)]
+
+
+def nested(levels: int) -> bytes:
+    """A body of so many levels."""
+    return b'{"a":' * levels + b"1" + b"}" * levels
+
+
+TWICE = b'{"outcome":"blocked","outcome":"cleared"}'
+
+
+@pytest.mark.parametrize("data", [TWICE, nested(16), b"[1]", b'{"a":NaN}', b"\xff"])
+@pytest.mark.parametrize("subject", ["ledger.verdict.r1", "ledger.seal"])
+@pytest.mark.parametrize("beside", [0, FEWEST])
+async def test_what_does_not_count_spoils_no_message(data: bytes, subject: str, beside: int) -> None:
+    """Before, its bytes went out as they were: no reader could take the message, nor what came together with it."""
+    broker = Broker()
+    folding = Folding(broker)
+    folding.fold(1, data=data, subject=subject, void="it cannot be read")
+    folding.fold(*range(2, 2 + beside), data=b'{"outcome":"cleared"}')
+    await folding.broadcast()
+    assert [one["body"] for one in broker.told] == [{"unreadable": True}, *[{"outcome": "cleared"}] * beside]
+
+
+async def test_what_does_not_count_and_can_be_read_is_told_as_it_is() -> None:
+    broker = Broker()
+    folding = Folding(broker)
+    folding.fold(1, data=b'{"b": 1, "a": 2}', void="the attempt is not effective")
+    await folding.broadcast()
+    assert [one["body"] for one in broker.told] == [{"a": 2, "b": 1}]
+
+
+@pytest.mark.parametrize("levels", range(10, 18))
+async def test_an_entry_nested_ever_so_deep_leaves_answers_and_broadcasts_readable(levels: int) -> None:
+    """Before, all that was asked for with it could not be read either, and the pages asked for it for ever."""
+    entry = Entry(1, "ledger.verdict.r1", AT, nested(levels), {})
+    reply = BoardReply(changes=(as_event(entry),))
+    assert BoardReply.from_bytes(reply.to_bytes()) == reply
+    broker = Broker()
+    folding = Folding(broker)
+    folding.fold(*range(1, FEWEST + 1), data=nested(levels), void="it cannot be read")
+    await folding.broadcast()
+    assert len(broker.took) == FEWEST

@@ -164,7 +164,7 @@ class Copy:
         self.host: Any = SimpleNamespace(
             note_answer=lambda *_: None,
             breaker=SimpleNamespace(is_open=False),
-            quota=SimpleNamespace(look=lambda *_: 0.0),
+            quota=SimpleNamespace(look=lambda *_, **__: 0.0),
         )
         connector = SimpleNamespace(declaration=Declaration(policy, Correction.NEW_POST))
         destinations: Any = SimpleNamespace(
@@ -232,14 +232,21 @@ async def test_who_did_not_answer_is_asked_again_sooner_and_not_for_ever(why: Re
     assert times[TRIES:] == [600.0, 1_800.0, 3_500.0]
 
 
-async def test_a_host_that_is_away_or_has_nothing_to_spare_is_not_asked() -> None:
-    for name, part in (
-        ("breaker", SimpleNamespace(is_open=True)),
-        ("quota", SimpleNamespace(look=lambda *_: 9.0)),
-    ):
-        copy = Copy()
-        setattr(copy.host, name, part)
-        assert await copy.all_looks() == []
+async def test_a_host_that_is_away_is_not_asked_and_that_is_said() -> None:
+    said: list[str] = []
+    copy = Copy()
+    copy.host.breaker = SimpleNamespace(is_open=True)
+    copy.log.warning = lambda what, **_: said.append(what)
+    assert await copy.all_looks() == []
+    assert said
+    assert all("given up" in one for one in said)
+
+
+async def test_to_wait_for_a_place_among_the_hosts_looks_is_no_failure() -> None:
+    """Before, five looks in vain were the end of it, while read-backs took each token as it came."""
+    copy, places = Copy(), iter([9.0] * 20)
+    copy.host.quota = SimpleNamespace(look=lambda *_, **__: next(places, 0.0))
+    assert await copy.all_looks() == [195.0, *MOMENTS[2:]]
 
 
 @pytest.mark.parametrize(

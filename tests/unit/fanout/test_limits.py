@@ -32,6 +32,7 @@ def test_what_lies_on_this_machine_is_not_counted() -> None:
     for host in ("townsquare", "website"):
         quota = Quota(limits.limit_of("mastodon", host))
         assert all(quota.take("fire", 0.0) == 0.0 for _ in range(1_000))
+        assert all(quota.look(0.0) == quota.read_back(0.0) == 0.0 for _ in range(1_000))
     assert limits.limit_of("unheard-of", "x.example") is limits.OTHER
 
 
@@ -159,10 +160,33 @@ def test_what_was_not_sent_after_all_is_given_back_to_both_buckets() -> None:
     Quota(HostLimit(at_once=1)).give_back("fire")
 
 
-def test_a_look_has_a_budget_of_its_own_and_leaves_the_hosts_reserve_alone() -> None:
-    """Looking at what is on a profile is never urgent."""
+def test_looks_have_a_budget_of_their_own_whose_reserve_is_for_later_looks() -> None:
+    """Looking at what is on a profile is never urgent; at what may be public without anybody knowing it is."""
     quota = Quota(HostLimit(at_once=1, host=Rate(10.0, 1.0 / 60.0, reserve=8.0)))
-    assert [quota.look(0.0) for _ in range(2)] == [0.0, 0.0]
+    size, reserve = int(limits.LOOKS.size), int(limits.LOOKS.reserve)
+    assert [quota.look(0.0) for _ in range(size - reserve)] == [0.0] * (size - reserve)
     assert quota.look(0.0) > 0.0
-    assert quota.left(0.0) == 8.0
-    assert quota.take("fire", 0.0, urgent=True) == 0.0
+    assert [quota.look(0.0, urgent=True) for _ in range(reserve)] == [0.0] * reserve
+    assert quota.look(0.0, urgent=True) == pytest.approx(1.0 / limits.LOOKS.per_second)
+    assert quota.left(0.0) == 10.0, "posts have what they had"
+
+
+def test_read_backs_wait_in_a_queue_of_their_own() -> None:
+    """Before, all that were due came back at each token, and looks at profiles found none."""
+    quota = Quota(HostLimit(at_once=1, host=RATE, read_backs=Rate(2.0, 0.5, reserve=0.0)))
+    assert [quota.read_back(0.0) for _ in range(5)] == pytest.approx([0.0, 0.0, 2.0, 4.0, 6.0])
+    assert quota.read_back(6.0) == pytest.approx(2.0), "who booked is before it"
+    assert quota.look(6.0) == 0.0
+    assert quota.left(6.0) == 10.0
+
+
+def test_all_that_one_account_is_asked_for_stays_under_what_mastodon_allows_it() -> None:
+    """300 requests of an account in 5 minutes, if all looks at the host fell on one; posts take two at most."""
+    mastodon = limits.LIMITS["mastodon"]
+    assert mastodon.account is not None
+    asked = 2 * most(mastodon.account, 300.0) + most(limits.LOOKS, 300.0) + most(mastodon.read_backs, 300.0)
+    assert asked <= 0.9 * 300.0
+    bluesky = limits.LIMITS["bluesky"]
+    assert bluesky.host is not None
+    asked = 8 * most(bluesky.host, 300.0) + most(limits.LOOKS, 300.0) + most(bluesky.read_backs, 300.0)
+    assert asked <= 0.95 * 3_000.0

@@ -16,8 +16,10 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from services.kernel.authority.signing import Signer
+from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
+from services.kernel.fold.reopening import reopen, resume
 from tests.unit.fanout.world import STRANGER
-from tests.unit.projection.story import FIRE, Reader, Story, begun, folded, gist
+from tests.unit.projection.story import AUTHORITY, FIRE, Reader, Story, begun, folded, gist, of_request
 
 JUNK = (
     b"",
@@ -85,6 +87,62 @@ def test_an_entry_that_cannot_be_folded_is_void_and_the_next_is_folded() -> None
     assert "it cannot be folded: OverflowError" in reader.void(junk)
     assert [reader.void(one) for one in (seq, after)] == ["", ""]
     assert reader.fold.seq == after
+
+
+@pytest.mark.parametrize("subject", PLACES)
+def test_an_entry_of_any_kind_that_cannot_be_folded_is_void_and_what_follows_counts(subject: str) -> None:
+    """On control too, where it is a revision: the gate decides and orders are appended at ``control.seq``."""
+    story = begun().cleared()
+    junk = story.put(subject, Unreadable(OverflowError("date value out of range")))
+    verdict = story.verdict()
+    attempt = story.attempt()
+    reader = folded(story)
+    assert reader.void(junk)
+    assert reader.fold.control.seq == reader.fold.control_seq
+    assert [reader.void(one) for one in (verdict, attempt)] == ["", ""]
+
+
+def test_before_the_manifest_what_cannot_be_folded_is_no_revision() -> None:
+    story = Story()
+    story.put(subjects.CONTROL, Unreadable(OverflowError("date value out of range")))
+    assert folded(story).fold.control.seq == 0
+
+
+@pytest.mark.parametrize("subject", [*PLACES[1:2], *PLACES[3:4], *PLACES[5:9]])
+def test_what_cannot_be_folded_keeps_no_reader_from_reopening_or_resuming(subject: str) -> None:
+    """A late entry on a request that is over, and a start from a snapshot, read its subjects anew."""
+    story = begun().cleared()
+    cleared = story.last(subjects.verdict("r1"))
+    bad = story.put(subject, Unreadable(OverflowError("date value out of range")))
+    attempt = story.attempt(verdict_seq=cleared)
+    story.receipt(attempt)
+    apart = folded(begun()).fold.apart()
+    reopen(apart, "r1", of_request(story.entries, "r1"), 0.0)
+    resumed = LedgerFold(AUTHORITY, EVERYTHING)
+    resume(resumed, story.entries, frozenset({attempt}), 0.0)
+    for fold in (apart, resumed):
+        target = fold.requests["r1"].target(FIRE)
+        assert (target.attempt_seq, target.answered) == (attempt, True)
+    assert folded(story).void(bad)
+
+
+@pytest.mark.parametrize("subject", [subjects.attempt(FIRE, "r1"), subjects.receipt(FIRE, "r1")])
+def test_want_of_memory_stops_who_reopens(subject: str) -> None:
+    story = begun().cleared()
+    fold = folded(story).fold.apart()
+    story.put(subject, Unreadable(MemoryError()))
+    with pytest.raises(MemoryError):
+        reopen(fold, "r1", of_request(story.entries, "r1"), 0.0)
+
+
+def test_a_look_at_a_request_apart_changes_nothing_in_the_fold() -> None:
+    """Not even by a revision that is void: which request comes after which is the live fold's alone."""
+    story = begun().cleared("r1")
+    story.cleared("r2")
+    fold = folded(story).fold
+    fold.chain.earlier["r1"] = "r0"
+    reopen(fold.apart(), "r1", of_request(story.entries, "r1"), 0.0)
+    assert fold.chain.earlier == {"r1": "r0"}
 
 
 def test_want_of_memory_makes_no_entry_void() -> None:

@@ -40,13 +40,33 @@ class HistoryLine:
     what: str
 
 
+class Misshapen(ValueError):
+    """What an entry holds has not the shape of its kind."""
+
+
 def line_of(event: BoardEvent) -> HistoryLine | None:
-    """Return an entry's line; None for attempts, which their receipts tell of."""
+    """Return an entry's line; None for attempts, which their receipts tell of, and for what has not its kind's shape.
+
+    Such a one counts for nobody, and stops no reader.
+    """
+    try:
+        return whole_line(event)
+    except Misshapen:
+        return None
+
+
+def whole_line(event: BoardEvent) -> HistoryLine | None:
+    """Return an entry's line, as ``line_of``; raises Misshapen."""
     kind, request_id, _ = place_of(event.subject)
     make = _LINES.get(kind)
     if make is None or event.body.get("unreadable"):
         return None
-    who, what = make(event.body)
+    try:
+        who, what = make(event.body)
+    except Exception as error:  # whatever somebody has put there
+        raise Misshapen(f"no {kind}") from error
+    if not isinstance(who, str):
+        raise Misshapen(f"a {kind} of nobody")
     return HistoryLine(event.seq, event.at, request_id, who, what)
 
 
@@ -62,7 +82,7 @@ def said_in(envelope: dict[str, Any] | None) -> dict[str, Any]:
     """Return what was signed in an entry's envelope, whoever signed it; empty where it cannot be read."""
     try:
         said = json.loads(base64.b64decode((envelope or {})["payload"]))
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 

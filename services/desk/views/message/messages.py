@@ -107,7 +107,7 @@ class MessageIndex:
                     self._early.setdefault(request_id, []).append((kind, profile, said))
                     if len(self._early) > MOST_EARLY:
                         del self._early[next(iter(self._early))]
-        except (KeyError, ValueError, TypeError, IndexError):
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, RecursionError):
             return
 
     def _request(self, request_id: str, event: BoardEvent) -> None:
@@ -123,13 +123,13 @@ class MessageIndex:
             event.at,
             sys.intern(str(body["author"])),
             " ".join(str(body["text"]).split()),
-            body.get("severity"),
+            _word(body.get("severity")),
             bool(body.get("crisis")),
-            content.get("act"),
-            body.get("replaces") or body.get("follows"),
+            _word(content.get("act")),
+            _word(body.get("replaces") or body.get("follows")),
             _time(ends),
             len(body["targets"]),
-            (content.get("languages") or [content.get("language")])[0],
+            _word((content.get("languages") or [content.get("language")])[0]),
             _time(body.get("not_before")),
         )
         self._note_ending(line)
@@ -228,6 +228,12 @@ class MessageIndex:
 
     def __len__(self) -> int:
         return len(self._lines) + (len(self.older) if self.older is not None else 0)
+
+
+def _word(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} in place of a word")
+    return value
 
 
 def _time(text: str | None) -> datetime | None:

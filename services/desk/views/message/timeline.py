@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader
 from schemas import unseen
 from schemas.events.desk import BoardEvent
 from services.audit.proof import EntryView, MadeExport
-from services.desk.views.message.history import HistoryLine, line_of, said_in
+from services.desk.views.message.history import HistoryLine, said_in, whole_line
 from services.desk.views.timetext import zoned
 from services.kernel.base.city import City
 
@@ -62,7 +62,7 @@ def _line(view: EntryView) -> HistoryLine | None:
         if view.kind == "control":
             who, what = _control(view.body)
             return HistoryLine(view.seq, view.at, "", who, what)
-        return line_of(BoardEvent(seq=view.seq, subject=view.subject, at=view.at, body=view.body))
+        return whole_line(BoardEvent(seq=view.seq, subject=view.subject, at=view.at, body=view.body))
     except (KeyError, TypeError, ValueError, AttributeError):
         return HistoryLine(view.seq, view.at, view.request_id or "", "", f"a {view.kind} that cannot be read whole")
 

@@ -1,0 +1,115 @@
+"""How soon many posts on one host are read back, and that looks of other kinds are made meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from schemas import subjects
+from schemas.events.deliveries import ReceiptOutcome
+from services.fanout.connectors.contract import Correction, Declaration, Posted, ReadsBack, WhenUnknown
+from services.fanout.delivery.caller import Caller
+from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.earlier import EarlierPosts
+from services.fanout.delivery.readback import ReadBack
+from services.fanout.domain.later_look import MOMENTS
+from services.fanout.hosts.host import HostRegistry
+from services.fanout.hosts.starts import Starts
+from services.kernel.base.clock import ManualClock
+from services.kernel.fold.chain import Chain
+from services.kernel.fold.state import RequestState
+from services.kernel.ledger.entry import Entry
+from tests.unit.fanout.world import NOW, control, profile, receipt, request
+
+FIRE = profile("fire-social", account="@fire@mastodon.example")
+
+
+class Standing(ReadsBack):
+    """A platform on which every post stands as it was approved."""
+
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST)
+
+    async def read_back(self, intent: Any, remote_id: str) -> Posted:
+        return Posted(f"https://mastodon.example/{remote_id}", remote_id)
+
+
+@dataclass
+class Copy:
+    """A copy of fan-out that has delivered ``many`` posts to one host in a second."""
+
+    many: int
+    looked: dict[str, list[float]] = field(default_factory=dict)
+    wakes: int = 0
+
+    def __post_init__(self) -> None:
+        self.clock, self.ledger = ManualClock(NOW), self
+        self.log: Any = SimpleNamespace(warning=self.gave_up, error=self.gave_up)
+        self.health: Any = SimpleNamespace(troubles={})
+        self.control = control(profiles={FIRE.id: FIRE})
+        self.fold: Any = SimpleNamespace(chain=Chain(), requests={})
+        self.entries: dict[str, Entry] = {}
+        runtime: Any = self
+        nobody: Any = None
+        platform: Any = Standing()
+        self.hosts = HostRegistry(runtime)
+        destinations = Destinations(runtime, {"mastodon": platform}, self.hosts)
+        earlier, caller, starts = EarlierPosts(runtime), Caller(runtime, nobody), Starts()
+        self.read_back = ReadBack(runtime, destinations, earlier, nobody, caller, starts, 15.0)
+        for number in range(self.many):
+            self._deliver(number)
+
+    def _deliver(self, number: int) -> None:
+        of = request(request_id=f"r{number}")
+        said = receipt(of, outcome=ReceiptOutcome.DELIVERED, final=True, remote_id=str(number))
+        self.fold.requests[of.request_id] = RequestState(of, number, NOW)
+        subject = subjects.receipt(FIRE.id, of.request_id)
+        self.entries[subject] = Entry(number + 60, subject, NOW, said.to_bytes(), {})
+        self.read_back.watch(said, number + 60, NOW + timedelta(seconds=number / self.many))
+
+    async def last(self, subject: str) -> Entry:
+        """Return the newest entry: a receipt that was read back, just now."""
+        self.looked.setdefault(subject, []).append((self.clock.now() - NOW).total_seconds())
+        return self.entries[subject]
+
+    @staticmethod
+    def gave_up(what: str, **why: Any) -> None:
+        raise AssertionError(f"{what}: {why}")
+
+    async def until_done(self, *moments: float) -> list[float]:
+        """Make all looks, each at its time; return the waits of a later look that asks at ``moments``."""
+        waits, asks = list[float](), list(moments)
+        while self.read_back._due:
+            at = self.read_back._due[0][0]
+            while asks and NOW + timedelta(seconds=asks[0]) <= at:
+                waits.append(self._asks(NOW + timedelta(seconds=asks.pop(0))))
+            self._goes_on_to(at)
+            watched = await self.read_back._next()
+            self.wakes += 1
+            await self.read_back._one(watched)
+        return waits
+
+    def _asks(self, at: datetime) -> float:
+        self._goes_on_to(at)
+        return self.hosts.of(FIRE).quota.look(self.clock.monotonic(), urgent=True)
+
+    def _goes_on_to(self, at: datetime) -> None:
+        self.clock.time = max(at, self.clock.time)
+
+
+@pytest.mark.parametrize(("many", "first", "last"), [(300, 1_440.0, 5_100.0), (1_000, 4_960.0, 10_000.0)])
+async def test_many_posts_on_one_host_are_read_back_in_the_time_that_is_promised(
+    many: int, first: float, last: float
+) -> None:
+    """docs/platforms.md, Quotas. Each look wakes the copy twice at most: to take its place, and at its turn."""
+    copy = Copy(many)
+    waits = await copy.until_done(*MOMENTS)
+    assert len(copy.looked) == many
+    assert max(looks[0] for looks in copy.looked.values()) <= first
+    assert max(looks[-1] for looks in copy.looked.values()) <= last
+    assert all(looks[-1] >= 3_600.0 for looks in copy.looked.values())
+    assert copy.wakes <= 2 * sum(map(len, copy.looked.values()))
+    assert waits == [0.0] * len(MOMENTS), "a later look finds its place at each of its moments"
