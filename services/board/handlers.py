@@ -93,10 +93,12 @@ class BoardHandlers:
         """Answer one query.
 
         Raises:
-            Refused: ``board.waiting``. Unreachable: the fold does not reach ``at_least`` in time.
+            Refused: ``board.waiting``. Unreachable: ``ledger.behind``, it could not be read so far in time.
         """
         if query.at_least is not None:
             await self._turns.reach(query.at_least, sender)
+        if query.query == "outside":
+            await self._turns.until(self._outside.taken_up, "posts from outside", sender)
         async with self._turns.answering:
             return await self._answers[query.query](query)
 

@@ -34,7 +34,8 @@ class OutsidePosts:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.book = OutsideBook()
-        self._taken_up = asyncio.Event()
+        self.taken_up = asyncio.Event()
+        """What stood before the start is read: from then on it can be answered."""
         self._early: list[Entry] = []
         runtime.projection.listen(self._on_folded, *_KINDS)
 
@@ -45,11 +46,11 @@ class OutsidePosts:
         # What is folded meanwhile may answer what is only just read.
         self.book.take_all([*await self._entries(*_ALL), *self._early], runtime.control)
         self._early.clear()
-        self._taken_up.set()
+        self.taken_up.set()
         await asyncio.Event().wait()
 
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
-        if self._taken_up.is_set():
+        if self.taken_up.is_set():
             self.book.take(entry, self._runtime.control)
         else:
             self._early.append(entry)
@@ -69,7 +70,6 @@ class OutsidePosts:
         Raises:
             BadInput: ``outside.unknown``, ``outside.ambiguous``.
         """
-        await self._taken_up.wait()
         if query.name is not None:
             return BoardReply(outside=(await self._whole(query.name),))
         shown = (await self._read(*_ALL))[-MAX_SHOWN:] if query.closed else self.open()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from schemas import flow
-from services.kernel.base.errors import Refused
+from services.kernel.base.errors import Refused, Unreachable
 from services.kernel.projection.projection import Projection
+from services.kernel.projection.read_barrier import BARRIER_SECONDS
 
 WORKERS = 64
 """Queries that are in hand at a time, those that wait among them."""
@@ -16,7 +19,7 @@ AT_ONCE = 8
 """Queries that are answered at a time."""
 
 MOST_WAITING = 12
-"""Queries of one sender that wait at a time for a sequence that is not folded yet; each takes a moment."""
+"""Queries of one sender that wait at a time for what the board has not read yet; each takes a moment."""
 
 MOST_OF_WEB = 36
 """As many of the web service, which asks for all officers at their browsers."""
@@ -37,17 +40,38 @@ class Turns:
             Refused: ``board.waiting``, too many of this sender's queries wait already.
             Unreachable: ``ledger.behind``, it was not folded in time.
         """
-        if self._projection.seq >= seq:
+        if self._projection.seq < seq:
+            with self._waits(sender):
+                await self._projection.at_least(seq)
+
+    async def until(self, is_read: asyncio.Event, what: str, sender: str) -> None:
+        """Wait until something is read that stood before the board's start.
+
+        Raises:
+            Refused: ``board.waiting``, as of ``reach``.
+            Unreachable: ``ledger.behind``, it was not read in time.
+        """
+        if is_read.is_set():
             return
+        with self._waits(sender):
+            try:
+                async with asyncio.timeout(BARRIER_SECONDS):
+                    await is_read.wait()
+            except TimeoutError:
+                said = f"the board could not read the {what} in time"
+                raise Unreachable("ledger.behind", said, "onevoice doctor") from None
+
+    @contextmanager
+    def _waits(self, sender: str) -> Iterator[None]:
         if self._waiting[sender] >= (MOST_OF_WEB if sender == flow.WEB else MOST_WAITING):
             raise Refused(
                 "board.waiting",
-                f"{self._waiting[sender]} queries of {sender} wait already for what is not folded yet",
+                f"{self._waiting[sender]} queries of {sender} wait already for what the board has not read",
                 "ask again in a second; ask fewer at a time",
             )
         self._waiting[sender] += 1
         try:
-            await self._projection.at_least(seq)
+            yield
         finally:
             self._waiting[sender] -= 1
             self._waiting += Counter()  # forgets whose count is 0

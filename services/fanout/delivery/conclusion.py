@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.delivery.readback import ReadBack
-from services.fanout.delivery.records import Records
+from services.fanout.delivery.records import Records, Written
 from services.kernel.runtime.service import Runtime
 
 
@@ -16,7 +16,7 @@ class Conclusion:
         self._records = records
         self._read_back = read_back
 
-    async def write(self, receipt: Receipt, known: int) -> bool:
+    async def write(self, receipt: Receipt, known: int) -> Written | None:
         """Write a receipt down, unless another worker's is there.
 
         Args:
@@ -25,7 +25,7 @@ class Conclusion:
                 is looked at before ours follows on it; the fold, which knows it by now, must not be asked.
 
         Returns:
-            Whether it is there and is final: nothing more is to be done then.
+            What was written, or None where another worker's makes it superfluous.
         """
         written = await self._records.receipt(receipt, known)
         if written is not None:
@@ -40,4 +40,4 @@ class Conclusion:
             profile=receipt.profile,
             **{name: value for name, value in said.items() if value},
         )
-        return written is not None and receipt.final
+        return written

@@ -20,6 +20,7 @@ from services.kernel.authority.post_authorization import (
 from services.kernel.runtime.service import Runtime
 
 CHANGED = "warrant.control_changed"
+REQUEST_EXPIRED = "warrant.request_expired"
 STALE = frozenset({CHANGED, "warrant.no_verdict"})
 """Violations that a newer verdict answers: the gate decides each open request again after a control change."""
 
@@ -89,8 +90,11 @@ def end_of(place: Place, found: tuple[PostViolation, ...]) -> End | None:
     codes = {item.code for item in found}
     if codes & STALE:
         return None
-    outcome = ReceiptOutcome.EXPIRED if codes <= EXPIRED else ReceiptOutcome.WITHHELD
-    return unless_public(place, End(outcome, "warrant.request_expired" in codes, in_words(found)))
+    outcome, expired = ReceiptOutcome.EXPIRED if codes <= EXPIRED else ReceiptOutcome.WITHHELD, REQUEST_EXPIRED in codes
+    due = place.state.request.expires_at if expired else None
+    if not expired and outcome is ReceiptOutcome.EXPIRED and place.state.verdict is not None:
+        due = place.state.verdict.valid_until
+    return unless_public(place, End(outcome, expired, in_words(found), due))
 
 
 def in_words(found: tuple[PostViolation, ...]) -> str:

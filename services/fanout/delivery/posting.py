@@ -279,7 +279,8 @@ class Posting:
             chance = random.random()  # noqa: S311 - jitter, no secret
             after, pace = result.after, self._settings.pace
             receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance, pace)
-        if await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), call.known):
+        written = await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), call.known)
+        if written is not None and written.receipt.final:
             return Done("it has its final receipt")
         if isinstance(result, NotAttempted) and result.late:
             return Wait(retry.BASE_SECONDS, result.reason)

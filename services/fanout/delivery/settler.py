@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import OrderedDict
 from dataclasses import replace
 
 from schemas.events.deliveries import Attempt
@@ -20,14 +21,41 @@ from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
 from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, NotCalled, Place, Settle, StepOutcome, Wait
 from services.fanout.hosts.line import HostSlot
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime
 
 AWAY = 10.0
 """So many times as long a platform is asked that is away, or does not let the profile in."""
 
 
-VOID_PAUSE = 5.0
-"""Seconds before the next receipt after one that did not count: the clock of this machine may be ahead."""
+VOID_SECONDS = 5.0
+"""Before the next receipt on a place after one that did not count; twice as long after each further one."""
+
+MOST_SECONDS = 60.0
+
+KEPT = 10_000
+"""Requests on profiles."""
+
+CLOCK = "is this machine's clock right?"
+
+
+class VoidPauses:
+    """Holds the last pause of each place that has one."""
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def next(self, request_id: str, profile: str) -> float:
+        """Return the seconds until the next receipt of a request on a profile."""
+        pause = min(self._last.pop((request_id, profile), VOID_SECONDS / 2) * 2, MOST_SECONDS)
+        self._last[request_id, profile] = pause
+        while len(self._last) > KEPT:
+            self._last.popitem(last=False)
+        return pause
+
+    def over(self, request_id: str, profile: str) -> None:
+        """Forget a place: a receipt of it counts."""
+        self._last.pop((request_id, profile), None)
 
 
 class Settler:
@@ -50,6 +78,8 @@ class Settler:
         self._records = records
         self._conclusion = conclusion
         self._settings = settings
+        self._server_time, self._void = ServerTime(runtime.clock), VoidPauses()
+        runtime.projection.listen(self._server_time.on_folded)
 
     async def settle(self, place: Place, step: Settle, slot: HostSlot) -> StepOutcome:
         """Find out how an open attempt ended, whoever made it, and write its receipt."""
@@ -96,21 +126,32 @@ class Settler:
     async def end(self, place: Place, step: End, known: int) -> StepOutcome:
         """Write down that it ended without an attempt.
 
-        ``known``: the last receipt on the place when that was decided; what another worker wrote since stands. Where
-        nothing counts of what is there now, as of an end that is too early by the server's clock, it is not written
-        again at once.
+        ``known``: the last receipt on the place when that was decided; what another worker wrote since stands. What
+        rests on time is written when the broker's time has come, and what did not count not again at once.
         """
+        if step.due is None:
+            return await self._end(place, step, known)
+        async with self._server_time.due(step.due) as left:
+            if left > 0:
+                return Wait(left, f"by the broker's clock it is not time yet: {step.reason}; {CLOCK}", shown=True)
+            return await self._end(place, step, known)
+
+    async def _end(self, place: Place, step: End, known: int) -> StepOutcome:
         profile = self._destinations.profile(place.profile)
         platform = profile.platform if profile is not None else "unknown"
         now = self._runtime.clock.now()
         receipt = receipts.without_attempt(
             place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
         )
-        await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
+        written = await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
         state = self._runtime.fold.requests.get(place.request_id)
-        if state is not None and state.target(place.profile).receipt_seq <= known:
-            return Wait(VOID_PAUSE, "its receipt does not count by the server's clock: is this machine's clock right?")
-        return LookAgain()
+        if state is None or state.target(place.profile).receipt_seq > known:
+            self._void.over(place.request_id, place.profile)
+            return LookAgain()
+        if written is None:
+            return Wait(VOID_SECONDS, "another receipt came first, which says nothing of how it ended")
+        reason = "its receipt does not count" if step.due is None else f"its receipt does not count; {CLOCK}"
+        return Wait(self._void.next(place.request_id, place.profile), reason, shown=True)
 
     async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:
         """Ask the platform whether an attempt's post is there."""

@@ -6,7 +6,7 @@ something be posted. Source: docs/architecture.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -133,11 +133,15 @@ class Lapse:
 
 @dataclass(frozen=True)
 class End:
-    """It ends without a post: expired, or withheld. ``final`` unless a new clearance may still come."""
+    """It ends without a post: expired, or withheld. ``final`` unless a new clearance may still come.
+
+    ``due``: the time in UTC that has to have come for it; None: it rests on no time.
+    """
 
     outcome: ReceiptOutcome
     final: bool
     reason: str
+    due: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -272,7 +276,8 @@ def unless_public(place: Place, end: End) -> End:
         return end
     begun = beginning_of(place.target)
     what = "it may be public or not" if begun is None else f"its beginning is public at {begun.url}"
-    return End(ReceiptOutcome.UNCONFIRMED, end.final, f"{what}, please look at the profile; {end.reason}")
+    reason = f"{what}, please look at the profile; {end.reason}"
+    return replace(end, outcome=ReceiptOutcome.UNCONFIRMED, reason=reason)
 
 
 def _ended(place: Place, now: datetime) -> End | None:
@@ -280,11 +285,13 @@ def _ended(place: Place, now: datetime) -> End | None:
     request, verdict = place.state.request, place.state.verdict
     if request.expires_at <= now:
         when = f"{request.expires_at:%Y-%m-%d %H:%M:%S}"
-        return End(ReceiptOutcome.EXPIRED, True, f"the request expired at {when} UTC: missed, not late")
+        return End(
+            ReceiptOutcome.EXPIRED, True, f"the request expired at {when} UTC: missed, not late", request.expires_at
+        )
     if verdict is not None and verdict.outcome is Outcome.REFUSED:
         return End(ReceiptOutcome.WITHHELD, True, "the request was refused after it had been cleared")
     until = verdict.valid_until if verdict is not None and place.state.is_cleared else None
     if until is not None and until <= now:
         when = f"{until:%Y-%m-%d %H:%M:%S}"
-        return End(ReceiptOutcome.EXPIRED, False, f"the clearance ended at {when} UTC; a new approval renews it")
+        return End(ReceiptOutcome.EXPIRED, False, f"the clearance ended at {when} UTC; a new approval renews it", until)
     return None

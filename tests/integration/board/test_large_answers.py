@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from schemas import streams, subjects
 from schemas.events.base import Contract
 from schemas.events.desk import BoardQuery, BoardReply
+from services.board.changes import FEWEST
+from services.desk.connection.changes import Watch
+from services.desk.connection.link import Link
 from services.desk.connection.pages import in_pages
 from services.kernel.runtime.messages.dependencies import Sender
-from tests.support.mission import Mission, Writer, a_request
+from tests.support.mission import PATIENCE, Mission, Writer, a_request
 
 LARGE, COUNT = 200_000, 45
 
@@ -55,3 +60,33 @@ async def test_an_answer_that_the_broker_would_not_take_is_an_error_that_says_so
     clerk = await mission.desk("clerk")
     error = (await clerk.ask(subjects.DESK_BOARD_QUERY, BoardQuery(query="eoc")))["error"]
     assert (error["code"], error["exit_status"]) == ("answer.too_large", 1)
+
+
+VOID = (b'{"a":1,"a":2}', b'{"a":' * 16 + b"1" + b"}" * 16, b'{"a":' * 13 + b"1" + b"}" * 13)
+
+
+async def test_who_watches_and_who_asks_gets_past_what_does_not_count(mission: Mission) -> None:
+    """Before, either ended at it, and again whenever it was begun anew."""
+    await mission.begin()
+    await mission.run("board")
+    gate = await mission.writer("gatekeeper")
+    begun, count = (await gate.ledger.shape()).last, FEWEST * len(VOID)
+    link = Link("clerk", mission.url)
+    await link.open(mission.city)
+    try:
+        async with link.listening(subjects.BOARD_ALL) as received, asyncio.timeout(PATIENCE):
+            await asyncio.gather(
+                *(
+                    gate.js.publish(subjects.verdict(f"rvoid{number}"), data)
+                    for number in range(FEWEST)
+                    for data in VOID
+                )
+            )
+            watch, seen = Watch(link, received, begun), list[int]()
+            while len(seen) < count:
+                seen += [event.seq for event in await watch.events(1.0)]
+        reply = await link.board(BoardQuery(query="changes", since=begun))
+    finally:
+        await link.close()
+    assert seen == list(range(begun + 1, begun + count + 1))
+    assert [event.body for event in reply.changes or ()] == [{"unreadable": True}] * count

@@ -58,6 +58,8 @@ async def test_a_key_whose_post_was_deleted_answers_not_found(mastodon: Mastodon
         await fire.delete(f"/api/v1/statuses/{first['id']}")
         assert await post(fire, "One", key="k") == (404, {"error": "Record not found"})
         assert (await post(fire, "One", key="l"))[0] == 200
+        status, answer = await post(fire, "It answers what is gone.", in_reply_to_id=first["id"])
+        assert (status, "reply to" in answer["error"]) == (404, True)
 
 
 async def test_many_at_once_with_one_key_are_one_post(mastodon: MastodonRig) -> None:

@@ -22,7 +22,7 @@ from services.fanout.domain.delivery_state import (
 from services.fanout.domain.step import End, Place, unless_public
 from services.kernel.base.state_table import IllegalTransition
 from services.kernel.fold.state import TargetState
-from tests.unit.fanout.world import CONTROL_SEQ, VERDICT_SEQ, receipt
+from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, receipt
 from tests.unit.states import ended_target, open_target, state
 
 PAIRS = [(one, fact) for one in DeliveryState for fact in DeliveryFact]
@@ -58,8 +58,8 @@ def test_an_end_without_a_post_of_what_may_be_public_stays_unconfirmed(outcome: 
     """An officer rejects it, or it expires, after an attempt of which nobody knows how it ended."""
     unknown = ended_target(receipt(outcome=ReceiptOutcome.UNCONFIRMED))
     place = Place(VERDICT_SEQ, "fire-social", state(), unknown, CONTROL_SEQ)
-    found = unless_public(place, End(outcome, True, "it was rejected"))
-    assert (found.outcome, found.final) == (ReceiptOutcome.UNCONFIRMED, True)
+    found = unless_public(place, End(outcome, True, "it was rejected", NOW))
+    assert (found.outcome, found.final, found.due) == (ReceiptOutcome.UNCONFIRMED, True, NOW)
     nothing = Place(VERDICT_SEQ, "fire-social", state(), TargetState(), CONTROL_SEQ)
     assert unless_public(nothing, End(outcome, True, "it was rejected")).outcome is outcome
 

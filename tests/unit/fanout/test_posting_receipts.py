@@ -19,6 +19,7 @@ from services.fanout.delivery.credentials import Credentials
 from services.fanout.delivery.earlier import EarlierPosts, Follow
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAttempt
+from services.fanout.delivery.records import Written
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.settings import FanoutSettings
@@ -170,9 +171,10 @@ async def test_an_end_that_does_not_count_is_not_written_again_at_once(counts: b
     rig = Rig()
     rig.target.answered, known = True, rig.target.receipt_last
 
-    async def receipt(_receipt: Receipt, expect_last: int) -> None:
+    async def receipt(said: Receipt, expect_last: int) -> Written:
         rig.target.receipt_last = expect_last + 1
         rig.target.receipt_seq = rig.target.receipt_last if counts else 0
+        return Written(rig.target.receipt_last, said)
 
     rig.records.receipt = receipt  # type: ignore[method-assign, assignment]
     outcome = await rig.settler.end(rig.place, End(ReceiptOutcome.EXPIRED, True, "it expired"), known)
@@ -253,10 +255,9 @@ async def test_an_answer_where_none_can_be_made_is_held_back_and_not_ended_for_g
     rig.state.request = of
     said: list[Receipt] = []
 
-    async def write(receipt: Receipt, known: int) -> bool:
+    async def write(receipt: Receipt, known: int) -> None:
         said.append(receipt)
         rig.target.receipt_seq = known + 1
-        return False
 
     parts: Any = rig.posting
     parts._judge = SimpleNamespace(violations=lambda *_: ())

@@ -142,19 +142,19 @@ def test_after_a_control_change_the_gate_decides_anew_and_nothing_is_attempted()
 def test_a_refusal_after_the_clearance_ends_in_a_final_receipt() -> None:
     found = step(of=REFUSED)
     assert isinstance(found, End)
-    assert (found.outcome, found.final) == (ReceiptOutcome.WITHHELD, True)
+    assert (found.outcome, found.final, found.due) == (ReceiptOutcome.WITHHELD, True, None)
 
 
 def test_an_expired_request_is_missed_and_not_late() -> None:
     found = step(of=EXPIRED)
     assert isinstance(found, End)
-    assert (found.outcome, found.final) == (ReceiptOutcome.EXPIRED, True)
+    assert (found.outcome, found.final, found.due) == (ReceiptOutcome.EXPIRED, True, EXPIRED.request.expires_at)
 
 
 def test_an_ended_clearance_can_be_renewed_and_is_written_down_once() -> None:
     found = step(now=CLEARED_UNTIL)
     assert isinstance(found, End)
-    assert (found.outcome, found.final) == (ReceiptOutcome.EXPIRED, False)
+    assert (found.outcome, found.final, found.due) == (ReceiptOutcome.EXPIRED, False, CLEARED_UNTIL)
     said = receipt(outcome=ReceiptOutcome.EXPIRED, attempt_seq=0)
     behind = ended_target(said, VERDICT_SEQ + 5)
     assert isinstance(step(behind, now=CLEARED_UNTIL), Done), "behind this very verdict"

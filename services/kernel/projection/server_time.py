@@ -1,0 +1,65 @@
+"""The broker's time, by its stamps: an entry that rests on time counts by them, and not by this machine's clock.
+
+Who wrote by a clock that is ahead would leave many void entries, each kept for ever, and an alarm. A stamp says what
+the time was at least; it grows old where nothing is written. Then one entry is tried, and its own stamp tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from schemas.events.envelope import CLOCK_SKEW
+from services.kernel.base.clock import Clock
+from services.kernel.fold.applied import Applied
+from services.kernel.ledger.entry import Entry
+
+TRY_SECONDS = 60.0
+"""Between two entries of a process whose stamps are to tell the time: a clock that was put right is noticed."""
+
+
+class ServerTime:
+    """Follows the broker's time by the entries that are folded, and by boot-time seconds between them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._newest: tuple[datetime, float] | None = None
+        self._turn = asyncio.Lock()
+        self._tried: float | None = None
+
+    def on_folded(self, entry: Entry, _applied: Applied) -> None:
+        """Take an entry's stamp up, if it tells more than is known."""
+        if self._newest is None or entry.at > self._least(*self._newest):
+            self._newest = (entry.at, self._clock.monotonic())
+
+    @asynccontextmanager
+    async def due(self, end: datetime) -> AsyncIterator[float]:
+        """Yield 0.0 where an entry that rests on this time may be written now, else the seconds until it is tried.
+
+        While it is not known that the broker's time is there, one entry of the process is written at a time; what waits
+        for its turn behind it knows more by then.
+        """
+        if self._left(end) > 0:
+            async with self._turn:
+                left = self._left(end)
+                if left > 0:
+                    wait = max(min(left, self._until_tried()), 0.0)
+                    yield wait
+                    if not wait:
+                        self._tried = self._clock.monotonic()
+                    return
+        yield 0.0
+
+    def _left(self, end: datetime) -> float:
+        """Seconds until an entry surely counts that rests on this time, as far as is known here."""
+        if self._newest is None:
+            return TRY_SECONDS
+        return (end - CLOCK_SKEW - self._least(*self._newest)).total_seconds()
+
+    def _least(self, at: datetime, since: float) -> datetime:
+        return at + timedelta(seconds=self._clock.monotonic() - since)
+
+    def _until_tried(self) -> float:
+        return 0.0 if self._tried is None else self._tried + TRY_SECONDS - self._clock.monotonic()
