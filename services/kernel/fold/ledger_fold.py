@@ -113,25 +113,24 @@ class LedgerFold:
     # --- each kind ----------------------------------------------------------------------------------------
 
     def _control(self, entry: Entry, _boot: float) -> None:
-        self.control_seq = entry.seq
-        try:
-            self._change_control(entry)
-        finally:
-            self.revisions.append((entry.seq, self.control.posture))
-
-    def _change_control(self, entry: Entry) -> None:
         try:
             event, after = changed_by(entry, self.control, self.authority, self.orders)
-        except MemoryError:
+        except MemoryError:  # nothing is folded of it: who reads control alone reads it again
             raise
         except Exception:  # whatever makes it void, it is a revision: the gate's verdicts name it
             if self.control.seq:  # before the manifest there is no revision at all
                 self.control = replace(self.control, seq=entry.seq)
+            self._note_revision(entry.seq)
             raise
         self.control = after
         self.ruled_orders = self.ruled_orders or (entry.seq if after.ruled else 0)
         if isinstance(event, Ordered):
             self.orders[order_hash(event.order)] = entry.seq
+        self._note_revision(entry.seq)
+
+    def _note_revision(self, seq: int) -> None:
+        self.control_seq = seq
+        self.revisions.append((seq, self.control.posture))
 
     def _request(self, entry: Entry, _boot: float) -> None:
         request = parse(Request, entry.data)

@@ -153,6 +153,21 @@ def test_want_of_memory_makes_no_entry_void() -> None:
         folded(story)
 
 
+def test_who_reads_control_alone_reads_it_again_where_there_was_no_memory_for_it() -> None:
+    """It goes on behind ``control_seq``; an order that stopped a city must not be missing there."""
+    story = begun()
+    fold = folded(story).fold
+    before, revisions = fold.control_seq, list(fold.revisions)
+    story.order("cao", c.Hold(on=True))
+    entry = story.entries[-1]
+    with pytest.raises(MemoryError):
+        fold.apply(entry._replace(data=Unreadable(MemoryError())), 0.0)
+    assert (fold.control_seq, fold.control.seq, fold.revisions) == (before, before, revisions)
+    assert fold.apply(entry, 0.0).void == ""
+    assert (fold.control.hold, fold.control_seq, fold.control.seq) == (True, entry.seq, entry.seq)
+    assert len(fold.revisions) == len(revisions) + 1
+
+
 def test_what_is_of_no_kind_that_is_folded_is_counted_and_passed_over() -> None:
     story = begun().cleared()
     for subject in (subjects.SEAL, "ledger.delivery.fire-social.r1", "ledger.future.r1"):
