@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple
 
+from anyio import ClosedResourceError
 from faststream.nats import NatsBroker
 from faststream.nats.security import NatsNKey
 from nats.aio.client import Client
@@ -31,6 +34,31 @@ class EncryptedBroker(NatsBroker):
         connection = await encrypted_client.connect(**self._connection_kwargs)
         self.config.connect(connection)
         return connection
+
+    async def stop(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> None:
+        """Stop, and take note of how the tasks end that fetch messages: FastStream cancels them, and looks away."""
+        for subscriber in self.subscribers:
+            for task in getattr(subscriber, "tasks", ()):
+                if not task.done():
+                    task.add_done_callback(_ended)
+        await super().stop(exc_type, exc_val, exc_tb)
+
+
+def _ended(task: asyncio.Task[Any]) -> None:
+    """Pass over a message that finds its queue closed: the broker hands it out again. Any other error is said.
+
+    ``asyncio.wait_for`` of Python 3.11 loses a cancellation that comes together with a message.
+    """
+    error = None if task.cancelled() else task.exception()
+    rest = error.split(ClosedResourceError)[1] if isinstance(error, BaseExceptionGroup) else error
+    if rest is not None and not isinstance(rest, ClosedResourceError):
+        said = {"message": "a task that fetches messages did not stop cleanly", "exception": rest, "task": task}
+        task.get_loop().call_exception_handler(said)
 
 
 class ConnectionEvents(NamedTuple):
