@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from services.kernel.fold.applied import Applied
 from services.kernel.ledger.entry import Entry
@@ -33,3 +34,16 @@ class Listeners:
             if len(self._by_kind) < _KINDS:
                 self._by_kind[kind] = known
         return known
+
+    def tell(self, entry: Entry, applied: Applied, log: Any) -> None:
+        """Call those that hear it; one that fails keeps neither the others nor what comes next from going on.
+
+        Want of memory is no fault of the entry: it passes on, and the process ends.
+        """
+        for listener in self.of(applied.kind):
+            try:
+                listener(entry, applied)
+            except MemoryError:
+                raise
+            except Exception:  # logged whole; the fold stands, and the ledger goes on
+                log.exception("ALARM: an entry could not be taken up", seq=entry.seq, subject=entry.subject)

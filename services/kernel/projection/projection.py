@@ -23,6 +23,7 @@ from services.kernel.projection.past import past, read_again
 from services.kernel.projection.read_barrier import BARRIER_SECONDS, ReadBarrier
 from services.kernel.projection.recent import RecentEntries
 from services.kernel.projection.request_entries import entries_on
+from services.kernel.projection.sharing import Sharing
 from services.kernel.projection.signals import Signals
 from services.kernel.projection.source import Source
 
@@ -65,11 +66,11 @@ class Projection:
         self.asked_at = 0.0
         self._check = True
         self._started = asyncio.Event()
-        self._ledgers = [ledger]
+        self.sharing = Sharing(ledger)
 
     def share(self, ledger: Ledger) -> None:
         """Let another service of this process know what this one folds: the fold is a function of the ledger alone."""
-        self._ledgers.append(ledger)
+        self.sharing.add(ledger)
 
     async def started(self) -> None:
         """Wait until what stood at the start is folded."""
@@ -215,37 +216,30 @@ class Projection:
     async def _fold_one(self, entry: Entry) -> None:
         request_id = self.fold.missing(entry)
         if request_id is not None:
-            await self._reopen(request_id, entry.seq)
+            found = await entries_on(request_id, self, entry.seq - 1)
+            with self.sharing.whole(entry.seq):
+                reopen(self.fold, request_id, found, self._clock.monotonic())
         self._apply(entry)
-
-    async def _reopen(self, request_id: str, before: int) -> None:
-        found = await entries_on(request_id, self, before - 1)
-        reopen(self.fold, request_id, found, self._clock.monotonic())
 
     async def all_of(self, pattern: str) -> list[Entry]:
         """Return all that the leader has on a filter; a replica that is behind is asked again; raises Unreachable."""
         return [entry async for entry in past(self.source, pattern)]
 
     def _apply(self, entry: Entry) -> None:
+        with self.sharing.whole(entry.seq):
+            self._take_up(entry)
+
+    def _take_up(self, entry: Entry) -> None:
         applied = self.fold.apply(entry, self._clock.monotonic())
         self.newest = entry
         self._recent.note(entry)
-        for ledger in self._ledgers:
-            ledger.folded(entry)
+        self.sharing.folded(entry)
         if applied.void:
             self._alarm(entry, applied)
-        for listener in self._listeners.of(applied.kind):
-            self._tell(listener, entry, applied)
+        self._listeners.tell(entry, applied, self._log)
         if applied.keys:
             self.signals.ring(applied.keys)
         self.barrier.folded(entry.seq)
-
-    def _tell(self, listener: Listener, entry: Entry, applied: Applied) -> None:
-        """Call a listener; one that fails at an entry keeps neither the others nor what comes next from going on."""
-        try:
-            listener(entry, applied)
-        except Exception:  # noqa: BLE001 - logged whole; the fold stands, and the ledger goes on
-            self._log.exception("ALARM: an entry could not be taken up", seq=entry.seq, subject=entry.subject)
 
     def _alarm(self, entry: Entry, applied: Applied) -> None:
         if applied.lost_race:
@@ -278,6 +272,5 @@ class Projection:
         if fault is None:
             return
         self._check = True
-        for ledger in self._ledgers:
-            ledger.fault = ledger.fault or fault
+        self.sharing.hold_back(fault)
         raise fault

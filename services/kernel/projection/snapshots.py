@@ -63,6 +63,8 @@ class Snapshots:
             return None
         newest = await self._source.get(snapshot.seq)
         fault = self._fault(snapshot, newest)
+        if fault is not None:
+            projection.sharing.hold_back(fault)
         if newest is None or fault is not None:
             return fault
         fold = LedgerFold(projection.fold.authority, EVERYTHING, chain=snapshot.chain())
@@ -71,7 +73,7 @@ class Snapshots:
         fold.seq = snapshot.seq
         fold.taken_over = snapshot.sleepers(self._clock.monotonic())
         projection.fold, projection.newest, self._kept = fold, newest, snapshot.seq
-        self._ledger.highest = max(self._ledger.highest, snapshot.seq)
+        projection.sharing.has_seen(snapshot.seq)
         self._log.info("starts from a snapshot", seq=snapshot.seq, open=len(fold.requests))
         return None
 

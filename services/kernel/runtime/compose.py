@@ -91,6 +91,7 @@ def assemble(
         projection.share(ledger)
     else:
         projection = Projection(ports.source, LedgerFold(authority_of(city), EVERYTHING), ledger, clock, log)
+        projection.sharing.end = supervisor.fail
         if row.folds:
             snapshots = Snapshots(
                 ports.snapshot_path, projection, ports.source, ledger, clock, log, ports.timings.snapshots
@@ -104,9 +105,7 @@ def assemble(
     consuming = Consuming(ledger, routes, counter, dead_letters, log, ports.timings.in_progress)
     around = Around(routes, consuming, Serving(log), Subscribing(log))
     facts = LedgerFacts(projection, ControlView(city, ledger), folds=row.folds)
-    # One process folds once, and has one mark; who posts has its own, which outlives a restore.
-    mark_path = city.ledger_seen_path if row.posts else ports.mark_path if snapshots is not None else None
-    watch = IntegrityWatch(row, city, ledger, log, lambda: projection.newest, mark_path)
+    watch = _watch_of(row, city, ports, projection, keeps_fold=snapshots is not None)
     bus = make_bus(around, projection, supervisor)
     runtime = Runtime(
         row=row,
@@ -128,6 +127,20 @@ def assemble(
         looks=ports.timings.looks,
     )
     return runtime, bus
+
+
+def _watch_of(
+    row: flow.Service, city: City, ports: Ports, projection: Projection, *, keeps_fold: bool
+) -> IntegrityWatch:
+    """Return a service's watch over the ledger. One process folds once, and has one mark, which all of it look at.
+
+    Who posts has its own, which outlives a restore.
+    """
+    keeps_mark, sharing = row.posts or keeps_fold, projection.sharing
+    own_path = city.ledger_seen_path if row.posts else ports.mark_path if keeps_fold else None
+    sharing.mark_path = sharing.mark_path or own_path
+    path = own_path or sharing.mark_path
+    return IntegrityWatch(row, city, ports.ledger, ports.log, lambda: projection.newest, path, keeps_mark=keeps_mark)
 
 
 def on_nats(

@@ -81,6 +81,7 @@ class Supervisor:
         self._log.error("stops", code=error.code, error=error.message)
         if self.failed is not None and not self.failed.done():
             self.failed.set_exception(error)
+            self.failed.exception()  # it is said: where the start itself breaks off, nobody asks for it any more
 
     async def _keep(self, work: Work) -> None:
         while True:

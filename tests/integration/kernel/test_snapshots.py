@@ -9,11 +9,13 @@ import pytest
 from schemas import subjects
 from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_view import authority_of
-from services.kernel.ledger.integrity.high_water import HighWaterMark, read_mark
+from services.kernel.ledger.integrity.checks import IntegrityFault
+from services.kernel.ledger.integrity.high_water import HighWaterMark, mark_of, read_mark
 from services.kernel.projection.snapshot import Snapshot, read
 from services.kernel.projection.snapshots import SnapshotPace, Snapshots
 from services.kernel.projection.source import NatsSource
 from services.kernel.runtime.compose import Timings
+from services.kernel.runtime.run import running
 from services.kernel.runtime.service import Runtime
 from tests.support.mission import ACTIVATE, Mission, eventually
 from tests.unit.projection.story import picture
@@ -167,3 +169,35 @@ async def test_a_service_that_was_killed_knows_a_rewound_ledger_by_its_mark(miss
     fault = again.ledger.fault
     assert fault is not None
     assert (fault.code, str(path) in fault.hint) == ("ledger.rewound", True)
+
+
+@pytest.mark.parametrize("remembered", ["mark", "reported", "snapshot"])
+async def test_what_one_service_of_a_process_remembers_holds_all_of_them_back(
+    mission: Mission, remembered: str
+) -> None:
+    """They share one fold; only the first keeps the mark and the snapshot."""
+    await mission.begin()
+    names, city = ["eoc_state", "intake", "gatekeeper"], mission.city
+    async with running(names, city, mission.url) as [first, *_]:
+        request = await (await mission.writer("intake")).submit()
+        await first.catch_up()
+        newest = first.projection.newest
+    path = city.mark_path("eoc-state")
+    snapshot = read(city.snapshot_path("eoc-state").read_bytes(), authority_of(city))
+    assert snapshot is not None
+    assert newest is not None
+    lost = HighWaterMark(newest.seq + 100, "0" * 64)
+    if remembered == "mark":
+        lost.write(path)
+    elif remembered == "reported":
+        mark_of(newest, "entry 2 is another one").write(path)
+    else:
+        dataclasses.replace(snapshot, entry="0" * 64).write(city.snapshot_path("eoc-state"))
+    async with running(names, city, mission.url) as runtimes:
+        for runtime in runtimes:
+            with pytest.raises(IntegrityFault):
+                await runtime.ledger.append(subjects.request(request.request_id), request)
+            assert runtime.watch.trouble is not None
+        if remembered == "mark":
+            assert [runtime.ledger.highest for runtime in runtimes] == [lost.seq] * len(names)
+            assert read_mark(path) == lost, "it must outlive the loss that it shows"

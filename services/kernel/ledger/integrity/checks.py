@@ -72,6 +72,15 @@ def check_remembered(memory: str, *, same: bool, missing: bool, hint: str = HINT
     return IntegrityFault(REWOUND, f"{memory}, and the ledger has {what}", hint)
 
 
+def unfolded(seq: int) -> IntegrityFault:
+    """Return the fault of a process that had no memory to fold an entry: what it knows is no longer what all know."""
+    return IntegrityFault(
+        "ledger.unfolded",
+        f"entry {seq} could not be folded, for want of memory: this process ends, and has to begin again",
+        "the service manager starts it again; if it ends so again, give it or the machine more memory",
+    )
+
+
 def check_report(report: LedgerIntegrity) -> IntegrityFault | None:
     """Check what the audit service found when it compared the ledger with the second copy."""
     if report.standing != "contradicted":

@@ -31,9 +31,9 @@ LOOKS_BETWEEN = 10
 class IntegrityWatch:
     """One service instance's watch. ``newest`` returns the newest entry that the service has folded, or None.
 
-    ``mark_path``: the file of the high-water mark, for who folds. ``judges_itself``: the audit service, which compares
-    with the copy, relies on no report, and works on a ledger in any state. ``report``: the audit service's last
-    one.
+    ``mark_path``: the file of the high-water mark, for who folds; ``keeps_mark``: it is written here, and not by
+    another service of this process. ``judges_itself``: the audit service, which compares with the copy, relies on no
+    report, and works on a ledger in any state. ``report``: the audit service's last one.
     """
 
     def __init__(
@@ -44,9 +44,11 @@ class IntegrityWatch:
         log: Any,
         newest: Callable[[], Entry | None],
         mark_path: Path | None,
+        *,
+        keeps_mark: bool,
     ) -> None:
         self._city, self._ledger, self._log, self._newest = city, ledger, log, newest
-        self.mark_path = mark_path
+        self.mark_path, self._keeps_mark = mark_path, keeps_mark
         self.judges_itself = row.name == "audit"
         self.report: LedgerIntegrity | None = None
         self._seen: IntegrityFault | None = None
@@ -110,7 +112,7 @@ class IntegrityWatch:
             if looks % LOOKS_BETWEEN == 0:
                 await self._look_at_count()
             self._settle()
-            if self.mark_path is not None:
+            if self._keeps_mark and self.mark_path is not None:
                 await self._write_mark(self.mark_path)
 
     async def _look_at_count(self) -> None:
