@@ -22,7 +22,7 @@ from services.desk.views.message.messages import MessageIndex, MessageLine
 from services.desk.views.timetext import local, looked_back
 from services.desk.words import check_id
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import BadInput, Exit
+from services.kernel.base.errors import BadInput, Exit, Unreachable
 
 app = group("What was published, and what became of it.")
 
@@ -99,7 +99,10 @@ async def _entries(here: Session, begin: datetime) -> list[BoardEvent]:
 
 async def _page(here: Session, since: int) -> tuple[BoardEvent, ...]:
     deadline.allow(ANSWER_SECONDS)
-    return (await here.board(BoardQuery(query="changes", since=since))).changes or ()
+    reply = await here.board(BoardQuery(query="changes", since=since))
+    if not reply.changes and reply.next is not None:  # a list that lacks what is there would pass for all of it
+        raise Unreachable("ledger.behind", f"what comes after entry {since} could not be read now", "ask again")
+    return reply.changes or ()
 
 
 def _draw(out: Console, found: list[MessageLine], now: datetime, nothing: str) -> None:
