@@ -642,11 +642,9 @@ PLANTS: dict[str, Mutant] = {
         theme="the server restarts over a call",
         behind=("no_second_look",),
     ),
+    # Whoever calls late and lives says what became of it; who dies over it is looked after (looks_once).
     "late_call": Mutant(
-        "a call starts however old its attempt is",
-        _late_call,
-        theme="asleep over a call",
-        behind=("no_second_look", "looks_once"),
+        "a call starts however old its attempt is", _late_call, theme="asleep over a call", harmless=True
     ),
     "overlooked_left": Mutant(
         "work that no durable hands out any more is not looked for", _overlooked_left, harmless=True
