@@ -17,7 +17,7 @@ IN_A_ROW = 50
 """Entries that are handed over before others have their turn: who takes them parses each."""
 
 
-SLOWLY, FEW, LONGEST_REST = 10_000, 100, 1.0
+SLOWLY, FEW, LONGEST_REST = 2_500, 100, 1.0
 """For a long past that nobody waits for: entries of the ledger that are passed in a second; entries that are read at
 a time, and seconds between two times at most.
 
