@@ -150,8 +150,10 @@ def test_a_revoked_officer_is_out_at_once(city: Shell) -> None:
     assert (again.status, "revoked already. Nothing was written." in again.out) == (0, True)
     assert city.json("eoc", "status").body["control_seq"] == done.body["control_seq"]
     # 6: the broker, which learns of it a moment later, may cut the connection in the middle of the command.
-    tried = [city.json("approve", request_id, "--as", "comms-officer", "--yes").status for _ in range(3)]
-    assert (set(tried) <= {4, 6}, tried[-1]) == (True, 4)
+    end, tried = time.monotonic() + PATIENCE, [6]
+    while tried[-1] == 6 and time.monotonic() < end:
+        tried.append(city.json("approve", request_id, "--as", "comms-officer", "--yes").status)
+    assert tried[-1] == 4, tried
     assert city.json("withdraw", request_id, "--as", "clerk").status == 0
 
 
