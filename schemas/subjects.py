@@ -253,7 +253,7 @@ def board(kind: str, name: str) -> str:
 
 BOARD_BEAT = "board.beat.now"
 BOARD_TOGETHER = "board.entries.together"
-"""Where entries that came close together are told in one message (schemas.events.board_events)."""
+"""Where entries that came close together are broadcast in one message (schemas.events.board_events)."""
 
 
 # --- the desk: the last token is the NATS user, so it proves who sends -------------------------------------

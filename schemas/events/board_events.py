@@ -1,4 +1,4 @@
-"""What people who watch are told in one message, while much happens at a time."""
+"""What is broadcast to people who watch in one message, while much happens at a time."""
 
 from __future__ import annotations
 

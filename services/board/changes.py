@@ -22,10 +22,10 @@ PAGE = 500
 """Entries of one answer to somebody who missed some."""
 
 FEWEST, MOST, TOGETHER_BYTES = 8, 100, 262_144
-"""So many entries that wait together are told in one message, while a message goes out to many profiles."""
+"""So many entries that wait together are broadcast in one message, while a message goes out to many profiles."""
 
 MANY, WINDOW = 100, 0.25
-"""Once so many entries were told within so many seconds the next ones wait until those are over."""
+"""Once so many entries were broadcast within so many seconds the next ones wait until those are over."""
 
 BESIDE_BODY = 300
 """Bytes of an entry in an answer beside its body, and more than they are."""
@@ -50,24 +50,24 @@ class Changes:
     async def broadcast(self) -> None:
         """Broadcast what is folded; without end. What could not be sent goes first when this is begun again."""
         waiting, loop = self._waiting, asyncio.get_running_loop()
-        begun, told = loop.time(), 0
+        begun, sent = loop.time(), 0
         while True:
-            if not waiting and told > MANY:
+            if not waiting and sent > MANY:
                 await asyncio.sleep(begun + WINDOW - loop.time())
             if not waiting:
                 self._woken.clear()
                 await self._woken.wait()
             if loop.time() - begun >= WINDOW:
-                begun, told = loop.time(), 0
+                begun, sent = loop.time(), 0
             entries = next_together(waiting)
-            await self._tell(entries)
-            told += len(entries)
+            await self._send(entries)
+            sent += len(entries)
             self._broadcast_seq = entries[-1].seq
             for entry in entries:
                 if waiting and waiting[0] is entry:  # else it was left out meanwhile: too many wait
                     waiting.popleft()
 
-    async def _tell(self, entries: Sequence[Entry]) -> None:
+    async def _send(self, entries: Sequence[Entry]) -> None:
         client, events = self._runtime.ledger.client, [_event(entry) for entry in entries]
         if len(entries) > 1:
             await client.publish(subjects.BOARD_TOGETHER, b'{"events":[' + b",".join(events) + b"]}")
@@ -114,7 +114,7 @@ class Changes:
 
 
 def next_together(waiting: deque[Entry]) -> list[Entry]:
-    """Return the entries that are told next, in order: one alone while few wait, or while it is a large one."""
+    """Return the entries that are broadcast next, in order: one alone while few wait, or while it is a large one."""
     found = [waiting[0]]
     if len(waiting) < FEWEST:
         return found

@@ -82,10 +82,10 @@ class Watch:
 
 
 def _events_of(message: Msg) -> tuple[BoardEvent, ...]:
-    told = canonical.loads(message.data)
+    heard = canonical.loads(message.data)
     if message.subject == subjects.BOARD_TOGETHER:
-        return BoardEvents.from_value(told).events
-    return (BoardEvent.from_value(told),)
+        return BoardEvents.from_value(heard).events
+    return (BoardEvent.from_value(heard),)
 
 
 def about(event: BoardEvent, request_id: str) -> bool:

@@ -139,26 +139,26 @@ class LaterLooks:
         return self._due[0][0] + wait <= self._runtime.clock.now()
 
     async def _one(self, sleeper: _Sleeper) -> None:
-        told: bool | timedelta
+        answer: bool | timedelta
         try:
-            told = await self._look(sleeper)
+            answer = await self._look(sleeper)
         except Exception as error:  # noqa: BLE001 - the next ones are looked at all the same
             name = sleeper.of.profile
             self._runtime.log.warning("not looked at once more, again soon", profile=name, error=str(error))
-            told = False
-        self._plan(self._next_of(sleeper, told))
+            answer = False
+        self._plan(self._next_of(sleeper, answer))
 
-    def _next_of(self, sleeper: _Sleeper, told: bool | timedelta) -> _Sleeper:
+    def _next_of(self, sleeper: _Sleeper, answer: bool | timedelta) -> _Sleeper:
         """Return it with its next look; to wait for a place among the host's looks is no failure."""
         now = self._runtime.clock.now()
-        if told is True or (told is False and sleeper.failed + 1 >= TRIES):
-            if not told:
+        if answer is True or (answer is False and sleeper.failed + 1 >= TRIES):
+            if not answer:
                 of = sleeper.of
                 what = "a post could not be looked for once more, it is given up for now"
                 self._runtime.log.warning(what, request_id=of.request_id, profile=of.profile, tries=TRIES)
             return replace(sleeper, looks=tuple(one for one in sleeper.looks if one > now), failed=0)
-        wait = told if isinstance(told, timedelta) else timedelta(seconds=self._lease * 2.0**sleeper.failed)
-        failed = sleeper.failed if isinstance(told, timedelta) else sleeper.failed + 1
+        wait = answer if isinstance(answer, timedelta) else timedelta(seconds=self._lease * 2.0**sleeper.failed)
+        failed = sleeper.failed if isinstance(answer, timedelta) else sleeper.failed + 1
         left = tuple(one for one in sleeper.looks if one > now + wait)
         return replace(sleeper, looks=(now + wait, *left), failed=failed)
 
