@@ -223,22 +223,22 @@ class Work:
                     host.breaker.gave_up(place.profile)
 
     async def _in_turn(self, place: Place, slot: HostSlot) -> StepOutcome:
-        """Look again, as it is this post's turn, and do what is next; a profile is freed by who posts then."""
-        while True:
-            newest = self._places.newest(place)
-            if newest is None:
-                return Done("it is over")
-            step = self._places.next_step(newest)
-            if isinstance(step, Lapse):
-                await self._settler.lapse(step)
-            elif isinstance(step, Settle):
-                return await self._settler.settle(newest, step, slot)
-            elif isinstance(step, NotCalled):
-                return await self._settler.not_called(newest, step)
-            elif isinstance(step, Post):
-                return await self._posting.post(newest, step.number, slot)
-            elif isinstance(step, Occupied):
-                # Another copy's attempt holds the profile: it is waited for outside of the line.
-                return Wait(step.delay, step.reason, hold=True)
-            else:
-                return LookAgain()  # it changed while it stood in line
+        """Look again, as it is this post's turn, and do what is next."""
+        newest = self._places.newest(place)
+        if newest is None:
+            return Done("it is over")
+        step = self._places.next_step(newest)
+        if isinstance(step, Lapse):
+            # Who frees a profile has no claim to it: all who waited for it wake now, and stand in line.
+            await self._settler.lapse(step)
+            return LookAgain()
+        if isinstance(step, Settle):
+            return await self._settler.settle(newest, step, slot)
+        if isinstance(step, NotCalled):
+            return await self._settler.not_called(newest, step)
+        if isinstance(step, Post):
+            return await self._posting.post(newest, step.number, slot)
+        if isinstance(step, Occupied):
+            # Another copy's attempt holds the profile: it is waited for outside of the line.
+            return Wait(step.delay, step.reason, hold=True)
+        return LookAgain()  # it changed while it stood in line

@@ -83,7 +83,7 @@ class HostLine:
             self._free += 1
         self._active.discard(profile)
         self._offer(profile)
-        self._admit()
+        self._admit_soon()
 
     def watch(self, slot: HostSlot) -> None:
         """Have a call step aside when it turns out to be slow; one timer serves all of the line's."""
@@ -119,10 +119,7 @@ class HostLine:
         waiting = _Waiting(priority, next(self._numbers), profile, asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting.setdefault(profile, []), waiting)
         self._offer(profile)
-        # Who was woken by the same event comes in the same turn of the loop: the most urgent of them goes first.
-        if not self._admitting:
-            self._admitting = True
-            asyncio.get_running_loop().call_soon(self._admit)
+        self._admit_soon()
         try:
             await waiting.admitted
         except BaseException:
@@ -134,6 +131,15 @@ class HostLine:
             self._offer(profile)
             self._admit()
             raise
+
+    def _admit_soon(self) -> None:
+        """Let the most urgent in when all who stand in line by then have come.
+
+        Who was woken by the same event comes in the same turn of the loop, as does who leaves and comes again.
+        """
+        if not self._admitting:
+            self._admitting = True
+            asyncio.get_running_loop().call_soon(self._admit)
 
     def _offer(self, profile: str) -> None:
         """Put the first of a profile's line forward, if nobody of it is in."""

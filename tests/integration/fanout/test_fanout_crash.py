@@ -303,4 +303,8 @@ async def test_an_unknown_outcome_lets_other_messages_through_after_its_lease_an
     said = [(str(one.outcome), one.attempt_seq == first) for _, one in await town.receipts(unknown, FIRE)]
     assert (said[:2], said[-1]) == ([("lapsed", True), ("withheld", True)], ("delivered", False))
     assert set(said[2:-1]) <= {("withheld", False)}, "a busy machine may drop an attempt that it would call late"
-    assert platforms["mastodon"].texts(FIRE) == ["other 0", "other 1", "other 2", "unknown"]
+    tries = {request.text: [entry.seq for entry, _ in await town.attempts(request, FIRE)] for request in others}
+    called = sorted(tries, key=lambda text: tries[text][-1])
+    assert platforms["mastodon"].texts(FIRE) == [*called, "unknown"]
+    if all(len(made) == 1 for made in tries.values()):  # one that was dropped stands in line again
+        assert called == ["other 0", "other 1", "other 2"]
