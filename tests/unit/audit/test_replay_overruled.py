@@ -195,7 +195,7 @@ def test_a_no_that_does_not_count_overrules_nothing(
 def test_a_yes_whose_key_was_replaced_overrules_nothing(builder: LedgerBuilder, verify: Verify) -> None:
     """What others have approved is posted though one who approved it, too, has another key by then."""
     request = builder.request()
-    for officer in ("pio", "mcpe"):
+    for officer in ("comms-officer", "mcpe"):
         builder.approve(request, officer)
     asked = builder.order("mcpe", c.Rekey(officer="mcpe", public_key=stranger().public_key))
     builder.order("cao", c.Confirm(proposal=asked, order=builder.state().proposals[asked].order))

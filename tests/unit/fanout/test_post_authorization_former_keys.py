@@ -20,8 +20,8 @@ from services.gatekeeper.policy.decide import decide
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.control.control_state import ControlState, FormerPasskey
-from tests.unit.fanout.test_post_authorization_passkeys import with_passkeys
 from tests.unit.fanout.test_post_authorization_passkeys import approval as by_passkey
+from tests.unit.fanout.test_post_authorization_passkeys import with_passkeys
 from tests.unit.fanout.world import NOW, SIGNERS, STRANGER, approval, codes, control, facts, request
 from tests.unit.gatekeeper.test_passkey_approvals import PHONE
 
