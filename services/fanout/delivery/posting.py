@@ -278,7 +278,7 @@ class Posting:
         if isinstance(result, Retryable):
             chance = random.random()  # noqa: S311 - jitter, no secret
             after, pace = result.after, self._settings.pace
-            receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance, pace)
+            receipt = receipts.to_be_tried_again(receipt, place.state, after, now, chance, pace)
         written = await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), call.known)
         if written is not None and written.receipt.final:
             return Done("it has its final receipt")
