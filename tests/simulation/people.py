@@ -340,7 +340,7 @@ async def _resolve(world: World) -> None:
             (profile, request_id, target.receipt_seq)
             for request_id, state in world.follower.fold.requests.items()
             for profile, target in state.targets.items()
-            if target.is_unconfirmed and profile in state.request.targets
+            if target.is_unconfirmed
         ]
         if found:
             place = rng.choice(found)

@@ -16,7 +16,7 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
-from schemas.platforms import MANUAL
+from schemas.platforms import MANUAL, MIRROR
 from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
 from services.kernel.authority.statements import (
     ORDER_LIFETIME,
@@ -186,7 +186,7 @@ def _check_place(statement: ResolutionStatement, situation: Situation) -> Reques
         raise BadInput(
             "request.unknown", f"there is no request {statement.request_id}", "onevoice pending lists the open ones"
         )
-    if statement.profile not in request.targets:
+    if statement.profile not in (*request.targets, MIRROR):
         raise BadInput(
             "profile.not_a_target",
             f"{statement.profile} is not a target of {request.request_id}",

@@ -13,6 +13,7 @@ from schemas.events.control import Withdraw
 from schemas.events.desk import ApprovalReply, RequestView, ResolutionReply
 from schemas.events.envelope import APPROVAL_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.fingerprint import words_of
+from schemas.platforms import MIRROR
 from services.desk import statements
 from services.desk.commands.message.resolve import decision_of, unconfirmed_on
 from services.desk.statements import Circumstances
@@ -73,7 +74,9 @@ async def resolve_page(request: web.Request) -> web.Response:
     """Ask what an officer found on a profile whose post is unconfirmed."""
     view, profile = await _view(request), check_id(request.match_info["profile"], "profile")
     item = unconfirmed_on(view, profile)
-    return await desk_of(request).page(request, "resolve.html", view=view, delivery=item, refresh=False)
+    return await desk_of(request).page(
+        request, "resolve.html", view=view, delivery=item, anew=item.profile == MIRROR, refresh=False
+    )
 
 
 async def _view(request: web.Request) -> RequestView:

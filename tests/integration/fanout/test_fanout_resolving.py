@@ -20,14 +20,17 @@ from schemas.events.control import Hold
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
-from schemas.platforms import MIRROR
+from schemas.platforms import MIRROR, WEBSITE
+from services.fanout.delivery.records import key_of
 from services.fanout.domain.resolution import read_statement
 from services.fanout.resolving import Resolving
 from services.fanout.wiring import compose
+from services.kernel.authority.post_authorization import rendering_for
 from services.kernel.authority.signing import load_key
 from services.kernel.base.crashpoints import VARIABLE
 from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout
+from tests.integration.fanout.test_fanout_mirror import with_a_site
 from tests.support.broker import connect, short_memory
 from tests.support.emulators.folder import FolderPlatform
 from tests.support.messages import receipt_on
@@ -183,6 +186,32 @@ async def test_what_is_confirmed_is_mirrored_like_anything_delivered(town: Fanou
         await Desk(town, "mcpe").decide(request, FIRE, seqs[FIRE], "posted")
         assert str((await town.final(request, MIRROR)).outcome) == "delivered"
     assert platforms["website"].texts(MIRROR) == ["mirrored"]
+
+
+async def test_the_websites_page_is_decided_on_like_a_post(town: FanoutCity, platforms: Platforms) -> None:
+    """A full disk, say, left it unconfirmed: an officer has it written anew, and the message is over."""
+    request = await town.approved(FIRE, text="The page, too.")
+    await town.verdict(request, mirror=True)
+    writer, rendering = await town.ledger("fanout"), rendering_for(request, WEBSITE)
+    assert rendering is not None
+    page = {"platform": WEBSITE, "rendering_sha256": rendering.sha256}
+    page["idempotency_key"] = key_of(request, MIRROR, rendering.sha256)
+    for profile, said in ((FIRE, ReceiptOutcome.DELIVERED), (MIRROR, ReceiptOutcome.UNCONFIRMED)):
+        attempt = await town.attempt_on(request, profile, **(page if profile == MIRROR else {}))
+        fence = (subjects.CONTROL, attempt.control_seq)
+        seq = (await writer.append(subjects.attempt(profile, request.request_id), attempt, fence=fence)).seq
+        found = {"outcome": said, "platform": attempt.platform, "remote_id": "7" if profile == FIRE else None}
+        receipt = receipt_on(request.request_id, profile, seq, town.clock.now(), **found)
+        stands = (await writer.append(subjects.receipt(profile, request.request_id), receipt, expect_last=0)).seq
+    async with with_a_site(town, platforms) as runtime:
+        assert request.request_id in runtime.fold.requests
+        answer = await Desk(town, "pio").decide(request, MIRROR, stands, "post_again")
+        assert answer["accepted"], answer
+        await town.until(request, MIRROR, lambda one: one.outcome is ReceiptOutcome.DELIVERED)
+        await eventually(lambda: request.request_id not in runtime.fold.requests)
+    assert await town.outcomes(request, MIRROR) == ["unconfirmed", "withheld", "delivered"]
+    written = town.city.site_folder / "messages" / request.request_id / "index.html"
+    assert "The page, too." in written.read_text()
 
 
 async def test_two_officers_at_once_decide_once_and_the_stale_word_is_refused(

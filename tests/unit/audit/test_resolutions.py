@@ -13,6 +13,7 @@ from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Revoke
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
+from schemas.platforms import MIRROR
 from services.audit.proof import list_entries, show_entry
 from services.kernel.base.city import City
 from tests.support.ledger_builder import FIRE, WEB, LedgerBuilder, story, stranger
@@ -57,6 +58,25 @@ def test_each_decision_verifies(builder: LedgerBuilder, verify: Verify, doubt: D
     builder.carry_out(doubt.request, doubt.attempt, seq, decision)
     if decision == "post_again":
         builder.post(doubt.request, FIRE)
+    report = verify(builder)
+    assert (report.violations, report.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("decision", ["posted", "give_up", "post_again"])
+def test_each_decision_on_the_websites_page_verifies(city: City, verify: Verify, decision: str) -> None:
+    builder = LedgerBuilder(city)
+    builder.genesis()
+    request = builder.request()
+    builder.approve(request, "mcpe")
+    builder.verdict(request, mirror=True)
+    builder.post(request, FIRE)
+    attempt = builder.attempt(request, MIRROR)
+    builder.wait(140)
+    receipt = builder.unconfirmed(request, attempt, MIRROR)
+    seq = builder.resolve(request, decision, receipt, profile=MIRROR)
+    builder.carry_out(request, attempt, seq, decision, profile=MIRROR)
+    if decision == "post_again":
+        builder.post(request, MIRROR)
     report = verify(builder)
     assert (report.violations, report.warnings) == ((), ())
 

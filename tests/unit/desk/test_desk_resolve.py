@@ -13,6 +13,7 @@ from schemas.events.desk import DeliveryView, RequestView
 from schemas.events.envelope import RESOLUTION_TYPE
 from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome
+from schemas.platforms import MIRROR
 from services.desk import statements
 from services.desk.commands.message.resolve import decision_of, unconfirmed_on
 from services.desk.views.message import outcome, unconfirmed
@@ -102,6 +103,15 @@ def test_what_is_typed_wrongly_is_said_before_anything_is_sent(choice: dict[str,
         decision_of(**choice)
     assert caught.value.code == code
     assert caught.value.hint
+
+
+def test_the_websites_page_may_be_one_that_waits() -> None:
+    """It is no target, and its command is shown like that of any other."""
+    one = view(Outcome.CLEARED, delivery(FIRE, "delivered"), doubtful(MIRROR))
+    assert unconfirmed_on(one, MIRROR).receipt_seq == 44
+    assert f"onevoice resolve {ID} {MIRROR} --posted URL" in shown(lambda console: show.result(console, one))
+    with pytest.raises(Refused, match="nothing was posted there yet"):
+        unconfirmed_on(half(), MIRROR)
 
 
 def test_the_profile_must_be_one_that_waits() -> None:

@@ -16,7 +16,7 @@ from schemas.events.envelope import ORDER_TYPE, RESOLUTION_TYPE
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement, post_url
 from schemas.events.verdicts import Outcome
-from schemas.platforms import MANUAL
+from schemas.platforms import MANUAL, MIRROR, WEBSITE
 from services.fanout.domain.resolution import Situation, check, key_of_call, outcome_of, read_statement
 from services.kernel.authority.signing import Signer, seal
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused
@@ -78,6 +78,15 @@ def test_each_of_the_roles_may_decide(officer: str, decision: str) -> None:
     judge(signed(officer, decision=decision, url=URL if decision == "posted" else None))
 
 
+@pytest.mark.parametrize("decision", ["posted", "post_again", "give_up"])
+def test_the_websites_page_is_decided_on_like_a_post(decision: str) -> None:
+    """It is no target, but a delivery like any other: a full disk may leave it unconfirmed."""
+    doubt = receipt(profile=MIRROR, platform=WEBSITE)
+    judge(
+        signed(profile=MIRROR, decision=decision, url=URL if decision == "posted" else None), situation(receipt=doubt)
+    )
+
+
 @dataclass(frozen=True)
 class No:
     """A case that is refused: what is sent, in which situation, and by which code."""
@@ -109,6 +118,9 @@ REFUSALS = {
     "valid for too long": No("resolution.too_long", signed(expires_at=NOW + timedelta(minutes=6))),
     "no such request": No("request.unknown", where=situation().__class__(None, None, 0, None, 0)),
     "a profile that is no target": No("profile.not_a_target", signed(profile="parks-social")),
+    "no page on the website": No(
+        "resolution.nothing_unconfirmed", signed(profile=MIRROR), situation(receipt=None, receipt_seq=0)
+    ),
     "an employee": No("resolution.no_authority", signed("clerk")),
     "a designated employee": No("resolution.no_authority", signed("designee", decision="give_up")),
     "the profile's own publisher": No("resolution.no_authority", signed("fire-publisher", decision="posted", url=URL)),

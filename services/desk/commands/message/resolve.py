@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from schemas import subjects
 from schemas.events.desk import BoardQuery, DeliveryView, RequestView, ResolutionReply
 from schemas.events.resolutions import DecisionName, Resolution, post_url
+from schemas.platforms import MIRROR
 from services.desk import confirm, options, session, statements
 from services.desk.app import Invocation, command, group
 from services.desk.connection.follow import carried_out, fetch, follow, landing
@@ -27,6 +28,7 @@ from services.kernel.base.errors import BadInput, Refused
 app = group("Decide on a post that may be out or not.")
 
 TWICE = "If the first post is out after all, the message will appear twice. Post it again? [y/N]"
+ANEW = "The message's page on the website is written anew. Go on? [y/N]"
 
 _EXAMPLE = """
 onevoice resolve rab12 fire-townsquare --as pio \\
@@ -55,10 +57,10 @@ async def resolve(
 ) -> int:
     """Decide on a post that may be out or not.
 
-    A post is unconfirmed when the platform could not say how it ended. Look at the profile, then say what you found;
-    your signature goes on record. A task of onevoice tasks is confirmed with --done. Give exactly one of --posted,
-    --done, --post-again and --give-up. The exit status is that of the message: 0 delivered everywhere, 3 blocked,
-    5 partly.
+    A post is unconfirmed when the platform could not say how it ended. Look at the profile (for website-mirror at the
+    message's page on the city's website), then say what you found; your signature goes on record. A task of onevoice
+    tasks is confirmed with --done. Give exactly one of --posted, --done, --post-again and --give-up. The exit status
+    is that of the message: 0 delivered everywhere, 3 blocked, 5 partly.
     """
     check_id(request_id, "request")
     check_id(profile, "profile")
@@ -71,7 +73,9 @@ async def resolve(
             url = await _place(here, item)
         if decision == "post_again":
             show.deliveries(talk, (item,))
-            await confirm.releasing("this posts a message once more", TWICE, confirm.YES, yes)
+            await confirm.releasing(
+                "this posts a message once more", ANEW if item.profile == MIRROR else TWICE, confirm.YES, yes
+            )
         signed = _signed(here, view, item, decision, url)
         reply = await here.link.ask(subjects.DESK_DELIVERY_RESOLVE, signed, ResolutionReply)
         view = await carried_out(here.link, reply)
@@ -128,7 +132,7 @@ def unconfirmed_on(view: RequestView, profile: str) -> DeliveryView:
         Refused: ``resolution.nothing_unconfirmed``, with what is there instead.
     """
     request = view.request
-    if profile not in request.targets:
+    if profile not in (*request.targets, MIRROR):
         raise BadInput(
             "profile.not_a_target",
             f"{profile} is not a target of {request.request_id}",
