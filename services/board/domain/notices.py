@@ -125,6 +125,10 @@ def late_post_waits(post: LatePost) -> Waiting:
     ends, name = post.attempted_at + FOR_EVER, post.request_id
     to_type = f"onevoice show {name}; onevoice recall {name} --as YOU takes it back"
     wanted = "somebody looks, and takes it back or lets it stand"
+    if post.replaced_by:
+        said += f"; {post.replaced_by}, which corrects or recalls it, had come before"
+        wanted = f"somebody deletes it on {post.profile}"
+        to_type = f"onevoice show {name}; onevoice show {post.replaced_by}"
     return Waiting(name, post.attempted_at, name, said, True, wanted, to_type, ends, about=about, once=True)
 
 

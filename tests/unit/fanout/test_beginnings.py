@@ -141,7 +141,7 @@ async def follow_of(act: Any, said: tuple[Receipt, ...], **able: bool) -> Follow
 async def test_a_recall_finds_the_beginning_of_a_thread(later: tuple[Receipt, ...], found: list[str]) -> None:
     follow = await follow_of("recall", (BEGUN, *later))
     assert isinstance(follow.connector, TakesBack)
-    assert [remote_id for _, remote_id in follow.connector._posts] == found
+    assert [one.remote_id for one in follow.connector._posts] == found
 
 
 STOOD = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="1", url="https://m.example/1")
@@ -175,6 +175,4 @@ async def test_a_correction_answers_no_post_that_a_person_says_is_gone(
     assert (await follow_of("correct", said, reply=True)).follows == answered
     recall = (await follow_of("recall", said)).connector
     assert isinstance(recall, TakesBack)
-    assert [remote_id for _, remote_id in recall._posts] == [
-        next((x.remote_id for x in reversed(said) if x.remote_id), "")
-    ]
+    assert [one.remote_id for one in recall._posts] == [next((x.remote_id for x in reversed(said) if x.remote_id), "")]
