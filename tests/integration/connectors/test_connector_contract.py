@@ -190,7 +190,8 @@ async def test_too_slow_is_unknown_within_its_time(remote: Rig) -> None:
             break
     assert isinstance(result, Unknown)
     assert watch.seconds < 2.8
-    again = await published(remote.connector, replace(intent, call_timeout=60.0))
+    intent = replace(intent, call_timeout=60.0)
+    again = await published(remote.connector, intent)
     await asyncio.sleep(4.5 - (monotonic() - began))
     assert again == await remote.connector.reconcile(intent)
     assert [Seen(TEXT)] == await remote.stands(intent.profile)
