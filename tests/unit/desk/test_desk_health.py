@@ -76,6 +76,14 @@ def test_clocks_apart(seconds: float, level: Level) -> None:
     assert health.clock((_beat("board", seconds=seconds),), NOW).level is level
 
 
+@pytest.mark.parametrize(("seconds", "level"), [(69, Level.OK), (70, Level.FAIL), (-59, Level.OK), (-61, Level.FAIL)])
+def test_one_service_with_a_wrong_clock_among_right_ones_is_named(seconds: float, level: Level) -> None:
+    """A heartbeat that is shown may be ten seconds old."""
+    line = health.clock((_beat("board", seconds=1), _beat("gatekeeper", seconds=seconds)), NOW)
+    assert line.level is level
+    assert ("gatekeeper (1 min)" in line.detail) is (level is Level.FAIL)
+
+
 def test_no_heartbeat_no_comparison() -> None:
     assert health.clock((), NOW).level is Level.WARN
 
