@@ -194,7 +194,7 @@ async def test_the_websites_page_is_decided_on_like_a_post(town: FanoutCity, pla
     await town.verdict(request, mirror=True)
     writer, rendering = await town.ledger("fanout"), rendering_for(request, WEBSITE)
     assert rendering is not None
-    page = {"platform": WEBSITE, "rendering_sha256": rendering.sha256}
+    page: dict[str, Any] = {"platform": WEBSITE, "rendering_sha256": rendering.sha256}
     page["idempotency_key"] = key_of(request, MIRROR, rendering.sha256)
     for profile, said in ((FIRE, ReceiptOutcome.DELIVERED), (MIRROR, ReceiptOutcome.UNCONFIRMED)):
         attempt = await town.attempt_on(request, profile, **(page if profile == MIRROR else {}))
