@@ -176,16 +176,18 @@ async def test_it_waits_for_each_profile_and_counts_how_they_ended(
     mission: Mission, fanout: Writer, director: Desk
 ) -> None:
     request = await (await mission.writer("intake")).submit(targets=(FIRE, PARKS))
-    await mission.run("eoc_state", tune=lease(10.0))
+    (runtime,) = await mission.run("eoc_state", tune=LONG)
     watching = await Watching.of(mission)
     first, second = await fanout.attempt(request, FIRE), await fanout.attempt(request, PARKS)
     assert (await director.order(ACTIVATE))["in_flight"] == 2
     await watching.barrier_waits_for(2)
     await fanout.receipt(request, first, FIRE)
+    await watching.barrier_waits_for(1)
+    lease(5.0)(runtime)
     await posture(fanout, Posture.EOC_ACTIVE)
     (active,) = await actives(fanout)
     assert (active.settled, active.lapsed) == (1, 1)
-    assert await until_active(fanout, second) >= timedelta(seconds=10.0)
+    assert await until_active(fanout, second) >= timedelta(seconds=5.0)
 
 
 async def test_without_a_receipt_it_waits_until_the_lease_is_over_and_not_less(
