@@ -122,7 +122,7 @@ class GateHandlers:
         raise Unreachable("verdict.busy", f"{request_id} changes faster than it can be decided")
 
     def _look_again(self, request_id: str, again: datetime, now: datetime) -> None:
-        """Have a request decided again at a time, or soon where it was decided by the broker's clock and not by ours."""
+        """Have a request decided again at a time, or soon where the broker's clock was taken and not ours."""
         ahead = self.runtime.clock.now() - now
         if ahead > CLOCK_SKEW:
             self.runtime.log.warning(
