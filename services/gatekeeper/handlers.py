@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from schemas import subjects
 from schemas.events.approvals import Approval
+from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.subjects import place_of
@@ -31,12 +32,16 @@ from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Conflict, Entry
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.messages.dependencies import EntryOf
 from services.kernel.runtime.service import LookPace, Runtime
 
 TRIES = 20
 RETRY = timedelta(seconds=5)
 """After this long the sweep tries a request again that could not be decided."""
+
+AHEAD_AGAIN = timedelta(minutes=1)
+"""Between two looks at a request that has expired by this machine's clock alone, which may be put right meanwhile."""
 
 AT_ONCE = 128
 """Decisions of one pass whose appends wait at the same time: they share a batch."""
@@ -65,6 +70,8 @@ class GateHandlers:
         self.second_look = second_look
         self.schedule = schedule
         self.overlooked = overlooked
+        self._server_time = ServerTime(runtime.clock)
+        runtime.projection.listen(self._server_time.on_folded)
         runtime.projection.listen(self._on_folded, "receipt", "verdict")
 
     async def on_request(self, event: Request, entry: EntryOf) -> None:
@@ -95,7 +102,10 @@ class GateHandlers:
             state = runtime.fold.requests.get(request_id)
             if state is None or state.phase not in OPEN_TO_A_VERDICT:
                 return
-            facts = facts_of(state, runtime.control, runtime.clock.now(), runtime.fold.chain)
+            now = await self._server_time.now_for(state.request.expires_at, runtime.ledger.server_time)
+            if runtime.fold.requests.get(request_id) is not state:  # while the broker was asked
+                continue
+            facts = facts_of(state, runtime.control, now, runtime.fold.chain)
             decision = decide(facts)
             verdict = verdict_of(decision, facts, runtime.fold.seq)
             try:
@@ -107,9 +117,19 @@ class GateHandlers:
                 await runtime.catch_up()
                 continue
             if (again := decide_again_at(state, decision)) is not None:
-                self.schedule.add(request_id, again)
+                self._look_again(request_id, again, now)
             return
         raise Unreachable("verdict.busy", f"{request_id} changes faster than it can be decided")
+
+    def _look_again(self, request_id: str, again: datetime, now: datetime) -> None:
+        """Have a request decided again at a time, or soon where the broker's clock was taken and not ours."""
+        ahead = self.runtime.clock.now() - now
+        if ahead > CLOCK_SKEW:
+            self.runtime.log.warning(
+                "by the broker's clock it has not expired yet: is this machine's clock right?", request_id=request_id
+            )
+            again = now + ahead + min(again - now, AHEAD_AGAIN)
+        self.schedule.add(request_id, again)
 
     async def sweep(self) -> None:
         """Decide again what time alone may have changed, and what a receipt has reopened; without end."""

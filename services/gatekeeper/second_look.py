@@ -10,8 +10,10 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from schemas.events.approvals import Approval
+from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
 from schemas.subjects import place_of
@@ -39,9 +41,10 @@ FindState = Callable[[str, LedgerFold, Projection, float], Awaitable[RequestStat
 
 @dataclass(frozen=True)
 class _Stranger:
-    """A verdict that somebody else may have written, with what was so where it is."""
+    """A verdict that somebody else may have written, with what was so where it is; ``at``: when it was stored."""
 
     seq: int
+    at: datetime
     verdict: Verdict
     control: ControlState
     over: frozenset[str]
@@ -106,7 +109,7 @@ class SecondLook:
         if earlier is not None and chain.replaced.get(earlier) == verdict.request_id:
             self._replaced_at.setdefault(earlier, entry.seq)
         over = frozenset(state.wanted) - state.left if state is not None else frozenset[str]()
-        self._waiting.append(_Stranger(entry.seq, verdict, self._runtime.control, over))
+        self._waiting.append(_Stranger(entry.seq, entry.at, verdict, self._runtime.control, over))
 
     def _replaced(self, request: Request, as_of: int) -> dict[str, str]:
         """Return what had replaced a request, and what it replaces, up to a sequence: nobody knew of it before."""
@@ -125,7 +128,9 @@ class SecondLook:
         if state is None or state.request.revision != one.verdict.revision:
             return
         replaced = self._replaced(state.request, one.verdict.as_of)
-        why = difference(one.verdict, decide(facts_at(state, one.verdict, one.control, one.over, replaced)), state)
+        # Whoever dates it ahead could refuse as expired what has hours left.
+        verdict = one.verdict.model_copy(update={"at": min(one.verdict.at, one.at + CLOCK_SKEW)})
+        why = difference(verdict, decide(facts_at(state, verdict, one.control, one.over, replaced)), state)
         if why:
             self._runtime.alarm(
                 f"the verdict {one.seq} on {one.verdict.request_id} is not the policy's: {why}",

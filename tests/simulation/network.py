@@ -333,7 +333,10 @@ class SimClient:
         timeout: float = 5.0,  # noqa: ASYNC109
         headers: dict[str, str] | None = None,
     ) -> Any:
-        """The commit of a batch, or the first entry since a time."""
+        """The commit of a batch, the first entry since a time, or the time."""
+        if ".STREAM.INFO." in subject:
+            now = await _round_trip(self.network, self.process, self.network.server.clock, timeout)
+            return SimpleNamespace(data=json.dumps({"ts": f"{now:%Y-%m-%dT%H:%M:%S.%f}Z"}).encode())
         if ".DIRECT.GET." in subject:
             return await self._first_since(datetime.fromisoformat(json.loads(payload)["start_time"]), timeout)
         return SimpleNamespace(data=await self._commit(Part(subject, payload, headers or {}), timeout))

@@ -237,3 +237,10 @@ class LedgerContract:
         """The server's time of storing grows with the sequence."""
         entries = await stage.intake.history(subjects.LEDGER_ALL)
         assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
+
+    async def test_the_leader_tells_the_time_that_it_stamps_entries_with(self, stage: Stage) -> None:
+        before = await stage.intake.server_time()
+        event = stage.request()
+        entry = await stage.intake.get((await stage.intake.append(subjects.request(event.request_id), event)).seq)
+        assert entry is not None
+        assert before <= entry.at <= await stage.intake.server_time()

@@ -23,7 +23,7 @@ from nats.js import JetStreamContext, api
 from schemas import canonical, streams, subjects
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.asking import USUAL, Answer, AskLimits, ask_again
-from services.kernel.ledger.entry import AT_HEADER, Entry, entry_time
+from services.kernel.ledger.entry import AT_HEADER, Entry, entry_time, parse_time
 from services.kernel.ledger.integrity.checks import Shape
 
 _NO_MESSAGE = 10037
@@ -100,6 +100,16 @@ class LedgerReader:
         state = info.state
         first = state.first_seq if state.messages else 0
         return Shape(first, state.last_seq, state.messages, state.num_deleted or 0)
+
+    async def server_time(self) -> datetime:
+        """Return the time by the clock of the ledger's leader; raises Unreachable."""
+        address = f"{self._api}.STREAM.INFO.{streams.LEDGER}"
+        ask = partial(self.client.request, address, b"", timeout=self.asks.seconds)
+        said = (await self._asked("the broker's time", ask)).data
+        try:
+            return parse_time(json.loads(said)["ts"])
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise Unreachable("ledger.read", "the broker does not tell its time", "onevoice doctor") from error
 
     async def restored(self) -> int:
         """Return up to which sequence entries were put back; it is asked once: services do not run during a restore.

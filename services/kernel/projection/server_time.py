@@ -7,7 +7,7 @@ the time was at least; it grows old where nothing is written. Then one entry is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -31,8 +31,31 @@ class ServerTime:
 
     def on_folded(self, entry: Entry, _applied: Applied) -> None:
         """Take an entry's stamp up, if it tells more than is known."""
-        if self._newest is None or entry.at > self._least(*self._newest):
-            self._newest = (entry.at, self._clock.monotonic())
+        self._take_up(entry.at)
+
+    def _take_up(self, at: datetime) -> None:
+        if self._newest is None or at > self._least(*self._newest):
+            self._newest = (at, self._clock.monotonic())
+
+    async def now_for(self, end: datetime, ask: Callable[[], Awaitable[datetime]]) -> datetime:
+        """Return the present for a decision that is another one from this time on: never the end before it is there.
+
+        It is this machine's time, unless that says that the end is there and the broker's does not: then the broker's.
+        ``ask`` returns the broker's time; it is asked once a minute at the most.
+
+        Raises:
+            Unreachable: the broker did not say.
+        """
+        own = self._clock.now()
+        if own < end or self._left(end) <= 0:
+            return own
+        async with self._turn:
+            if self._left(end) > 0 and self._until_tried() <= 0:
+                self._take_up(await ask())
+                self._tried = self._clock.monotonic()
+        if self._newest is None or self._left(end) <= 0:
+            return own
+        return min(own, self._least(*self._newest))
 
     @asynccontextmanager
     async def due(self, end: datetime) -> AsyncIterator[float]:

@@ -14,6 +14,7 @@ from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.handlers import GateHandlers
 from services.gatekeeper.overlooked import OverlookedRequests
 from services.gatekeeper.second_look import SecondLook
+from services.kernel.base.clock import ManualClock
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
@@ -34,7 +35,9 @@ def looked_at(held: RequestState, *, void: str = "") -> set[str]:
     listeners = Listeners()
     fold = SimpleNamespace(requests={held.request_id: held})
     runtime: Any = SimpleNamespace(
-        fold=fold, projection=SimpleNamespace(listen=lambda one, *kinds: listeners.add(one, kinds))
+        fold=fold,
+        projection=SimpleNamespace(listen=lambda one, *kinds: listeners.add(one, kinds)),
+        clock=ManualClock(NOW),
     )
     gate = GateHandlers(runtime, Schedule(), SecondLook(runtime), OverlookedRequests(runtime))
     entry = Entry(SEQ, subjects.receipt("fire-social", held.request_id), NOW, b"{}", {})

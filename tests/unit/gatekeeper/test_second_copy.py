@@ -7,7 +7,7 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,9 +35,13 @@ AFTER = 5.0
 
 
 class SecondCopy:
-    """A gate beside another one that decides and dies; its fold is told what the ledger stores. Time is the loop's."""
+    """A gate beside another one that decides and dies; its fold is told what the ledger stores. Time is the loop's.
 
-    def __init__(self) -> None:
+    ``ahead``: what its machine's clock is ahead of the broker's.
+    """
+
+    def __init__(self, ahead: timedelta = timedelta(0)) -> None:
+        self.ahead, self.asked = ahead, 0
         self.listeners, self.warned = Listeners(), list[str]()
         self.fold: Any = SimpleNamespace(requests={}, chain=Chain(), control=control(), seq=10)
         self._seqs = itertools.count(11)
@@ -46,8 +50,8 @@ class SecondCopy:
             fold=self.fold,
             control=self.fold.control,
             projection=self,
-            clock=SimpleNamespace(monotonic=self._passed, now=lambda: NOW + timedelta(seconds=self._passed())),
-            ledger=SimpleNamespace(append=self._append),
+            clock=SimpleNamespace(monotonic=self._passed, now=lambda: self.server_now + self.ahead),
+            ledger=SimpleNamespace(append=self._append, server_time=self._server_time),
             log=SimpleNamespace(warning=self._warn, info=lambda *_, **__: None),
         )
         self.began = asyncio.get_running_loop().time()
@@ -56,6 +60,16 @@ class SecondCopy:
 
     def _passed(self) -> float:
         return asyncio.get_running_loop().time() - self.began
+
+    @property
+    def server_now(self) -> datetime:
+        """The broker's time."""
+        return NOW + timedelta(seconds=self._passed())
+
+    async def _server_time(self) -> datetime:
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        return self.server_now
 
     def _warn(self, _: str, **about: Any) -> None:
         self.warned.append(about["request_id"])
@@ -71,10 +85,10 @@ class SecondCopy:
         self.written.append(verdict)
         return SimpleNamespace(seq=self.decided(self.fold.requests[verdict.request_id], verdict))
 
-    def _tell(self, kind: str, subject: str) -> int:
+    def _tell(self, kind: str, subject: str, data: bytes = b"{}") -> int:
         seq = self.fold.seq = next(self._seqs)
         for listener in self.listeners.of(kind):
-            listener(Entry(seq, subject, NOW, b"{}", {}), Applied(seq, kind))
+            listener(Entry(seq, subject, self.server_now, data, {}), Applied(seq, kind))
         return seq
 
     def submitted(self, held: RequestState) -> None:
@@ -89,7 +103,7 @@ class SecondCopy:
             verdict = verdict_of(decide(facts), facts, self.fold.seq)
         held.verdict = verdict
         held.verdict_seq = held.verdict_last = self.fold.seq + 1
-        return self._tell("verdict", subjects.verdict(held.request_id))
+        return self._tell("verdict", subjects.verdict(held.request_id), verdict.to_bytes())
 
     def changed(self, **changes: Any) -> None:
         """Fold a control change."""

@@ -239,6 +239,8 @@ async def test_a_server_that_refuses_does_not_say_that_there_is_no_such_request(
     ledger.bind(client)  # type: ignore[arg-type]
     with pytest.raises(Unreachable):
         await ledger.subjects_like(subjects.REQUESTS, subjects.request("rnone"))
+    with pytest.raises(Unreachable, match="does not tell its time"):
+        await ledger.server_time()
 
 
 @in_virtual_time
