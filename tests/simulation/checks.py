@@ -33,7 +33,7 @@ from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry
 from tests.simulation.nemesis import SKEW
-from tests.simulation.record import Record, WholeFold, tells_of_beginning
+from tests.simulation.record import Record, WholeFold, held_by_blocked, tells_of_beginning
 from tests.simulation.simulated_city import START
 
 if TYPE_CHECKING:
@@ -316,7 +316,7 @@ def _ended(record: Record, state: RequestState, end: datetime) -> Iterator[str]:
     if verdict.valid_until is None or verdict.valid_until <= end + SETTLES:
         return
     for profile in state.wanted:
-        if not state.target(profile).is_final:
+        if not state.target(profile).is_final and not held_by_blocked(record.fold, state, profile):
             receipt = state.target(profile).receipt
             says = f"{receipt.outcome}: {receipt.reason}" if receipt else "nothing"
             yield f"6: {state.request_id} is cleared, and its delivery to {profile} has no end ({says})"

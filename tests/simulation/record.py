@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from schemas import subjects
 from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt, Receipt
-from schemas.events.verdicts import Verdict
+from schemas.events.verdicts import Outcome, Verdict
 from schemas.subjects import place_of
 from services.kernel.base.city import City
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, LedgerFold
-from services.kernel.fold.state import TargetState
+from services.kernel.fold.state import RequestState, TargetState
 from services.kernel.ledger.client import Entry
 
 
@@ -126,6 +126,15 @@ class Follower:
         ]
         activating = self.fold.control.posture is Posture.EOC_ACTIVATING
         return [*found, "an activation"] if activating else found
+
+
+def held_by_blocked(fold: LedgerFold, state: RequestState, profile: str) -> bool:
+    """True when a delivery waits for an earlier message there that needs an officer's approval first."""
+    if not fold.chain.out_of_order(state.request, profile, fold.requests):
+        return False
+    before = (fold.requests.get(name) for name in fold.chain.before(state.request_id))
+    verdicts = (one.verdict for one in before if one is not None and not one.target(profile).is_final)
+    return any(verdict is not None and verdict.outcome is Outcome.BLOCKED for verdict in verdicts)
 
 
 def tells_of_beginning(remote_id: str, target: TargetState) -> bool:

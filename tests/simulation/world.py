@@ -28,7 +28,7 @@ from tests.simulation import moments, nemesis, people
 from tests.simulation.loop import OWNER, Killed, Process, Stuck, VirtualLoop
 from tests.simulation.network import Network
 from tests.simulation.platforms import Platforms, SimConnector
-from tests.simulation.record import Follower, tells_of_beginning
+from tests.simulation.record import Follower, held_by_blocked, tells_of_beginning
 from tests.simulation.runtime import SimClock, SimFile, SimLog, SimService
 from tests.simulation.server import Server
 from tests.simulation.simulated_city import START, SimulatedCity
@@ -210,7 +210,8 @@ class World:
             stood = length
 
     def _busy(self) -> list[str]:
-        found = [name for name, durable in self.server.durables.items() if durable.pending or durable.again]
+        held = self._held()
+        found = [name for name, durable in self.server.durables.items() if {*durable.pending, *durable.again} - held]
         ledger = self.server.ledger
         found += [
             name
@@ -218,6 +219,16 @@ class World:
             if durable.spec.stream == streams.LEDGER and ledger.next(durable.spec.filter_subject, durable.cursor + 1)
         ]
         return [*found, *self.follower.owed(), *self._unaccounted()]
+
+    def _held(self) -> set[int]:
+        """Return the verdicts of which all that is open waits for an earlier message that an officer has to approve."""
+        fold = self.follower.fold
+        return {
+            state.verdict_seq
+            for state in fold.requests.values()
+            if (left := [name for name in state.wanted if not state.target(name).is_final])
+            and all(held_by_blocked(fold, state, name) for name in left)
+        }
 
     def _unaccounted(self) -> list[str]:
         """Return what is public although its receipt says that it is not: somebody looks again, and finds it."""
