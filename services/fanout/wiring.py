@@ -120,8 +120,8 @@ def compose(
     supervisor.supervise(LaterLooks(runtime, places, destinations, settler, conclusion, starts, lease).run)
     if watching is not None:
         _watch(runtime, watching, destinations, caller, starts)
-    supervisor.supervise(look_after_hosts)
-    supervisor.supervise(credit.take_up)
+    for upkeep in (look_after_hosts, admission.watch_credential_files, credit.take_up):
+        supervisor.supervise(upkeep)
     supervisor.at_stop(work.release)
     for connector in platforms.values():
         supervisor.at_end(connector.close)

@@ -237,7 +237,9 @@ def test_entries_of_one_request_and_one_with_its_proof(city: Shell) -> None:
 def test_the_doctor_needs_no_key_but_its_own(city: Shell, tmp_path: Path) -> None:
     """So its unit shows it no other: what it looks at is the same but for the streams, which services compare."""
     assert city.folder is not None
-    folder = Path(shutil.copytree(city.folder, tmp_path / "seen", ignore=shutil.ignore_patterns("nats", "keys")))
+    folder = Path(
+        shutil.copytree(city.folder, tmp_path / "seen", ignore=shutil.ignore_patterns("nats", "keys", "*.tmp"))
+    )
     (folder / "keys").mkdir()
     shutil.copy2(city.folder / "keys" / "doctor.nk", folder / "keys")
     whole, own = (one.json("doctor", "--as", "doctor") for one in (city, Shell(folder)))

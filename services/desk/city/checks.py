@@ -23,7 +23,7 @@ from services.desk.connection.link import broker_url
 from services.desk.people import looking
 from services.desk.session import Session
 from services.desk.views.state import authority_health as authority
-from services.desk.views.state import health
+from services.desk.views.state import health, machine_health
 from services.desk.views.state.health import Level, Line
 from services.desk.views.state.late_posts import late_posts
 from services.kernel.base.city import City, servers_of
@@ -169,7 +169,7 @@ def _services(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> l
         *health.services(view),
         health.waits(view.services),
         health.watched_profiles(view.services),
-        health.clock(view.services, now),
+        machine_health.clock(view.services, now),
         *lag,
         *health.expiries(officers, now),
     ]

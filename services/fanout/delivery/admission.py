@@ -35,6 +35,9 @@ LONGEST_WAIT = 5.0
 
 IDLE_LOOK_SECONDS = 5.0
 
+FILES_SECONDS = 1.0
+"""Between two looks at the files of credentials that were refused."""
+
 _EOC = frozenset({Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE})
 _CREDENTIAL = frozenset({Cause.CREDENTIAL, Cause.OWN})
 
@@ -109,7 +112,7 @@ class Admission:
             self.credentials.lose(profile, result.reason)
             return AfterAnswer.LEAVE_IT
         if isinstance(result, Posted | Permanent | Retracted):
-            self.credentials.found(profile)
+            self._let_in(profile, host)
         return AfterAnswer.LEAVE_IT if host.breaker.is_open else AfterAnswer.MAY_REPEAT
 
     async def look_after_idle_hosts(self, connectors: Mapping[str, Connector]) -> None:
@@ -127,16 +130,35 @@ class Admission:
     async def _try_the_host(self, profile: Profile, connector: Connector, host: Host, slot: HostSlot) -> Wait | None:
         """Ask something harmless first: a trial is to cost no attempt."""
         slot.calling()
+        files = self.credentials.files_of(profile.id)
         health = await self._caller.check(connector, profile)
         host.note_trial(profile.id, health)
         if health.cause in _CREDENTIAL:
-            self.credentials.lose(profile.id, health.detail)
+            self.credentials.lose(profile.id, health.detail, files)
             delay = retry.credential_look(len(self.credentials), _chance(), self._pace.credential_look)
-            return Wait(delay, f"{profile.id} is not let in: {health.detail}", shown=True)
+            # It stays in hand however long that is: only this copy notices when the next look is worth while.
+            return Wait(delay, f"{profile.id} is not let in: {health.detail}", shown=True, hold=True)
         if health.cause is not None:
             return Wait(retry.BASE_SECONDS, f"{host.name} does not answer: {health.detail}", shown=True)
-        self.credentials.found(profile.id)
+        self._let_in(profile.id, host)
         return None
+
+    async def watch_credential_files(self) -> None:
+        """Have the posts of a profile look again at once when its refused credential was changed."""
+        while True:
+            await asyncio.sleep(FILES_SECONDS)
+            self._wake(self.credentials.changed())
+
+    def _let_in(self, profile: str, host: Host) -> None:
+        """Note that a profile is let in: all its posts look again, and so do some of its host's other ones."""
+        if not self.credentials.found(profile):
+            return
+        profiles = self._runtime.control.profiles
+        others = self.credentials.next_ones(lambda name: name in profiles and self._hosts.of(profiles[name]) is host)
+        self._wake([profile, *others])
+
+    def _wake(self, profiles: list[str]) -> None:
+        self._runtime.projection.signals.ring([f"@{profile}" for profile in profiles])
 
     def _pay(self, request: Request, profile: Profile, host: Host) -> Wait | None:
         """Take from the quota, also from its reserve where it cannot wait."""

@@ -2,49 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.platforms import MIRROR
+from services.fanout.connectors.credentials.renewed import renewed_path
 from services.kernel.runtime.service import Runtime
 
 SHOWN = 3
 _KEY = "credentials"
 
+AT_A_TIME = 3
+"""So many others are asked for at once when one is let in again, and as many more for each of them that is: what was
+mended for a hundred profiles at a stroke is found in five rounds, and what was mended for one costs three looks.
+"""
+
+FileState = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass
+class _Refused:
+    """The platform's words, and the state of the credential's files when they were read for it."""
+
+    reason: str
+    files: FileState
+
 
 class Credentials:
-    """Which profiles' credentials were refused, and the platform's words. In memory: a restart finds out again."""
+    """Which profiles' credentials were refused, and the platform's words. In memory: a restart finds out again.
+
+    Who was asked for longest ago comes first. What is no official profile any more is forgotten.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._lost: dict[str, str] = {}
+        self._lost: dict[str, _Refused] = {}
 
     def __contains__(self, profile: str) -> bool:
         return profile in self._lost
 
     def __len__(self) -> int:
+        self._forget_others()
         return len(self._lost)
 
-    def lose(self, profile: str, reason: str) -> None:
-        """Note that a profile is not let in."""
-        if profile not in self._lost:
+    def files_of(self, profile: str) -> FileState:
+        """Return the state of a profile's credential files: it is another one when any of them was changed."""
+        path = self._runtime.city.token_path(profile)
+        return tuple(_state_of(one) for one in (path, renewed_path(path)))
+
+    def lose(self, profile: str, reason: str, files: FileState | None = None) -> None:
+        """Note that a profile is not let in; ``files``: their state before it was asked for, else the present one."""
+        if self._lost.pop(profile, None) is None:
             self._runtime.log.error(
                 "the platform does not let this profile in: its deliveries wait until its credential is fixed",
                 profile=profile,
                 reason=reason,
                 hint=f"onevoice profiles connect gets one: secrets/{self._runtime.city.realm}/{profile}.token",
             )
-        self._lost[profile] = reason
+        self._lost[profile] = _Refused(reason, self.files_of(profile) if files is None else files)
         self._report()
 
-    def found(self, profile: str) -> None:
-        """Note that a profile is let in."""
-        if self._lost.pop(profile, None) is not None:
-            self._runtime.log.warning("the platform lets this profile in again", profile=profile)
+    def found(self, profile: str) -> bool:
+        """Note that a profile is let in; return whether it was not, before."""
+        if self._lost.pop(profile, None) is None:
+            return False
+        self._runtime.log.warning("the platform lets this profile in again", profile=profile)
+        self._report()
+        return True
+
+    def next_ones(self, beside: Callable[[str], bool]) -> list[str]:
+        """Return the first few profiles for which ``beside`` holds; they are behind all others then."""
+        self._forget_others()
+        chosen = [name for name in self._lost if beside(name)][:AT_A_TIME]
+        for name in chosen:
+            self._lost[name] = self._lost.pop(name)
+        return chosen
+
+    def changed(self) -> list[str]:
+        """Return the profiles whose credential files were changed since they were refused, or since this was asked."""
+        self._forget_others()
+        found = []
+        for name, refused in self._lost.items():
+            files = self.files_of(name)
+            if files != refused.files:
+                refused.files = files
+                found.append(name)
+        return found
+
+    def _forget_others(self) -> None:
+        """Forget what nothing is posted to any more: it would keep the others waiting, and be reported for ever."""
+        profiles = self._runtime.control.profiles
+        others = [name for name in self._lost if name != MIRROR and not (name in profiles and profiles[name].official)]
+        for name in others:
+            del self._lost[name]
+        if others:
             self._report()
 
     def _report(self) -> None:
         if not self._lost:
             self._runtime.health.troubles.pop(_KEY, None)
             return
-        shown = [f"{profile} ({self._lost[profile]})" for profile in sorted(self._lost)[:SHOWN]]
+        shown = [f"{profile} ({self._lost[profile].reason})" for profile in sorted(self._lost)[:SHOWN]]
         more = f" and {len(self._lost) - SHOWN} more" if len(self._lost) > SHOWN else ""
         self._runtime.health.troubles[_KEY] = (
             f"no way in, posts wait until the token is fixed: {', '.join(shown)}{more}"
         )
+
+
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

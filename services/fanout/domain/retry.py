@@ -98,7 +98,8 @@ def credential_look(lost: int, chance: float, least: float = USUAL_PACE.credenti
     """Return the seconds until it is asked again whether a profile is let in, when so many of a city are not.
 
     Ten seconds for a few; a hundred profiles ask once in five minutes each, which leaves two thirds of a host's 300
-    requests in 5 minutes for posts.
+    requests in 5 minutes for posts. It is asked sooner when the credential's file was changed, or when another profile
+    of the host is let in again (services.fanout.delivery.credentials).
     """
     return max(least, 3.0 * lost) * (1.0 + SPREAD * chance)
 

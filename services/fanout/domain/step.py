@@ -90,7 +90,8 @@ class Done:
 class Wait:
     """Look again after ``delay`` seconds, or when something changes.
 
-    ``shown``: people see that it waits. ``hold``: it changes soon, so that the work stays in this copy's hands.
+    ``shown``: people see that it waits. ``hold``: the work stays in this copy's hands, as it changes soon, or as only
+    this copy notices when.
     """
 
     delay: float

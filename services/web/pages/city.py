@@ -8,7 +8,7 @@ from aiohttp import web
 
 from schemas.events.desk import AuthorityView, BoardQuery
 from services.desk.views.message.outcome import expiry_of
-from services.desk.views.state import authority, authority_health, health
+from services.desk.views.state import authority, authority_health, health, machine_health
 from services.kernel.base.errors import Unreachable
 from services.web.desk import WebDesk, desk_of, session_of
 from services.web.pages.messages import at_least
@@ -72,7 +72,7 @@ async def findings(request: web.Request) -> web.Response:
     lines = [
         *health.services(eoc),
         health.waits(eoc.services),
-        health.clock(eoc.services, now),
+        machine_health.clock(eoc.services, now),
         health.dead_letters(len(dead)),
         health.outside_posts(strange),
         health.watched_profiles(eoc.services),

@@ -2,15 +2,18 @@
 
 ``server HOST PORT`` answers every request, and prints a line of JSON for all that arrives and for each whole request.
 ``client CASE BASE SECONDS`` opens a keep-alive connection, prints ``ready``, waits for a line, makes the call of the
-case, prints its outcome, and lives on until its input ends.
+case, prints ``sent`` once part of it is on its way and then its outcome, and lives on until its input ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
 import re
 import sys
+import termios
 import time
 from contextlib import suppress
 from typing import Any
@@ -70,6 +73,21 @@ def body_of(case: str) -> dict[str, Any]:
     return {"value": {"status": LARGE if case.startswith("large") else case}}
 
 
+def on_its_way() -> bool:
+    """True while the kernel has bytes of any connection that are not acknowledged."""
+    waiting = []
+    for line in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            waiting.append(fcntl.ioctl(int(line), termios.TIOCOUTQ, bytes(4)) != bytes(4))
+    return any(waiting)
+
+
+async def say_when_sent() -> None:
+    while not on_its_way():  # noqa: ASYNC110 - the kernel tells nobody
+        await asyncio.sleep(0.01)
+    say("sent")
+
+
 async def call(case: str, base: str, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
@@ -84,12 +102,14 @@ async def call(case: str, base: str, seconds: float) -> None:
     await lines.readline()
     # What the Caller does when a control change takes the work back: the call's own end is far away.
     cancelled = "cancelled" in case
+    saying = asyncio.create_task(say_when_sent())
     async with Stopwatch() as watch:
         try:
             async with asyncio.timeout(seconds if cancelled else None):
                 outcome = await once(f"/{case}", 60.0 if cancelled else seconds, **body_of(case))
         except TimeoutError:
             outcome = None
+    saying.cancel()
     say({"outcome": type(outcome).__name__, "seconds": watch.seconds})
     await lines.read()
 

@@ -34,6 +34,9 @@ PNG = bytes.fromhex(
 )
 PICTURE = Picture(sha256=canonical.sha256(PNG), media_type="image/png", alt="A map: the area lies <north> of the river")
 
+GROWING = (1, 4, 16)
+"""How many times as long a call may last, in turn, while the machine was too busy to send any of it in time."""
+
 
 async def store(sha256: str) -> bytes:
     """The media store: it has one picture."""

@@ -25,7 +25,17 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.listing import ListsPosts
 from services.kernel.base.clock import monotonic
-from tests.integration.connectors.rigs import PICTURE, Rig, Seen, WebsiteRig, an_intent, other, published, store
+from tests.integration.connectors.rigs import (
+    GROWING,
+    PICTURE,
+    Rig,
+    Seen,
+    WebsiteRig,
+    an_intent,
+    other,
+    published,
+    store,
+)
 from tests.support.stopwatch import Stopwatch
 
 TEXT = 'Boil water in Cedar Valley.\n\nDetails: https://mission.example/water?a=1&b=2 <now> "please"'
@@ -172,11 +182,16 @@ async def test_too_slow_is_unknown_within_its_time(remote: Rig) -> None:
         pytest.skip("no key guards a repeat while the first call is under way: the worker waits for its settle time")
     await remote.misbehave("slow", seconds=4)
     intent = an_intent(remote.profile("fire"), TEXT, timeout=2.8)
-    began = monotonic()
-    async with Stopwatch() as watch:
-        assert isinstance(await remote.connector.publish(intent, store), Unknown)
+    for _ in GROWING:  # its time does not grow: it has to be less than the platform takes
+        began = monotonic()
+        async with Stopwatch() as watch:
+            result = await remote.connector.publish(intent, store)
+        if not isinstance(result, Retryable):
+            break
+    assert isinstance(result, Unknown)
     assert watch.seconds < 2.8
-    again = await published(remote.connector, replace(intent, call_timeout=60.0))
+    intent = replace(intent, call_timeout=60.0)
+    again = await published(remote.connector, intent)
     await asyncio.sleep(4.5 - (monotonic() - began))
     assert again == await remote.connector.reconcile(intent)
     assert [Seen(TEXT)] == await remote.stands(intent.profile)

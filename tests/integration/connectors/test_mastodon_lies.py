@@ -26,7 +26,7 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.connectors.mastodon.connector import MastodonConnector
-from tests.integration.connectors.rigs import MastodonRig, a_profile, an_intent, published, store
+from tests.integration.connectors.rigs import GROWING, MastodonRig, a_profile, an_intent, published, store
 from tests.support.stopwatch import Stopwatch
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -49,14 +49,17 @@ async def test_an_answer_that_is_none_is_unknown_and_the_look_tells_the_truth(
     mastodon: MastodonRig, kind: str, changes: dict[str, Any], stands: bool
 ) -> None:
     """Within the call's time; then reconcile finds it or does not, and a repeat leaves one post."""
-    intent = an_intent(mastodon.profile("fire"), timeout=4.0)
+    intent = an_intent(mastodon.profile("fire"))
     await mastodon.connector.check(intent.profile)
     await mastodon.misbehave(kind, **changes)
-    async with Stopwatch() as watch:
-        result = await mastodon.connector.publish(intent, store)
+    for timeout in (4.0 * times for times in GROWING):
+        async with Stopwatch() as watch:
+            result = await mastodon.connector.publish(replace(intent, call_timeout=timeout), store)
+        if not isinstance(result, Retryable):
+            break
     assert isinstance(result, Unknown)
     assert result.cause is Cause.HOST
-    assert watch.seconds < 4.0
+    assert watch.seconds < timeout
     found = await mastodon.connector.reconcile(intent)
     assert isinstance(found, Posted if stands else Absent)
     await published(mastodon.restart(), replace(intent, repeat=True))

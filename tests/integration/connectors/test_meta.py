@@ -19,8 +19,9 @@ from services.fanout.connectors.contract import (
 )
 from tests.integration.connectors.asking import forget
 from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
+from tests.integration.connectors.rigs import GROWING, PICTURE, Seen, an_intent, published, store
 from tests.support.emulators.base import Fault
+from tests.support.mission import PATIENCE
 
 TEXT = "Boil water in Cedar Valley."
 
@@ -66,12 +67,15 @@ async def test_what_is_prepared_slowly_is_waited_for_and_gone_on_with(meta: Emul
     meta.emulator.prepares_for = 1.0
     quick = an_intent(meta.profile("fire"), TEXT)
     await published(meta.connector, quick)
-    meta.emulator.prepares_for = 3.0
-    slow = an_intent(meta.profile("water"), TEXT, timeout=4.0)
-    result = await meta.connector.publish(slow, store)
-    assert isinstance(result, Retryable)
-    made = len(meta.emulator.containers)
-    await published(meta.connector, replace(slow, call_timeout=30.0))
+    before, slow = len(meta.emulator.containers), an_intent(meta.profile("water"), TEXT)
+    for times in GROWING:
+        meta.emulator.prepares_for = 3.0 * times
+        result = await meta.connector.publish(replace(slow, call_timeout=4.0 * times), store)
+        assert isinstance(result, Retryable)
+        made = len(meta.emulator.containers)
+        if made > before:
+            break
+    await published(meta.connector, replace(slow, call_timeout=PATIENCE))
     assert len(meta.emulator.containers) == made
 
 

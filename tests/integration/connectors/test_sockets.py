@@ -22,14 +22,15 @@ from aiohttp.connector import Connection
 from schemas import canonical
 from schemas.events.requests import Picture
 from services.fanout.connectors.calls import sockets
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent, Outcome
 from services.fanout.connectors.calls.sockets import CallConnector, within
-from services.fanout.connectors.contract import FetchMedia, Intent, Posted, PublishResult, Unknown
+from services.fanout.connectors.contract import FetchMedia, Intent, Posted, PublishResult, Retryable, Unknown
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted
 from services.kernel.base.clock import SystemClock
 from tests.integration.connectors.peer import Peer, peer
-from tests.integration.connectors.rigs import a_profile, an_intent
+from tests.integration.connectors.rigs import GROWING, a_profile, an_intent
+from tests.support.mission import PATIENCE
 from tests.support.stopwatch import Stopwatch
 
 LARGE = "x" * 2_000_000
@@ -56,6 +57,22 @@ def until(there: Peer, seconds: float) -> Endpoint:
     return Endpoint(there.base, "token", asyncio.get_running_loop().time() + seconds)
 
 
+async def timed_out(there: Peer, http: Http, text: str, *, before: bool = False) -> Outcome:
+    """Return how a call to a server that hangs ended, of which something came there.
+
+    Each call has a connection of its own; with ``before``, another request was answered on it.
+    """
+    there.hangs.add("/post")
+    for times in GROWING:
+        if before:
+            assert isinstance(await http.call(until(there, PATIENCE), "GET", "/before"), Answer)
+        outcome = await http.call(until(there, 0.3 * times), "POST", "/post", value={"status": text})
+        if there.met.is_set():
+            return outcome
+        await http.close()
+    pytest.fail(f"nothing came to the server: {outcome}")
+
+
 async def picture(_sha256: str) -> bytes:
     return PICTURE_BYTES
 
@@ -72,17 +89,16 @@ def connector(there: Peer, folder: Path) -> MastodonConnector:
 
 @pytest.mark.parametrize("text", ["Boil water.", LARGE], ids=["small", "large"])
 async def test_a_call_that_timed_out_resets_its_connection(there: Peer, http: Http, text: str) -> None:
-    there.hangs.add("/post")
-    outcome = await http.call(until(there, 0.3), "POST", "/post", value={"status": text})
+    outcome = await timed_out(there, http, text)
     assert isinstance(outcome, NoAnswer)
-    assert [how for _, how in await there.ended()] == ["reset"]
+    assert {how for _, how in await there.ended()} == {"reset"}
     assert there.requests == ([] if text is LARGE else ["/post"])
 
 
 @pytest.mark.parametrize("text", ["Boil water.", LARGE], ids=["small", "large"])
 async def test_a_cancelled_call_resets_its_connection(there: Peer, http: Http, text: str) -> None:
     there.hangs.add("/post")
-    task = asyncio.create_task(http.call(until(there, 60), "POST", "/post", value={"status": text}))
+    task = asyncio.create_task(http.call(until(there, PATIENCE), "POST", "/post", value={"status": text}))
     await there.met.wait()
     task.cancel()
     await asyncio.wait({task})
@@ -93,7 +109,7 @@ async def test_a_cancelled_call_resets_its_connection(there: Peer, http: Http, t
 
 async def test_closing_resets_the_connections_of_calls_that_are_under_way(there: Peer, http: Http) -> None:
     there.hangs.add("/post")
-    task = asyncio.create_task(http.call(until(there, 60), "POST", "/post", value={"status": LARGE}))
+    task = asyncio.create_task(http.call(until(there, PATIENCE), "POST", "/post", value={"status": LARGE}))
     await there.met.wait()
     await http.close()
     assert isinstance(await task, NoAnswer)
@@ -121,18 +137,16 @@ async def test_over_tls_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)
     async with peer(context) as there:
         http = Http(8)
-        assert isinstance(await http.call(until(there, 5), "GET", "/before"), Answer)
-        there.hangs.add("/post")
-        outcome = await http.call(until(there, 0.3), "POST", "/post", value={"status": LARGE})
+        outcome = await timed_out(there, http, LARGE, before=True)
         assert isinstance(outcome, NoAnswer)
-        assert await there.ended() == [("/post", "reset")]
-        assert (there.requests, there.connections) == (["/before"], 1)
+        assert [end for end in await there.ended() if end[0]] == [("/post", "reset")]
+        assert there.requests == ["/before"] * there.connections
         await http.close()
 
 
 async def test_what_was_answered_before_it_was_all_sent_is_sent_no_further(there: Peer, http: Http) -> None:
     there.early.add("/post")
-    outcome = await http.call(until(there, 5), "POST", "/post", value={"status": LARGE})
+    outcome = await http.call(until(there, PATIENCE), "POST", "/post", value={"status": LARGE})
     assert isinstance(outcome, Answer)
     assert outcome.status == 413
     assert await there.ended() == [("/post", "reset")]
@@ -170,12 +184,15 @@ async def test_the_callers_time_out_resets_the_connection(
     inner = connector(there, tmp_path)
     caller = Caller(cast(Any, SimpleNamespace(log=structlog.get_logger(), clock=SystemClock())), picture)
     intent = an_intent(a_profile("water", "mastodon"))
-    async with Stopwatch() as watch:
-        result = await caller.publish(
-            kind(inner), intent, Lease(SystemClock(), 3.0), authorized, lambda _: AfterAnswer.MAY_REPEAT
-        )
+    for lease in (1.5 * times for times in GROWING):
+        async with Stopwatch() as watch:
+            result = await caller.publish(
+                kind(inner), intent, Lease(SystemClock(), lease), authorized, lambda _: AfterAnswer.MAY_REPEAT
+            )
+        if not isinstance(result, NotAttempted | Retryable):
+            break
     assert isinstance(result, Unknown)
-    assert watch.seconds < 3.0
+    assert watch.seconds < lease
     await inner.close()
     assert ("/api/v1/statuses", "reset") in await there.ended()
 
@@ -184,7 +201,11 @@ async def test_pictures_go_through_the_same_sockets(there: Peer, tmp_path: Path)
     """An upload that hangs is reset, and the message goes out without the picture and says so."""
     there.hangs.add("/api/v2/media")
     mastodon = connector(there, tmp_path)
-    done = await mastodon.publish(an_intent(a_profile("water", "mastodon"), pictures=(PICTURE,), timeout=5.0), picture)
+    intent = an_intent(a_profile("water", "mastodon"), pictures=(PICTURE,))
+    for times in GROWING:
+        done = await mastodon.publish(replace(intent, call_timeout=5.0 * times), picture)
+        if not isinstance(done, Retryable):
+            break
     assert isinstance(done, Posted)
     assert "picture 1 is missing" in done.note
     await mastodon.close()
@@ -198,30 +219,40 @@ async def test_pictures_go_through_the_same_sockets(there: Peer, tmp_path: Path)
 
 async def test_a_connection_is_kept_for_the_next_call(there: Peer, http: Http) -> None:
     for _ in range(3):
-        assert isinstance(await http.call(until(there, 5), "POST", "/post", value={"status": "x"}), Answer)
+        assert isinstance(await http.call(until(there, PATIENCE), "POST", "/post", value={"status": "x"}), Answer)
     assert there.connections == 1
 
 
 async def test_a_call_that_is_over_sends_nothing(there: Peer, http: Http) -> None:
-    assert isinstance(await http.call(until(there, 5), "GET", "/before"), Answer)
+    assert isinstance(await http.call(until(there, PATIENCE), "GET", "/before"), Answer)
     assert isinstance(await http.call(until(there, -1), "POST", "/post"), NotSent)
     assert there.requests == ["/before"]
 
 
 class Watched(CallConnector):
-    """Remembers of each connection that it gives out the seconds of its time-out, and how it lingers."""
+    """Remembers of each connection that it gives out the seconds of its time-out, and how it lingers.
+
+    And how many seconds of the call were left before and after.
+    """
 
     def __init__(self, per_host: int) -> None:
         super().__init__(per_host)
-        self.seen: list[tuple[float, bytes]] = []
+        self.ends = 0.0
+        self.seen: list[tuple[float, float, float]] = []
+        self.lingers: set[bytes] = set()
 
     async def connect(self, *asked: Any, **more: Any) -> Connection:
+        before = self._left()
         connection = await super().connect(*asked, **more)
         assert connection.transport is not None
         line = connection.transport.get_extra_info("socket")
         seconds = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1000
-        self.seen.append((seconds, line.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)))
+        self.seen.append((before, seconds, self._left()))
+        self.lingers.add(line.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))
         return connection
+
+    def _left(self) -> float:
+        return self.ends - asyncio.get_running_loop().time()
 
 
 @needs_user_timeout
@@ -229,11 +260,13 @@ async def test_each_call_sets_the_kernels_time_out_from_what_is_left_of_it(there
     """Also on a connection that an earlier call has used; and nothing lingers on it."""
     pool = Watched(8)
     async with aiohttp.ClientSession(connector=pool) as session:
-        for seconds in (9.0, 2.0, 5.0):
-            with pool.call(asyncio.get_running_loop().time() + seconds):
+        for seconds in (90.0, 20.0, 50.0):
+            pool.ends = asyncio.get_running_loop().time() + seconds
+            with pool.call(pool.ends):
                 await (await session.get(there.base + "/post")).read()
-    assert [seconds for seconds, _ in pool.seen] == pytest.approx([9.0, 2.0, 5.0], abs=0.5)
-    assert {linger for _, linger in pool.seen} == {struct.pack("ii", 1, 0)}
+    assert len(pool.seen) == 3
+    assert all(before >= seconds >= after - 0.001 for before, seconds, after in pool.seen)
+    assert pool.lingers == {struct.pack("ii", 1, 0)}
     assert there.connections == 1
 
 
@@ -242,9 +275,9 @@ async def test_no_request_begins_after_its_lease_though_the_loops_time_stood_sti
     pool, left = CallConnector(1), [5.0, -0.1]
     async with aiohttp.ClientSession(connector=pool) as session:
         with within(lambda: left.pop(0)):
-            with pool.call(asyncio.get_running_loop().time() + 5):
+            with pool.call(asyncio.get_running_loop().time() + PATIENCE):
                 await (await session.get(there.base + "/first")).read()
-            with pytest.raises(TimeoutError), pool.call(asyncio.get_running_loop().time() + 5):
+            with pytest.raises(TimeoutError), pool.call(asyncio.get_running_loop().time() + PATIENCE):
                 await session.get(there.base + "/second")
     assert there.requests == ["/first"]
 
@@ -255,7 +288,7 @@ async def test_a_call_that_ends_late_does_not_reset_the_next_ones_connection(the
     answered, over = asyncio.Event(), asyncio.Event()
 
     async def late(session: aiohttp.ClientSession) -> None:
-        with pool.call(asyncio.get_running_loop().time() + 5):
+        with pool.call(asyncio.get_running_loop().time() + PATIENCE):
             await (await session.get(there.base + "/first")).read()
             answered.set()
             await over.wait()
@@ -265,7 +298,7 @@ async def test_a_call_that_ends_late_does_not_reset_the_next_ones_connection(the
         task = asyncio.create_task(late(session))
         await answered.wait()
         there.hangs.add("/second")
-        with pool.call(asyncio.get_running_loop().time() + 5):
+        with pool.call(asyncio.get_running_loop().time() + PATIENCE):
             asking = asyncio.create_task(session.get(there.base + "/second"))
             await there.met.wait()
             over.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import partial
 from pathlib import Path
 
 from schemas import flow, subjects
@@ -36,10 +37,11 @@ async def backed_up(city: City, to: Path) -> list[tuple[int, str, bytes]]:
             await broker.reload()
         async with running([row.name for row in flow.SERVICES], city, broker.url):
             await until(lambda: copied_seq(city) > 0)
-            for name in BACKED_UP:
+            for name in (*BACKED_UP, city.audit_folder.relative_to(city.folder)):
                 source = city.folder / name
-                (shutil.copytree if source.is_dir() else shutil.copy2)(source, to / name)
-            shutil.copytree(city.audit_folder, to / city.audit_folder.relative_to(city.folder))
+                # What is written comes under a name of its own, and may be moved to its place before it is copied.
+                copy = partial(shutil.copytree, ignore=shutil.ignore_patterns("*.tmp"))
+                (copy if source.is_dir() else shutil.copy2)(source, to / name)
             return await entries(city, broker.url)
     finally:
         await broker.stop()

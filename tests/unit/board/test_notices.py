@@ -94,7 +94,11 @@ def test_a_post_that_is_out_though_it_was_taken_back_is_told_at_once_and_once() 
     said = body(Notice(Step.FIRST, ("pio@mission.example",), (one,)), [("12:00", "")])
     assert "it stands at https://x.example/2" in said
     assert "onevoice recall r2" in said
-<<<<<<< HEAD
+    missed = late_post_waits(late.model_copy(update={"replaced_by": "r3"}))
+    said = body(Notice(Step.FIRST, ("pio@mission.example",), (missed,)), [("12:00", "")])
+    assert "somebody deletes it on fire-x" in said
+    assert "onevoice show r3" in said
+    assert "onevoice recall r2" not in said
 
 
 def blocked(clause: str = "3(iv)(c)") -> RequestState:
@@ -152,10 +156,3 @@ def test_what_is_blocked_waits_until_it_expires() -> None:
 def test_what_needs_no_person_waits_for_none() -> None:
     for one in (undecided_state(), state(), blocked("setting: hold")):
         assert waiting_of(one, NOW) is None
-=======
-    missed = late_post_waits(late.model_copy(update={"replaced_by": "r3"}))
-    said = body(Notice(Step.FIRST, ("pio@mission.example",), (missed,)), [("12:00", "")])
-    assert "somebody deletes it on fire-x" in said
-    assert "onevoice show r3" in said
-    assert "onevoice recall r2" not in said
->>>>>>> 2aa11e86

@@ -12,7 +12,7 @@ from schemas.events.authority import Grant, Officer, Role
 from schemas.events.control import Posture
 from schemas.events.desk import EocView, OfficerView, PostWait, ServiceHealth
 from services.audit.store_watch import StoreUse
-from services.desk.views.state import health
+from services.desk.views.state import health, machine_health
 from services.desk.views.state.health import Level, Line
 from services.desk.views.state.profile_findings import ProfileCheck
 from services.kernel.base.errors import Exit
@@ -73,11 +73,19 @@ def test_a_service_in_trouble_says_so() -> None:
     [(1, Level.OK), (6, Level.WARN), (-6, Level.WARN), (61, Level.FAIL), (-61, Level.FAIL)],
 )
 def test_clocks_apart(seconds: float, level: Level) -> None:
-    assert health.clock((_beat("board", seconds=seconds),), NOW).level is level
+    assert machine_health.clock((_beat("board", seconds=seconds),), NOW).level is level
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(69, Level.OK), (70, Level.FAIL), (-59, Level.OK), (-61, Level.FAIL)])
+def test_one_service_with_a_wrong_clock_among_right_ones_is_named(seconds: float, level: Level) -> None:
+    """A heartbeat that is shown may be ten seconds old."""
+    line = machine_health.clock((_beat("board", seconds=1), _beat("gatekeeper", seconds=seconds)), NOW)
+    assert line.level is level
+    assert ("gatekeeper (1 min)" in line.detail) is (level is Level.FAIL)
 
 
 def test_no_heartbeat_no_comparison() -> None:
-    assert health.clock((), NOW).level is Level.WARN
+    assert machine_health.clock((), NOW).level is Level.WARN
 
 
 @pytest.mark.parametrize(("days", "within"), [(31, None), (29, "30 days"), (6, "7 days"), (0.5, "1 days")])

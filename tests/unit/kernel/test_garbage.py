@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.kernel.runtime.garbage import FEW, MOST, due, look_when_quiet, settle
+from services.kernel.runtime.garbage import FEW, MOST, PAUSE, QUIET, due, look_when_quiet, settle
+from tests.support.virtual_time import in_virtual_time
 
 LIMITS = (MOST, 10, 100)
 
@@ -47,24 +48,21 @@ def test_the_oldest_generation_that_is_due_is_looked_at(counts: tuple[int, int, 
     assert due(counts, LIMITS) == age
 
 
-async def _knots_left(after: float, busy: float) -> int:
-    """Make knots, let a look come by that finds the process busy for so many seconds; return how many are left."""
-    looks = asyncio.create_task(look_when_quiet(pause=0.05))
-    await asyncio.sleep(0.01)
+@pytest.mark.usefixtures("own_limits")
+@in_virtual_time
+async def test_cycles_are_let_go_of_in_a_quiet_moment_and_not_in_the_middle_of_work() -> None:
+    """Whoever works is not kept waiting; soon after, all is gone."""
+    settle()
+    looks = asyncio.create_task(look_when_quiet(PAUSE))
+    await asyncio.sleep(PAUSE / 2)
     knots = [Knot() for _ in range(FEW + 1_000)]
     known = [weakref.ref(knot) for knot in knots]
     del knots
-    end = time.process_time() + busy
+    end = time.process_time() + QUIET * PAUSE
     while time.process_time() < end:
         pass
-    await asyncio.sleep(after)
+    await asyncio.sleep(PAUSE)  # over the look that finds it busy
+    assert sum(one() is not None for one in known) > FEW
+    await asyncio.sleep(2 * PAUSE)
+    assert sum(one() is not None for one in known) == 0
     looks.cancel()
-    return sum(one() is not None for one in known)
-
-
-@pytest.mark.usefixtures("own_limits")
-def test_cycles_are_let_go_of_in_a_quiet_moment_and_not_in_the_middle_of_work() -> None:
-    """Whoever works is not kept waiting; soon after, all is gone."""
-    settle()
-    assert asyncio.run(_knots_left(after=0.0, busy=0.2)) > FEW
-    assert asyncio.run(_knots_left(after=0.5, busy=0.2)) == 0

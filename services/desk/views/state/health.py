@@ -20,9 +20,6 @@ from services.desk.views.timetext import ago, in_city_time, local
 from services.kernel.base.errors import Exit
 from services.kernel.measures.city_measures import token_end
 
-CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=5), timedelta(seconds=60)
-"""Heartbeats are a second or two old; 60 s is what signatures allow (schemas.events.envelope.CLOCK_SKEW)."""
-
 VERIFY_WARN = timedelta(hours=26)
 EXPIRY_STEPS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
 LAG_WARN, LAG_FAIL = 50, 1_000
@@ -176,20 +173,6 @@ def waits(beats: tuple[ServiceHealth, ...]) -> Line:
     detail = f"{len(found)}, first {first.request_id} on {first.profile}: {in_city_time(first.reason)}"
     detail += f", until {local(first.until, first.until)}"
     return Line("waiting posts", Level.WARN, detail, "onevoice pending says what each waits for")
-
-
-def clock(beats: tuple[ServiceHealth, ...], now: datetime) -> Line:
-    """Compare this machine's clock with the services': signatures carry times."""
-    if not beats:
-        return Line("clock", Level.WARN, "no service answers to compare with", "start the services")
-    apart = min((now - beat.at for beat in beats), key=abs)
-    if abs(apart) >= CLOCK_FAIL:
-        detail = f"{ago(apart.total_seconds())} apart from the services': what is signed here is refused"
-        return Line("clock", Level.FAIL, detail, "set the clock by the network (timedatectl set-ntp true)")
-    if abs(apart) >= CLOCK_WARN:
-        detail = f"{ago(apart.total_seconds())} apart from the services'"
-        return Line("clock", Level.WARN, detail, "set the clock by the network (timedatectl set-ntp true)")
-    return Line("clock", Level.OK, "agrees with the services'")
 
 
 def expiries(officers: tuple[OfficerView, ...], now: datetime) -> list[Line]:

@@ -1,4 +1,4 @@
-"""What the doctor says of what runs and is kept on the city's machine besides the broker's clients. Pure."""
+"""What the doctor says of the clocks, and of what runs and is kept on the city's machine. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from datetime import datetime, timedelta
 from html import unescape
 
 from schemas.events.audit import Checkpoint
+from schemas.events.desk import ServiceHealth
 from services.desk.views.state.health import Level, Line
 from services.desk.views.timetext import ago, in_city_time
+
+CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=5), timedelta(seconds=60)
+"""Heartbeats are a second or two old; 60 s is what signatures allow (schemas.events.envelope.CLOCK_SKEW)."""
+
+HEARTBEAT_SHOWN = timedelta(seconds=10)
+"""The board shows who was heard within so long."""
+
+SET_CLOCK = "set the clock by the network (timedatectl set-ntp true)"
 
 WITNESS_WARN = timedelta(hours=26)
 """The whole record is verified each hour, and its newest checkpoint given away then."""
@@ -94,3 +103,25 @@ def witnesses(kept: Mapping[str, Checkpoint | None], newest: Checkpoint | None, 
         since = f"nothing since {ago((now - last.at).total_seconds())}" if last else "no checkpoint at all"
         return Line(name, Level.WARN, f"{late[0]} has {since}", give)
     return Line(name, Level.OK, f"{len(kept)} can be read here, none is a day behind")
+
+
+def clock(beats: tuple[ServiceHealth, ...], now: datetime) -> Line:
+    """Compare the clocks of this machine and of each service's: signatures and verdicts carry times."""
+    if not beats:
+        return Line("clock", Level.WARN, "no service answers to compare with", "start the services")
+    apart = min((now - beat.at for beat in beats), key=abs)
+    if abs(apart) >= CLOCK_FAIL:
+        detail = f"{ago(apart.total_seconds())} apart from the services': what is signed here is refused"
+        return Line("clock", Level.FAIL, detail, SET_CLOCK)
+    wrong = [beat for beat in beats if _is_wrong(now - beat.at)]
+    if wrong:
+        said = ", ".join(f"{beat.service} ({ago((now - beat.at).total_seconds())})" for beat in wrong)
+        return Line("clock", Level.FAIL, f"this machine's and these services' are apart: {said}", f"there, {SET_CLOCK}")
+    if abs(apart) >= CLOCK_WARN:
+        return Line("clock", Level.WARN, f"{ago(apart.total_seconds())} apart from the services'", SET_CLOCK)
+    return Line("clock", Level.OK, "agrees with the services'")
+
+
+def _is_wrong(apart: timedelta) -> bool:
+    """True where a clock is wrong by as much as is refused; a heartbeat that is shown may be some seconds old."""
+    return apart <= -CLOCK_FAIL or apart >= CLOCK_FAIL + HEARTBEAT_SHOWN

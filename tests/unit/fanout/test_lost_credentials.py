@@ -1,0 +1,147 @@
+"""Profiles that are not let in: who is asked for next, and what is not asked for any more."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.fanout.connectors.contract import Cause, Health, Retryable
+from services.fanout.delivery.admission import FILES_SECONDS, Admission
+from services.fanout.delivery.credentials import Credentials
+from services.fanout.domain.step import Wait
+from services.fanout.hosts.credits import PrepaidCredit
+from services.fanout.hosts.host import HostRegistry
+from services.kernel.base.clock import ManualClock
+from services.kernel.base.settings.city_platforms import XSection
+from services.kernel.projection.signals import Signals
+from tests.support.virtual_time import in_virtual_time
+from tests.unit.fanout.world import NOW, control, profile, request
+
+MANY = 100
+NAMES = tuple(f"p{number:03}-social" for number in range(MANY))
+REFUSED = Retryable("the server refuses the credential", cause=Cause.CREDENTIAL)
+
+
+class LockedOut:
+    """A city whose profiles all lost their way in, on one host, and whose posts wait for it."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "secrets" / "live").mkdir(parents=True)
+        self.clock, self.signals = ManualClock(NOW), Signals()
+        self.control = control(profiles={name: profile(name) for name in NAMES})
+        quiet = SimpleNamespace(error=lambda *_, **__: None, warning=lambda *_, **__: None)
+        self.city = SimpleNamespace(realm="live", token_path=lambda name: folder / "secrets" / "live" / f"{name}.token")
+        self.health = SimpleNamespace(troubles={})
+        runtime: Any = SimpleNamespace(
+            clock=self.clock,
+            control=self.control,
+            fold=SimpleNamespace(control=self.control, seq=0),
+            projection=SimpleNamespace(signals=self.signals),
+            log=quiet,
+            city=self.city,
+            health=self.health,
+        )
+        self.hosts, self.credentials, self.looks = HostRegistry(runtime), Credentials(runtime), 0
+        caller: Any = SimpleNamespace(check=self.check)
+        credit = PrepaidCredit(runtime, XSection())
+        self.admission = Admission(runtime, self.hosts, caller, self.credentials, credit)
+        self.mended: set[str] = set()
+        self.host = self.hosts.of(profile(NAMES[0]))
+        for name in NAMES:
+            self.admission.note_answer(name, REFUSED, self.host)
+
+    async def check(self, _connector: Any, of: Any) -> Health:
+        self.looks += 1
+        await asyncio.sleep(0.1)
+        return Health(True, "") if of.id in self.mended else Health(False, "refused", Cause.CREDENTIAL)
+
+    async def enter(self, name: str) -> Wait | None:
+        slot: Any = SimpleNamespace(calling=lambda: None)
+        connector: Any = None
+        return await self.admission.enter(request(), profile(name), connector, self.host, slot)
+
+    async def post(self, name: str) -> float:
+        """Wait as a post does, woken by its profile's signal; return when it may begin."""
+        while (wait := await self.enter(name)) is not None:
+            assert wait.hold, "what is let go of is not woken"
+            await self.signals.wait([f"@{name}"], wait.delay)
+        return asyncio.get_running_loop().time()
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> LockedOut:
+    return LockedOut(tmp_path)
+
+
+@in_virtual_time
+async def test_what_was_mended_for_all_goes_out_for_all_within_seconds(locked: LockedOut) -> None:
+    """An application that was let in again kept each of its hundred profiles waiting for up to five minutes."""
+    posts = [asyncio.create_task(locked.post(name)) for name in NAMES]
+    await asyncio.sleep(60.0)
+    assert not any(post.done() for post in posts)
+    locked.mended |= set(NAMES)
+    posts.append(asyncio.create_task(locked.post(NAMES[7])))  # the first look that finds it
+    assert max(await asyncio.gather(*posts)) < 65.0
+    assert "credentials" not in locked.health.troubles
+
+
+@in_virtual_time
+async def test_what_was_mended_for_one_has_few_others_asked_for(locked: LockedOut) -> None:
+    posts = [asyncio.create_task(locked.post(name)) for name in NAMES]
+    await asyncio.sleep(60.0)
+    before = locked.looks
+    locked.mended.add(NAMES[7])
+    await locked.post(NAMES[7])
+    await asyncio.sleep(1.0)
+    assert locked.looks - before <= 5
+    assert sum(post.done() for post in posts) <= 1
+    for post in posts:
+        post.cancel()
+
+
+@in_virtual_time
+async def test_a_credential_whose_file_was_changed_is_asked_for_at_once(locked: LockedOut) -> None:
+    watch, post = (
+        asyncio.create_task(locked.admission.watch_credential_files()),
+        asyncio.create_task(locked.post(NAMES[3])),
+    )
+    await asyncio.sleep(30.0)
+    before = locked.looks
+    locked.city.token_path(NAMES[3]).write_text("new")
+    locked.mended.add(NAMES[3])
+    assert await post <= 30.0 + FILES_SECONDS + 0.2
+    assert locked.looks == before + 1
+    watch.cancel()
+
+
+async def test_a_change_while_it_was_asked_for_is_noticed_and_each_once(locked: LockedOut) -> None:
+    name = NAMES[0]
+    files = locked.credentials.files_of(name)
+    locked.city.token_path(name).write_text("new")
+    locked.credentials.lose(name, "refused", files)
+    assert locked.credentials.changed() == [name]
+    assert locked.credentials.changed() == []
+
+
+async def test_a_profile_that_is_not_posted_to_any_more_keeps_nobody_waiting(locked: LockedOut) -> None:
+    """Suspended or removed, it was counted and reported until a restart."""
+    assert len(locked.credentials) == MANY
+    for name in NAMES[2:]:
+        del locked.control.profiles[name]
+    locked.control.profiles[NAMES[1]] = profile(NAMES[1], official=False)
+    wait = await locked.enter(NAMES[0])
+    assert wait is not None
+    assert wait.delay <= 12.5
+    assert NAMES[1] not in locked.health.troubles["credentials"]
+    del locked.control.profiles[NAMES[0]]
+    assert locked.credentials.changed() == []
+    assert "credentials" not in locked.health.troubles
+
+
+async def test_the_websites_mirror_is_no_profile_and_is_remembered_all_the_same(locked: LockedOut) -> None:
+    locked.credentials.lose("website-mirror", "no space left")
+    assert len(locked.credentials) == MANY + 1
