@@ -8,7 +8,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from tests.cli.conftest import Shell
+import pytest
+
+from tests.cli.conftest import Done, Shell
 from tests.cli.messages import FIRE, words
 from tests.cli.test_cmd_terminal import talk
 from tests.support.mission import PATIENCE
@@ -54,10 +56,17 @@ def test_a_correction_stands_under_what_it_corrects(city: Shell) -> None:
     assert done.body["request_id"] in again.body["error"]["message"]
 
 
-def test_a_recall_takes_the_post_back_and_the_website_says_so(city: Shell) -> None:
+@pytest.fixture(scope="module")
+def recalled(city: Shell) -> tuple[str, str, Done]:
+    """A message that was taken back: its id, the address of its post, and what the command said."""
     request_id, _, url = published(city)
     done = city.json("recall", request_id, *AS)
     assert done.status == 0, done
+    return request_id, url, done
+
+
+def test_a_recall_takes_the_post_back_and_the_website_says_so(city: Shell, recalled: tuple[str, str, Done]) -> None:
+    request_id, url, done = recalled
     assert [one["outcome"] for one in done.body["deliveries"]] == ["recalled"]
     assert page(url) == ""
     told = city("recall", request_id, *AS)
@@ -213,11 +222,12 @@ def test_an_answer_stands_under_the_post_whose_address_was_signed(city: Shell) -
     assert city("audit", "verify").status == 0
 
 
-def test_messages_are_listed_by_time_and_words(city: Shell) -> None:
+def test_messages_are_listed_by_time_and_words(city: Shell, recalled: tuple[str, str, Done]) -> None:
     """Older than a page of the board's, and by a word of the text or the author."""
     found = city.json("history", "--since", "1h").body
     assert [one["at"] for one in found] == sorted((one["at"] for one in found), reverse=True)
-    ended = next(one for one in found if one["ended_by"])
+    ended = next(one for one in found if one["request_id"] == recalled[0])
+    assert ended["ended_by"]
     assert ended["posts"]
     only = city.json("history", "--search", f"{ended['request_id'][:6]} {ended['author']}").body
     assert [one["request_id"] for one in only] == [ended["request_id"]]

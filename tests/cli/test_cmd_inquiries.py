@@ -29,18 +29,27 @@ NASTY = "Is the water safe? \x1b[2J\u202e [bold]x[/bold] https://evil.example/a"
 
 @dataclass(frozen=True)
 class Asked:
-    """A city with fire and water on X and fire on Threads."""
+    """A city with fire and water on X and fire on Threads, and a message of fire's there: its id and its two posts.
+
+    ``nasty``: the id of what was asked under the one on Threads.
+    """
 
     city: Shell
     x: XEmulator
     threads: ThreadsEmulator
     broker: str
+    request_id: str
+    on_x: str
+    on_threads: str
+    nasty: str
 
 
 @pytest.fixture(scope="module")
 def place(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     folder = Path(shutil.copytree(made_folder, tmp_path_factory.mktemp("asked") / "mission"))
     x, threads = XEmulator(), ThreadsEmulator()
+    for _ in range(1_000):
+        threads.next_id()  # else both count from the same number, and an id would not name one post
     with hosted(x, threads):
         with (folder / "city.toml").open("a") as file:
             file.write(f'\n[x]\nserver = "{x.url}"\n\n[threads]\nserver = "{threads.url}"\n')
@@ -56,29 +65,27 @@ def place(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             token.write_text(secret)
             add = ("profiles", "add", f"{name}-{platform}", "--department", name, "--platform", platform)
             assert city.json(*add, "--account", account, *STATEMENTS, "--as", "mcpe").status == 0
-        yield Asked(city, x, threads, addresses["nats_url"])
+        done = city.json("publish", words(), "--to", "fire-x", "--to", "fire-threads", "--as", "mcpe", "--yes")
+        assert done.status == 0, done
+        on_x, on_threads = x.posts[-1].id, threads.posts[-1].id
+        nasty = threads.ask("lee", NASTY, on_threads)
+        yield Asked(city, x, threads, addresses["nats_url"], done.body["request_id"], on_x, on_threads, nasty)
         assert lower_city(process) == 0
 
 
 def test_each_inquiry_is_shown_once_with_what_it_answers(place: Asked) -> None:
     """A mention of two accounts is one; an answer names its post; the city's own words are none."""
-    to = ("--to", "fire-x", "--to", "fire-threads", "--as", "mcpe", "--yes")
-    published = place.city.json("publish", words(), *to)
-    assert published.status == 0
-    posted, thread = place.x.posts[-1].id, place.threads.posts[-1].id
     both = place.x.ask("jo", "@fire @water may I go home?")
-    answer = place.x.ask("kim", "And the school?", under=posted)
-    under = place.threads.ask("lee", NASTY, thread)
+    answer = place.x.ask("kim", "And the school?", under=place.on_x)
     found = place.city.json("inquiries").body
-    assert {(one["id"], one["author"], one["under"]) for one in found} == {
-        (both, "jo", ""),
-        (answer, "kim", posted),
-        (under, "lee", thread),
-    }
-    assert next(one for one in found if one["id"] == under)["text"] == NASTY
-    requests = {one["id"]: one["request_id"] for one in found}
-    name = published.body["request_id"]
-    assert requests == {both: None, answer: name, under: name}
+    asked = [post.id for post in place.x.posts if post.account not in ("fire", "water")]
+    assert sorted(one["id"] for one in found) == sorted([*asked, place.nasty])
+    name = place.request_id
+    of = {one["id"]: (one["author"], one["under"], one["request_id"]) for one in found}
+    assert of[both] == ("jo", "", None)
+    assert of[answer] == ("kim", place.on_x, name)
+    assert of[place.nasty] == ("lee", place.on_threads, name)
+    assert next(one for one in found if one["id"] == place.nasty)["text"] == NASTY
     assert f"answers {name}" in place.city("inquiries").out
     assert place.city.json("inquiries", "--new").body == []
     later = place.x.ask("kim", "@fire and now?")
@@ -140,6 +147,7 @@ def test_nothing_of_it_reaches_the_terminal_raw(place: Asked) -> None:
 
 
 def test_a_platform_that_does_not_answer_is_named_and_the_others_are_shown(place: Asked) -> None:
+    name = place.x.ask("sam", "@water and here?")
     place.threads.misbehave("error", on="read", code="unauthorized", calls=9)
     try:
         done = place.city.json("inquiries")
@@ -148,7 +156,7 @@ def test_a_platform_that_does_not_answer_is_named_and_the_others_are_shown(place
     assert done.status == 5
     assert "fire-threads" in done.err
     assert {one["profile"] for one in done.body} <= {"fire-x", "water-x"}
-    assert done.body
+    assert name in {one["id"] for one in done.body}
 
 
 def test_watch_shows_what_comes_and_ends_at_ctrl_c(place: Asked) -> None:

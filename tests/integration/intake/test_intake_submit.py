@@ -209,11 +209,14 @@ async def test_control_characters_in_the_events_name(town: IntakeCity) -> None:
 async def test_a_request_submitted_under_eoc_says_so(town: IntakeCity) -> None:
     """Stand-down later does not lift what was submitted under EOC."""
     assert "error" not in await town.order("eoc-director", action="eoc_activate", level=2, incident="Flood")
-    await town.intake.catch_up()
-    under = await town.submit("drivebc", event())
-    assert (await town.stored(under["request_id"])).submitted_posture in ("eoc_activating", "eoc_active")
-    await town.wait_for_posture("eoc_active")
-    assert "error" not in await town.order("eoc-director", action="eoc_stand_down")
+    try:
+        await town.intake.catch_up()
+        under = await town.submit("drivebc", event())
+        assert (await town.stored(under["request_id"])).submitted_posture in ("eoc_activating", "eoc_active")
+        await town.wait_for_posture("eoc_active")
+    finally:
+        stood_down = await town.order("eoc-director", action="eoc_stand_down")
+    assert "error" not in stood_down
     await town.intake.catch_up()
     after = await town.submit("drivebc", event())
     assert (await town.stored(after["request_id"])).submitted_posture == "routine"
