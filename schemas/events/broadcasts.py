@@ -40,7 +40,8 @@ class LatePost(Contract):
     """A post that is public although it was taken back, or that was named as unknown: a person has to look.
 
     ``address`` is where it stands: its URL, or the platform's id of it. ``attempted_at`` is when its attempt was
-    stored.
+    stored. ``replaced_by``: the correction or recall of it, which was cleared before it was found and has not taken
+    it off since: only a person can.
     """
 
     profile: Id
@@ -48,6 +49,7 @@ class LatePost(Contract):
     attempt_seq: int
     address: str
     attempted_at: Utc
+    replaced_by: Id | None = None
 
 
 class EocBroadcast(Contract):

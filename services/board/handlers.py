@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from datetime import timedelta
 
 from schemas import subjects
 from schemas.events.base import Contract
@@ -38,11 +37,12 @@ from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState
 from services.kernel.fold.taken_over import late_posts, still_unknown
 from services.kernel.projection.request_entries import entries_on
+from services.kernel.runtime.flights import Flights
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
 
-FRESH = timedelta(seconds=10)
-"""An instance whose newest heartbeat is older than this is gone."""
+FRESH_SECONDS = 10.0
+"""An instance of which nothing was heard for so long is gone; what its own clock says is for the clock's check."""
 
 PAGE = 200
 """Requests of one page of ``pending``, and fewer where they are large."""
@@ -63,6 +63,7 @@ class BoardHandlers:
         changes: Changes,
         outside: OutsidePosts,
         promises: PromiseWatch,
+        flights: Flights,
     ) -> None:
         self.runtime = runtime
         self._finder = finder
@@ -70,8 +71,9 @@ class BoardHandlers:
         self._entries = changes
         self._outside = outside
         self._promises = promises
+        self._flights = flights
         self._waiting, self._turns = PendingList(), Turns(runtime.projection)
-        self._health: dict[tuple[str, str], ServiceHealth] = {}
+        self._health: dict[tuple[str, str], tuple[ServiceHealth, float]] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
             "status": self._status,
@@ -104,7 +106,7 @@ class BoardHandlers:
 
     async def on_health(self, event: ServiceHealth) -> None:
         """Remember that an instance is alive, and what it waits for."""
-        self._health[event.service, event.instance] = event
+        self._health[event.service, event.instance] = (event, self.runtime.clock.monotonic())
 
     def no_requests(self) -> Iterator[Waiting]:
         """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
@@ -130,7 +132,7 @@ class BoardHandlers:
                 hold=state.hold,
                 began_seq=state.began_seq,
                 hold_seq=state.hold_seq,
-                in_flight=self._in_flight(),
+                in_flight=self._flights.in_flight(state),
                 unknown=still_unknown(runtime.fold.taken_over, state.unknown),
                 late_posts=self._late_posts(),
                 last_seq=runtime.fold.seq,
@@ -143,24 +145,13 @@ class BoardHandlers:
         fold, unknown = runtime.fold, runtime.control.unknown
         return late_posts(fold.taken_over, unknown, fold.chain.replaced, runtime.clock.now())
 
-    def _in_flight(self) -> int:
-        """Return the number of posts that may be under way at this moment."""
-        runtime = self.runtime
-        now, open_targets = runtime.clock.monotonic(), list(runtime.fold.busy.items())
-        count = 0
-        for profile, (_, request_id) in open_targets:
-            state = runtime.fold.requests.get(request_id)
-            if state is not None and now - state.target(profile).folded_at < runtime.lease_seconds:
-                count += 1
-        return count
-
     async def _services(self, _query: BoardQuery) -> BoardReply:
         return BoardReply(services=self._alive())
 
     def _alive(self) -> tuple[ServiceHealth, ...]:
-        oldest = self.runtime.clock.now() - FRESH
-        self._health = {name: health for name, health in self._health.items() if health.at >= oldest}
-        return tuple(sorted(self._health.values(), key=lambda health: (health.service, health.instance)))
+        oldest = self.runtime.clock.monotonic() - FRESH_SECONDS
+        self._health = {name: heard for name, heard in self._health.items() if heard[1] >= oldest}
+        return tuple(self._health[name][0] for name in sorted(self._health))
 
     async def _profiles(self, _query: BoardQuery) -> BoardReply:
         state = self.runtime.control

@@ -14,6 +14,7 @@ from services.board.outside import OutsidePosts
 from services.board.promises import PromiseWatch
 from services.board.tracing import Tracing
 from services.board.turns import WORKERS
+from services.kernel.runtime.flights import Flights
 from services.kernel.runtime.service import Runtime
 
 
@@ -26,7 +27,15 @@ def wire(runtime: Runtime) -> None:
         PromiseWatch(runtime),
     )
     finder = RequestFinder(runtime)
-    handlers = BoardHandlers(runtime, finder, dead=dead, changes=changes, outside=outside, promises=promises)
+    handlers = BoardHandlers(
+        runtime,
+        finder,
+        dead=dead,
+        changes=changes,
+        outside=outside,
+        promises=promises,
+        flights=Flights(runtime),
+    )
     bus, supervise = runtime.bus, runtime.supervisor.supervise
     query, title = subjects.DESK_BOARD_QUERY, "what is where"
     bus.serve(query, BoardQuery.from_bytes, handlers.on_query, workers=WORKERS, title=title)

@@ -7,11 +7,11 @@ import asyncio
 from schemas import subjects
 from schemas.events.broadcasts import EocBroadcast, LatePost
 from schemas.events.control import Order, Posture, Withdraw
-from schemas.events.desk import OrderReply
+from schemas.events.desk import OrderReply, ServiceHealth
 from schemas.events.envelope import Envelope
 from services.eoc_state.domain.activation import Barrier, barrier, eoc_active
+from services.eoc_state.domain.wakefulness import Wakefulness
 from services.eoc_state.domain.withdrawal import check_withdrawal
-from services.eoc_state.flights import Flights
 from services.kernel.authority.orders import carry_out
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Unreachable
@@ -19,6 +19,7 @@ from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.fold.reading import read_request
 from services.kernel.fold.taken_over import late_posts, still_unknown
 from services.kernel.ledger.client import Conflict
+from services.kernel.runtime.flights import Flights
 from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.service import LookPace, Runtime
 
@@ -39,6 +40,7 @@ class EocHandlers:
         self._look = look
         self.runtime = runtime
         self.flights = flights
+        self.workers = Wakefulness()
         self._told: tuple[LatePost, ...] = ()
 
     async def on_order(self, order: Envelope, sender: Sender) -> OrderReply:
@@ -48,8 +50,12 @@ class EocHandlers:
         self.runtime.log.info(said, action=action, by=sender, control_seq=state.seq)
         await self.runtime.projection.at_least(state.seq)
         return OrderReply(
-            changed=done.changed, control_seq=state.seq, posture=state.posture, in_flight=self.flights.under_way
+            changed=done.changed, control_seq=state.seq, posture=state.posture, in_flight=self.flights.in_flight(state)
         )
+
+    async def on_health(self, event: ServiceHealth) -> None:
+        """Take a worker's heartbeat in."""
+        self.workers.on_heartbeat(event.instance, self.runtime.clock.monotonic())
 
     async def on_control(self, event: dict[str, object], entry: EntryOf) -> None:
         """Broadcast the posture after each control event, whoever appended it."""
@@ -57,7 +63,7 @@ class EocHandlers:
         self.runtime.log.debug("control", kind=event.get("type"), seq=entry.seq)
         await self.broadcast(self.runtime.control)
 
-    async def broadcast(self, state: ControlState, waiting: int | None = None) -> None:
+    async def broadcast(self, state: ControlState) -> None:
         """Broadcast the posture to services and to people who watch."""
         await self.runtime.bus.publish(
             subjects.EOC_STATE,
@@ -68,7 +74,7 @@ class EocHandlers:
                 incident=state.incident,
                 control_seq=state.seq,
                 hold=state.hold,
-                in_flight=self.flights.under_way if waiting is None else waiting,
+                in_flight=self.flights.in_flight(state),
                 unknown=still_unknown(self.runtime.fold.taken_over, state.unknown),
                 late_posts=self._late_posts(state),
             ),
@@ -114,7 +120,7 @@ class EocHandlers:
             if found.passed:
                 newest = await self._caught_up()
                 continue
-            await self.broadcast(state, len(found.waiting))
+            await self.broadcast(state)
             await runtime.projection.signals.wait(("control",), BARRIER_LOOK_SECONDS)
         await self._append_active(state, found, seen)
 
@@ -149,7 +155,7 @@ class EocHandlers:
     def _barrier(self, activating_seq: int) -> Barrier:
         runtime = self.runtime
         flights = self.flights.before(activating_seq)
-        return barrier(flights, self.flights.workers.awake_until, runtime.clock.monotonic(), runtime.lease_seconds)
+        return barrier(flights, self.workers.awake_until, runtime.clock.monotonic(), runtime.lease_seconds)
 
     async def _check_withdrawal(self, state: ControlState, order: Order) -> None:
         if isinstance(order.action, Withdraw):

@@ -6,19 +6,18 @@ from schemas import streams, subjects
 from schemas.events.base import read_object
 from schemas.events.desk import ServiceHealth
 from schemas.events.envelope import Envelope
-from services.eoc_state.flights import Flights
 from services.eoc_state.handlers import EocHandlers
+from services.kernel.runtime.flights import Flights
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    flights = Flights(runtime)
-    handlers = EocHandlers(runtime, flights, runtime.looks.barrier)
+    handlers = EocHandlers(runtime, Flights(runtime), runtime.looks.barrier)
     bus = runtime.bus
     bus.serve(subjects.DESK_EOC_ORDER, Envelope.from_bytes, handlers.on_order, title="orders of the EOC")
     bus.consume(streams.EOC_STATE_CONTROL, read_object, handlers.on_control, title="control events to broadcast")
     workers = subjects.health("fanout")
-    bus.subscribe(workers, ServiceHealth.from_bytes, flights.on_health, title="heartbeats of the workers")
+    bus.subscribe(workers, ServiceHealth.from_bytes, handlers.on_health, title="heartbeats of the workers")
     runtime.supervisor.supervise(handlers.keep_barrier)
     runtime.supervisor.supervise(handlers.keep_telling)

@@ -17,7 +17,6 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.platforms import MIRROR
 from schemas.subjects import place_of
-from services.eoc_state import flights
 from services.eoc_state import handlers as eoc
 from services.eoc_state.domain.activation import Barrier, barrier
 from services.fanout import overlooked_decisions, overlooked_verdicts, resolving
@@ -49,6 +48,7 @@ from services.kernel.ledger import append_batch
 from services.kernel.ledger.client import Entry
 from services.kernel.ledger.entry import MESSAGE_ID
 from services.kernel.projection.projection import Projection
+from services.kernel.runtime import flights
 from services.kernel.runtime.messages.dependencies import EntryOf
 from tests.simulation import server
 

@@ -30,6 +30,7 @@ from schemas.events.desk import BoardQuery
 from schemas.events.envelope import ORDER_TYPE, Envelope
 from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
+from schemas.platforms import MIRROR
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.network.tls import client_context
@@ -230,7 +231,7 @@ class Writer:
             at,
             request.request_id,
             profile,
-            platform=state.profiles[profile].platform,
+            platform="website" if profile == MIRROR else state.profiles[profile].platform,
             digest=request.digest,
             rendering_sha256=request.renderings[0].sha256,
         )
@@ -244,10 +245,11 @@ class Writer:
         profile: str = FIRE,
         outcome: ReceiptOutcome = ReceiptOutcome.DELIVERED,
         final: bool = True,
+        worker: str | None = None,
     ) -> int:
-        """Append how an attempt ended; return its sequence."""
+        """Append how an attempt ended, by its own worker unless another is named; return its sequence."""
         url = "http://127.0.0.1/post" if outcome is ReceiptOutcome.DELIVERED else None
-        how = {"outcome": outcome, "final": final, "url": url}
+        how = {"outcome": outcome, "final": final, "url": url, "worker": worker}
         event = receipt_on(request.request_id, profile, attempt_seq, now(), **how)
         return (await self.ledger.append(subjects.receipt(profile, request.request_id), event)).seq
 

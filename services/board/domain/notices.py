@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from schemas.events.broadcasts import LatePost, ProfileTrouble
+from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.notices import notice_key
 from schemas.platforms import MANUAL
 from services.kernel.fold.request_phase import RequestPhase
@@ -20,6 +21,9 @@ NO_PERSON = frozenset({"setting: hold", "setting: schedule"})
 """What no approval changes."""
 PAUSE = timedelta(seconds=60)
 """Between two first notices, so that a flood of requests is no flood of mail; urgent ones do not wait."""
+
+FOR_EVER = timedelta(days=3_650)
+"""What no time ends waits for so long."""
 
 _URGENT = ("severe", "extreme")
 _SHOWN, _WORDS = 20, 280
@@ -52,7 +56,7 @@ class Waiting:
     """A request that waits for a person since a time; ``missing`` says for what, ``to_type`` what helps.
 
     ``promised``: it is out, and its author promised more by ``ends``; they are told too. ``about``: what
-    it is that waits, where it is no request. ``once``: nobody is reminded.
+    it is that waits, where it is no request that is to be posted. ``once``: nobody is reminded.
     """
 
     request_id: str
@@ -84,41 +88,48 @@ class Notice:
 def waiting_of(state: RequestState, now: datetime) -> Waiting | None:
     """Return what a request waits for, None when no person is needed."""
     request, found = state.request, state.verdict
-    if request.expires_at <= now or found is None:
+    if found is None:
         return None
     urgent = request.crisis or request.severity in _URGENT
     since, to_type = state.at, f"onevoice show {request.request_id}; onevoice approve {request.request_id} --as YOU"
+    ends, about = request.expires_at, ""
     if state.phase in (RequestPhase.BLOCKED, RequestPhase.TAKEN_BACK):
         blocking = [one for one in found.findings if one.outcome == "blocked" and one.clause not in NO_PERSON]
-        if not blocking:
+        if not blocking or ends <= now:
             return None
         since = found.at if state.phase is RequestPhase.TAKEN_BACK else since
         missing = "; ".join(one.reason for one in blocking)
     elif state.phase is RequestPhase.UNCONFIRMED:
+        # A request may have expired by then: what is out, or may be, waits for a person all the same.
         missing, to_type = _unconfirmed(state)
+        since = _unconfirmed_since(state)
+        ends, about = since + FOR_EVER, f"asked for by {request.author}"
     else:
         return None
     text = " ".join(request.text.split())
     text = text if len(text) <= _WORDS else text[: _WORDS - 1] + "…"
-    return Waiting(request.request_id, since, request.author, text, urgent, missing, to_type, request.expires_at)
+    return Waiting(request.request_id, since, request.author, text, urgent, missing, to_type, ends, about=about)
 
 
 def profile_waits(trouble: ProfileTrouble) -> Waiting:
     """Return what a profile that cannot be posted to, or soon cannot, asks of a person."""
     name, said = trouble.profile, trouble.reason
-    for_ever = trouble.since + timedelta(days=3_650)
-    hint = "onevoice profiles check; onevoice profiles connect --help"
-    return Waiting(name, trouble.since, name, said, False, said, hint, for_ever, about="a profile", once=True)
+    ends, hint = trouble.since + FOR_EVER, "onevoice profiles check; onevoice profiles connect --help"
+    return Waiting(name, trouble.since, name, said, False, said, hint, ends, about="a profile", once=True)
 
 
 def late_post_waits(post: LatePost) -> Waiting:
     """Return what a post asks of a person that is public although it was taken back, or was unknown."""
     about = f"a post on {post.profile} that was not to go out"
     said = f"its worker was stopped before its call, and sent it as it went on: it stands at {post.address}"
-    for_ever, name = post.attempted_at + timedelta(days=3_650), post.request_id
+    ends, name = post.attempted_at + FOR_EVER, post.request_id
     to_type = f"onevoice show {name}; onevoice recall {name} --as YOU takes it back"
     wanted = "somebody looks, and takes it back or lets it stand"
-    return Waiting(name, post.attempted_at, name, said, True, wanted, to_type, for_ever, about=about, once=True)
+    if post.replaced_by:
+        said += f"; {post.replaced_by}, which corrects or recalls it, had come before"
+        wanted = f"somebody deletes it on {post.profile}"
+        to_type = f"onevoice show {name}; onevoice show {post.replaced_by}"
+    return Waiting(name, post.attempted_at, name, said, True, wanted, to_type, ends, about=about, once=True)
 
 
 def _unconfirmed(state: RequestState) -> tuple[str, str]:
@@ -131,6 +142,17 @@ def _unconfirmed(state: RequestState) -> tuple[str, str]:
     typed = ["onevoice tasks"] if by_hand else []
     typed += [f"onevoice show {state.request_id}; onevoice resolve --help"] if unknown else []
     return "; ".join(said), "; ".join(typed)
+
+
+def _unconfirmed_since(state: RequestState) -> datetime:
+    """Return when the last post of it became so; what was found out of others since moves nothing."""
+    said = [
+        receipt.at
+        for target in state.targets.values()
+        for _, receipt in target.receipts
+        if receipt.final and receipt.outcome is ReceiptOutcome.UNCONFIRMED
+    ]
+    return max(said, default=state.at)
 
 
 def due(

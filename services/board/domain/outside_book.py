@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from schemas.events.outside import Acknowledgement, OutsidePost, OutsideView
-from services.board.domain.notices import Waiting
+from services.board.domain.notices import FOR_EVER, Waiting
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.genuine import genuine_acknowledgement
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.entry import Entry
 
 _WORDS = 280
-_FOR_EVER = timedelta(days=3_650)
 
 
 @dataclass
@@ -74,7 +72,7 @@ class OutsideBook:
                 False,
                 f"it was published on {view.post.profile}: {view.post.url or view.post.account}",
                 f"onevoice outside show {name}; onevoice outside ack {name} --as YOU --reason TEXT",
-                view.post.at + _FOR_EVER,
+                view.post.at + FOR_EVER,
                 about="a post that did not come through the gate",
             )
 

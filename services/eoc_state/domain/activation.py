@@ -14,27 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.events.control import EocActive, UnknownPost
-
-
-@dataclass(frozen=True)
-class Flight:
-    """An attempt that may be under way: where it is, where it goes, who makes it.
-
-    ``folded_at`` is when it was folded here, in boot-time seconds. ``answered_by`` is who wrote its receipt; the empty
-    text: nobody yet.
-    """
-
-    seq: int
-    profile: str
-    request_id: str
-    worker: str
-    folded_at: float
-    answered_by: str = ""
-
-    @property
-    def named(self) -> UnknownPost:
-        """The attempt as it is named to people."""
-        return UnknownPost(profile=self.profile, request_id=self.request_id, attempt_seq=self.seq)
+from services.kernel.fold.flight import Flight
 
 
 @dataclass(frozen=True)
@@ -82,7 +62,7 @@ def barrier(flights: Iterable[Flight], awake_until: Mapping[str, float], now: fl
     lapsed: list[Flight] = []
     unknown: list[Flight] = []
     for flight in flights:
-        over = now - flight.folded_at >= lease
+        over = not flight.is_within(lease, now)
         if flight.answered_by:
             # A worker that was awake after the lease has looked at the clock since: it sends nothing any more.
             if awake_until.get(flight.worker, 0.0) < flight.folded_at + lease:

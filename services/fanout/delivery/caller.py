@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -56,8 +56,8 @@ class NotAttempted:
     late: bool = False
 
 
-Authorize = Callable[[], NotAttempted | None]
-"""Asks once more whether it may be posted, right before a call; None: it may."""
+Authorize = Callable[[], Awaitable[NotAttempted | None]]
+"""Asks once more, right before each call, whether it may be posted by what the ledger holds now; None: it may."""
 
 
 class AfterAnswer(Enum):
@@ -133,10 +133,14 @@ class Caller:
     ) -> PublishResult | NotAttempted:
         """Post it, if it may be posted; repeat within the first part of the lease what surely was not posted.
 
-        Each end names the beginning of a thread that an earlier call left, whatever comes after it.
+        Each end names the beginning of a thread that an earlier call left, whatever comes after it. Once a call was
+        made, its answer is what is returned, also where the next one may not be made any more.
         """
-        result, tries, begun = authorize() or self._too_late(lease), 0, None
-        while result is None:
+        refused = await authorize() or self._too_late(lease)
+        if refused is not None:
+            return refused
+        tries, begun = 0, None
+        while True:
             tries += 1
             with ObservedAnswers() as answers:
                 answer = await self._call(connector, intent, lease)
@@ -149,12 +153,11 @@ class Caller:
             if not retry.may_start(lease.age() + pause, lease.length):
                 return answer
             await asyncio.sleep(pause)
-            result = authorize()
-            if result is None and not lease.may_start():
+            refused = await authorize()
+            if refused is not None:
+                return replace(answer, reason=f"{answer.reason}; {refused.reason}")
+            if not lease.may_start():
                 return answer
-            if result is not None and begun is not None:
-                return replace(answer, reason=f"{answer.reason}; {result.reason}")
-        return result
 
     def _too_late(self, lease: Lease) -> NotAttempted | None:
         if lease.may_start():

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from schemas.events.authority import Profile
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout.connectors.contract import Connector, Correction, Intent
+from services.fanout.connectors.contract import Connector, Correction, WhenUnknown
 from services.fanout.delivery.caller import intent_of
+from services.fanout.delivery.on_record import BEFORE, ours_on
 from services.fanout.delivery.records import key_of
-from services.fanout.delivery.taking_back import TakesBack
+from services.fanout.delivery.taking_back import TakesBack, ToDelete
 from services.fanout.domain.delivery_state import id_to_answer
 from services.fanout.domain.resolution import key_of_call
 from services.kernel.authority.post_authorization import content_of, rendering_for
@@ -40,11 +41,10 @@ def cannot_answer(request: Request, profile: Profile, connector: Connector) -> b
 
 @dataclass(frozen=True)
 class _Earlier:
-    """A post that may stand. ``remote_id``: by which it is deleted; ``answered``: by which it is answered, if it is."""
+    """A post that may stand: how it is deleted, and ``answered``: by which id it is answered, if it is."""
 
-    intent: Intent
-    remote_id: str
-    answered: str
+    post: ToDelete
+    answered: str = ""
 
 
 class EarlierPosts:
@@ -63,21 +63,24 @@ class EarlierPosts:
         content = content_of(rendering) if rendering is not None else None
         if content is None or content.about is None or content.act == "repost" or connector.declaration.marks:
             return Follow(connector)
-        posts = [found async for found in self._standing(content.about, profile)]
         able = connector.declaration
-        answered = next((one.intent.content.answers for one in posts if one.intent.content.answers), "") or ""
-        taken_back = tuple((one.intent, one.remote_id) for one in posts)
+        anew = content.act == "correct" and not able.reply and able.correction is Correction.NEW_POST and able.delete
+        deletes = anew or (content.act == "recall" and able.delete)
+        looks = deletes and able.when_unknown is not WhenUnknown.PERSON
+        posts = [found async for found in self._standing(content.about, profile, looks=looks)]
+        taken_back = tuple(one.post for one in posts)
+        answered = next((one.intent.content.answers for one in taken_back if one.intent.content.answers), "") or ""
         if answered and not able.reply:  # what is about an answer goes where that is
-            taken_back = tuple((replace(one, follows=answered), remote_id) for one, remote_id in taken_back)
+            taken_back = tuple(replace(one, intent=replace(one.intent, follows=answered)) for one in taken_back)
         # A recall deletes where it can. All else answers the earlier post where the platform has replies; elsewhere a
         # correction takes its place, and the rest stands alone.
         if content.act == "recall" and not posts:
             return None
-        if content.act == "recall" and able.delete:
+        if deletes and not anew:
             return Follow(TakesBack(connector, taken_back))
         if able.reply:
             return Follow(connector, next((one.answered for one in posts if one.answered), ""))
-        if content.act == "correct" and able.correction is Correction.NEW_POST and able.delete:
+        if anew:
             return Follow(TakesBack(connector, taken_back, then_posts=True), answered)
         return Follow(connector, answered)
 
@@ -86,8 +89,11 @@ class EarlierPosts:
         found = await self.of(request, profile, connector)
         return found.follows if found is not None else ""
 
-    async def _standing(self, request_id: str | None, profile: Profile) -> AsyncIterator[_Earlier]:
-        """Yield what may stand of a request and of what it replaced in its turn, the newest first."""
+    async def _standing(self, request_id: str | None, profile: Profile, *, looks: bool) -> AsyncIterator[_Earlier]:
+        """Yield what may stand of a request and of what it replaced in its turn, the newest first.
+
+        ``looks``: also what is not there by the record, and may be by now, so that it is to be looked for.
+        """
         seen: set[str] = set()
         while request_id is not None and request_id not in seen:
             seen.add(request_id)
@@ -98,9 +104,17 @@ class EarlierPosts:
             # What a receipt says to stand may stand, whatever was said later: to delete what is gone does no harm. An
             # answer to it is refused by its platform.
             remote_id = next((one.remote_id for one in reversed(receipts) if one.remote_id), "")
-            if remote_id or (receipts and receipts[-1].outcome in MAY_STAND):
-                rendering = rendering_for(request, profile.platform)
-                if rendering is not None:
-                    key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
-                    yield _Earlier(intent_of(request, profile, key, 0.0), remote_id, id_to_answer(receipts))
+            may_stand = bool(remote_id) or (bool(receipts) and receipts[-1].outcome in MAY_STAND)
+            may_land = not may_stand and looks and self._may_land(request_id, profile.id)
+            rendering = rendering_for(request, profile.platform)
+            if rendering is not None and (may_stand or may_land):
+                key = key_of_call(key_of(request, profile.id, rendering.sha256), request.revision, receipts)
+                others = await ours_on(self._runtime, profile, request.at - BEFORE, request_id) if may_land else None
+                post = ToDelete(intent_of(request, profile, key, 0.0), remote_id, others)
+                yield _Earlier(post, id_to_answer(receipts))
             request_id = request.replaces
+
+    def _may_land(self, request_id: str, profile: str) -> bool:
+        """Return whether another than its worker said that it is not there: that one may be stopped before its call."""
+        known = self._runtime.fold.taken_over.values()
+        return any((one.request_id, one.profile) == (request_id, profile) for one in known)

@@ -18,7 +18,7 @@ from schemas.events.requests import Request
 from services.fanout.connectors.contract import CannotTell, Posted, WhenUnknown
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.on_record import ours_on
+from services.fanout.delivery.on_record import BEFORE, ours_on
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.later_look import looks_after, may_be_wrong, taken_up
@@ -40,9 +40,6 @@ GIVE_WAY = timedelta(seconds=5)
 
 TRIES = 5
 """How often a look is tried again while its host does not answer."""
-
-BEFORE = timedelta(hours=1)
-"""Posts on record are read from so long before a message was written: clocks differ."""
 
 AT_ONCE = 4
 

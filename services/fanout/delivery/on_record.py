@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas import subjects
 from schemas.events.authority import Profile
@@ -14,6 +14,9 @@ from services.kernel.authority.post_authorization import content_of, rendering_f
 from services.kernel.fold.reading import is_readable, parse
 from services.kernel.projection.past import past
 from services.kernel.runtime.service import Runtime
+
+BEFORE = timedelta(hours=1)
+"""What is like a message is read from so long before it was written: clocks differ."""
 
 
 async def ours_on(runtime: Runtime, profile: Profile, since: datetime, but: str = "") -> Ours:

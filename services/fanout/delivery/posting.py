@@ -48,7 +48,7 @@ VOID_PAUSE = 1.0
 
 STALE_SECONDS = 0.5
 """Who has not asked the leader of the ledger for so long may have been stopped or cut off: it catches up before it
-calls. All who wait share one ask, so there are at most two a second."""
+calls, and before it repeats a call. All who wait share one ask, so there are at most two a second."""
 
 
 @dataclass(frozen=True)
@@ -225,12 +225,12 @@ class Posting:
 
     async def _call(self, call: _RecordedAttempt) -> PublishResult | NotAttempted:
         place, way = call.place, call.way
-        try:
-            await self._runtime.projection.fresh(STALE_SECONDS)
-        except OneVoiceError as error:
-            return NotAttempted(error.message, late=True)
 
-        def authorize() -> NotAttempted | None:
+        async def authorize() -> NotAttempted | None:
+            try:
+                await self._runtime.projection.fresh(STALE_SECONDS)
+            except OneVoiceError as error:
+                return NotAttempted(error.message, late=True)
             refused = self._judge.before_the_call(place, call.attempt_seq, way.profile, call.decided_under)
             if refused is None:
                 way.slot.calling()
@@ -278,7 +278,7 @@ class Posting:
         if isinstance(result, Retryable):
             chance = random.random()  # noqa: S311 - jitter, no secret
             after, pace = result.after, self._settings.pace
-            receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance, pace)
+            receipt = receipts.to_be_tried_again(receipt, place.state, after, now, chance, pace)
         written = await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), call.known)
         if written is not None and written.receipt.final:
             return Done("it has its final receipt")

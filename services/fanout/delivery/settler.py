@@ -104,7 +104,7 @@ class Settler:
         if not receipt.final:
             chance = random.random()  # noqa: S311 - jitter, no secret
             pace = self._settings.pace
-            receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, None, now, chance, pace)
+            receipt = receipts.to_be_tried_again(receipt, place.state, None, now, chance, pace)
         await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
         return LookAgain()
 

@@ -207,10 +207,24 @@ def exhausted(receipt: Receipt, number: int) -> Receipt:
     return receipt.model_copy(update={"outcome": outcome, "final": True, "reason": reason, "retry_at": None})
 
 
+def times_called(target: TargetState) -> int:
+    """Return how many attempts on a place were called, or may have been.
+
+    That one was not called is on record as held back, with no time to try again that a platform's answer would give.
+    """
+    said = [receipt for _, receipt in target.receipts if receipt.resolution_seq is None]
+    called = {receipt.attempt_seq for receipt in said if not _says_not_called(receipt)}
+    not_called = {receipt.attempt_seq for receipt in said} - called
+    return len(set(target.effective) - not_called)
+
+
+def _says_not_called(receipt: Receipt) -> bool:
+    return receipt.outcome is ReceiptOutcome.WITHHELD and not receipt.final and receipt.retry_at is None
+
+
 def to_be_tried_again(
     receipt: Receipt,
     state: RequestState,
-    number: int,
     after: float | None,
     now: datetime,
     chance: float,
@@ -219,20 +233,19 @@ def to_be_tried_again(
     """Return when it is tried again, or the end of a post that was attempted often enough.
 
     Args:
-        receipt: of attempt ``number``, which surely did not post.
+        receipt: of the newest attempt, which surely did not post.
         state: the request.
-        number: the attempt's.
         after: the seconds that the platform asked for, if it did.
         now: the present time.
         chance: a number from 0 to below 1.
         pace: how soon and how often.
     """
-    made = len(state.target(receipt.profile).effective)
+    made = times_called(state.target(receipt.profile))
     if made >= pace.most_attempts:
         return exhausted(receipt, made)
     until = state.verdict.valid_until if state.verdict is not None else None
     ends = min(state.request.expires_at, until) if until is not None else state.request.expires_at
-    return receipt.model_copy(update={"retry_at": retry.again(number, after, now, ends, chance, pace.cap).at})
+    return receipt.model_copy(update={"retry_at": retry.again(made, after, now, ends, chance, pace.cap).at})
 
 
 def without_attempt(

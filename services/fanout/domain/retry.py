@@ -10,9 +10,11 @@ CAP_SECONDS = 300.0
 LATE_CAP_SECONDS = 900.0
 LATE_AFTER = 16
 MOST_ATTEMPTS = 24
-"""So many attempts of one message on one profile, over some three hours; then it failed, and a person has to look.
+"""So many attempts of one message on one profile are called, over some three hours; then it failed, and a person has to
+look.
 
-A host that is away, or a credential that is refused, costs no attempts: these are asked for without one.
+A host that is away, or a credential that is refused, costs no attempts: these are asked for without one. What was not
+called, as the ledger was slow or another worker came first, is none of them.
 """
 LONGEST_WAIT_SECONDS = 300.0
 """No longer does a platform's own wish keep a message back: its clock may be wrong, and then it is looked at again."""
@@ -30,8 +32,8 @@ CALL_STARTS_WITHIN = 1 / 3
 class DeliveryPace:
     """How often, and how soon, what did not stand is tried again; seconds.
 
-    ``hold``: as HOLD_SECONDS. ``cap``: the longest delay between early attempts. ``most_attempts``: on one profile.
-    ``credential_look``: the least time until it is asked again whether a profile is let in.
+    ``hold``: as HOLD_SECONDS. ``cap``: the longest delay between early attempts. ``most_attempts``: that are called
+    on one profile. ``credential_look``: the least time until it is asked again whether a profile is let in.
     """
 
     hold: float = HOLD_SECONDS
@@ -61,7 +63,7 @@ def again(
     time.
 
     Args:
-        number: how many attempts were made, from 1.
+        number: how many attempts were called, from 1.
         after: the seconds that the platform asked for, if it did.
         now: the present time.
         expires_at: the end of the delivery.

@@ -44,6 +44,14 @@ class Chain:
             yield earlier
             request_id = earlier
 
+    def replacing(self, request_id: str) -> Iterator[str]:
+        """Yield what replaces a request, and what replaces that in its turn."""
+        seen = {request_id}
+        while (later := self.replaced.get(request_id)) is not None and later not in seen:
+            seen.add(later)
+            yield later
+            request_id = later
+
     def family(self, request_id: str) -> tuple[str, ...]:
         """Return a request with all that it comes after, and all that came after any of these."""
         found = dict.fromkeys((*reversed(list(self.before(request_id))), request_id))

@@ -245,7 +245,8 @@ class LedgerFold:
         if receipt.outcome is ReceiptOutcome.LAPSED:
             target.lapsed = target.lapsed or receipt.attempt_seq == target.attempt_seq
             return
-        self.taken_over = after_receipt(self.taken_over, receipt, state, self.control.unknown, entry.at)
+        unknown = self.control.unknown
+        self.taken_over = after_receipt(self.taken_over, receipt, state, unknown, self.chain, entry)
         target.answered = target.answered or receipt.attempt_seq == target.attempt_seq
         target.receipt, target.receipt_seq = receipt, entry.seq
         target.receipts.append((entry.seq, receipt))

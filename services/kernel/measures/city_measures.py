@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from schemas.events.control import Posture
 from services.kernel.control.control_state import ControlState
+from services.kernel.fold.flight import answered_by_another
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.request_phase import RequestPhase
 from services.kernel.fold.state import RequestState
@@ -67,6 +68,7 @@ def of_requests(fold: LedgerFold, now: datetime, boot_now: float, lease: float) 
     cleared = [state.verdict.at for state in states if state.phase is RequestPhase.CLEARED and state.verdict]
     yield Measure("onevoice_oldest_undelivered_seconds", _age(cleared, now))
     in_flight, unknown = _posts(states, boot_now, lease)
+    in_flight += sum(flight.is_within(lease, boot_now) for flight in answered_by_another(fold.taken_over))
     yield Measure("onevoice_posts_in_flight", in_flight)
     yield Measure("onevoice_posts_unknown", unknown)
 

@@ -19,11 +19,14 @@ from services.kernel.fold.ledger_fold import Authority, LedgerFold
 from services.kernel.fold.taken_over import TakenOver
 from services.kernel.ledger.entry import Entry
 
-FOLD_VERSION = 7
+FOLD_VERSION = 8
 """Goes up when the same entries fold to something else; older snapshots are thrown away then."""
 
-MOST_OPEN = 256
-"""With more requests open than that none is taken: each costs some reads at the start."""
+FEW_OPEN, ENTRIES_AN_OPEN_ONE = 256, 50
+"""So many open requests are always worth a snapshot; of more, each has to save reading so many entries.
+
+At a start an open request is read by itself, in some milliseconds; that is as long as fifty entries in a row take.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Snapshot:
     ``root`` is the hash of the realm's pinned keys. ``requests`` are the open ones, each with the profiles on which
     there is anything of it; ``counted`` are their attempts that count;
     ``ruled_from`` as in the fold, and ``taken_over`` too: sequence, profile, request, worker, who answered, when the
-    attempt was stored, where its post stands, and whether that was said late. ``earlier`` and ``replaced`` are the
-    fold's chain.
+    attempt was stored, where its post stands, whether that was said late, and where, if its recall missed it.
+    ``earlier`` and ``replaced`` are the fold's chain.
     """
 
     root: str
@@ -43,7 +46,7 @@ class Snapshot:
     requests: tuple[tuple[str, tuple[str, ...]], ...]
     counted: tuple[int, ...]
     ruled_from: int
-    taken_over: tuple[tuple[int, str, str, str, str, str, str, bool], ...] = ()
+    taken_over: tuple[tuple[int, str, str, str, str, str, str, bool, int], ...] = ()
     earlier: tuple[tuple[str, str], ...] = ()
     replaced: tuple[tuple[str, str], ...] = ()
     version: int = FOLD_VERSION
@@ -56,8 +59,8 @@ class Snapshot:
     def sleepers(self, boot: float) -> dict[int, TakenOver]:
         """Return what others answered, as a fold holds it; ``boot`` is the present in boot-time seconds."""
         return {
-            seq: TakenOver(profile, request_id, worker, by, datetime.fromisoformat(at), boot, stands, late)
-            for seq, profile, request_id, worker, by, at, stands, late in self.taken_over
+            seq: TakenOver(profile, request_id, worker, by, datetime.fromisoformat(at), boot, stands, late, missed)
+            for seq, profile, request_id, worker, by, at, stands, late, missed in self.taken_over
         }
 
     def chain(self) -> Chain:
@@ -70,8 +73,8 @@ class Snapshot:
 
 
 def taken(fold: LedgerFold, newest: Entry) -> Snapshot | None:
-    """Return the snapshot of a fold whose newest entry is given; None while too much is open."""
-    if len(fold.requests) > MOST_OPEN or newest.seq != fold.seq:
+    """Return the snapshot of a fold whose newest entry is given; None where reading all again is quicker."""
+    if len(fold.requests) > max(FEW_OPEN, fold.seq // ENTRIES_AN_OPEN_ONE) or newest.seq != fold.seq:
         return None
     counted = {seq for state in fold.requests.values() for target in state.targets.values() for seq in target.effective}
     return Snapshot(
@@ -84,7 +87,7 @@ def taken(fold: LedgerFold, newest: Entry) -> Snapshot | None:
         tuple(
             (
                 *(seq, one.profile, one.request_id, one.worker, one.answered_by),
-                *(one.at.isoformat(), one.stands, one.late),
+                *(one.at.isoformat(), one.stands, one.late, one.missed),
             )
             for seq, one in sorted(fold.taken_over.items())
         ),

@@ -373,16 +373,34 @@ async def test_many_ask_at_once(mission: Mission, clerk: Desk, intake: Writer) -
     assert not [reply for reply in replies if "error" in reply]
 
 
+async def answers_in_order(clerk: Desk, other: Desk) -> list[str]:
+    """Ask for what the ledger does not have until twelve wait, then ask as another; how each was answered, in order."""
+    answers: list[str] = []
+
+    async def ask(desk: Desk, query: BoardQuery) -> None:
+        answer = await desk.ask(subjects.DESK_BOARD_QUERY, query)
+        answers.append(answer["error"]["code"] if "error" in answer else "answered")
+
+    async def rest_wait() -> bool:
+        return answers.count("board.waiting") == 8 or "ledger.behind" in answers
+
+    async with asyncio.TaskGroup() as asking:
+        for _ in range(20):
+            asking.create_task(ask(clerk, BoardQuery(query="eoc", at_least=10**12)))
+        await eventually(rest_wait, every=0.01)
+        asking.create_task(ask(other, BoardQuery(query="eoc")))
+    return answers
+
+
 async def test_queries_for_what_the_ledger_does_not_have_hold_nobody_up(mission: Mission, clerk: Desk) -> None:
-    """Before, eight of them held all workers of the board for 5 s."""
-    far = BoardQuery(query="eoc", at_least=10**12)
-    waiting = [asyncio.create_task(clerk.ask(subjects.DESK_BOARD_QUERY, far)) for _ in range(20)]
-    await asyncio.sleep(0.1)
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+    """Before, eight of them held all workers of the board for 5 s.
+
+    They wait for 0.9 s at the least: a machine that is slower than this is asked again.
+    """
     other = await mission.desk("mcpe")
-    assert "eoc" in await other.board("eoc")
-    assert not all(task.done() for task in waiting), "they waited meanwhile"
-    assert loop.time() - began < 0.8
-    codes = sorted([answer["error"]["code"] for answer in await asyncio.gather(*waiting)])
-    assert codes == ["board.waiting"] * 8 + ["ledger.behind"] * 12
+    for _ in range(3):
+        answers = await answers_in_order(clerk, other)
+        if answers.index("answered") < answers.index("ledger.behind"):
+            break
+    assert sorted(answers) == ["answered"] + ["board.waiting"] * 8 + ["ledger.behind"] * 12
+    assert answers.index("answered") < answers.index("ledger.behind"), "they waited meanwhile"

@@ -163,7 +163,7 @@ async def test_the_callers_time_out_resets_the_connection(
 ) -> None:
     """The connector's own end comes first, a little before the caller's; each of them alone is enough."""
 
-    def authorized() -> NotAttempted | None:
+    async def authorized() -> NotAttempted | None:
         return None
 
     there.hangs |= {"/api/v1/statuses"}

@@ -15,6 +15,7 @@ from schemas import canonical, subjects
 from schemas.events.broadcasts import EocBroadcast
 from schemas.events.control import EocActive, Hold, Posture
 from schemas.events.deliveries import ReceiptOutcome
+from schemas.platforms import MIRROR
 from schemas.streams import LEASE_SECONDS
 from services.kernel.base.clock import SystemClock
 from services.kernel.fold.reading import parse_control_event
@@ -135,6 +136,28 @@ async def test_it_waits_for_the_receipt_of_what_is_in_flight(mission: Mission, f
     (active,) = await actives(fanout)
     assert (active.settled, active.lapsed) == (1, 0)
     assert (await director.board("eoc"))["eoc"]["in_flight"] == 0
+
+
+async def test_the_board_says_what_it_waits_for(mission: Mission, fanout: Writer, director: Desk) -> None:
+    """The website's page, and a post that another than its worker answered, are counted by both."""
+    request = await (await mission.writer("intake")).submit(targets=(FIRE, PARKS))
+    await mission.run("eoc_state", "board", tune=LONG)
+    watching = await Watching.of(mission)
+    post, page = await fanout.attempt(request, FIRE), await fanout.attempt(request, MIRROR)
+    other = await fanout.attempt(request, PARKS)
+    await fanout.receipt(request, other, PARKS, ReceiptOutcome.WITHHELD, final=False, worker="another")
+
+    async def both_say(count: int) -> None:
+        await watching.barrier_waits_for(count)
+        view = (await director.board("eoc"))["eoc"]
+        assert (view["posture"], view["in_flight"]) == ("eoc_activating", count)
+
+    assert (await director.order(ACTIVATE))["in_flight"] == 3
+    await both_say(3)
+    await fanout.receipt(request, post)
+    await both_say(2)
+    await fanout.receipt(request, page, MIRROR)
+    await both_say(1)
 
 
 @pytest.mark.parametrize("outcome", [ReceiptOutcome.WITHHELD, ReceiptOutcome.UNCONFIRMED, ReceiptOutcome.FAILED])

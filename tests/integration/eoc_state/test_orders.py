@@ -208,6 +208,7 @@ async def test_an_order_that_names_nothing_ends_nothing(mission: Mission, writer
     await mission.run("eoc_state", "registry")
     director, cao, pio = [await mission.desk(name) for name in ("eoc-director", "cao", "pio")]
     await director.order(ACTIVATE)
+    await active(writer)
     await pio.order(Hold(on=True))
     unnamed = [
         director.signed_order(STAND_DOWN),
@@ -294,10 +295,10 @@ async def test_an_order_that_repeats_what_is_so_writes_nothing_and_says_so(missi
 async def test_the_level_and_incident_of_an_active_eoc_are_changed(mission: Mission, writer: Writer) -> None:
     director, pio = await mission.desk("eoc-director"), await mission.desk("pio")
     began = (await director.order(ACTIVATE))["control_seq"]
+    await active(writer)
     change = EocChange(level=3, incident="Freshet and slide", activation=began)
     assert await refused(writer, pio.order(change)) == ("order.role", 4)
     assert (await director.order(change))["changed"]
-    await active(writer)
     state = await writer.state()
     assert (state.level, state.incident, state.began_seq) == (3, "Freshet and slide", began)
     assert not (await director.order(change))["changed"]

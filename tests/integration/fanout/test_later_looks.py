@@ -14,6 +14,7 @@ from services.fanout.domain.receipts import of_result
 from services.kernel.fold.taken_over import late_posts
 from services.kernel.runtime.service import Runtime
 from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout
+from tests.integration.fanout.test_fanout_following import following
 from tests.support.emulators.folder import FolderPlatform
 from tests.support.mission import PATIENCE
 
@@ -54,9 +55,18 @@ async def follows(town: FanoutCity, runtime: Runtime, request: Request) -> None:
     await runtime.projection.at_least(entry.seq, PATIENCE)
 
 
+async def recalled(town: FanoutCity, request: Request) -> Request:
+    """A recall of it that is cleared, which ends the message itself."""
+    await town.hold(on=False)
+    recall = await following(town, "recall", request)
+    await town.verdict(recall)
+    await town.verdict(request, Outcome.REFUSED)
+    return recall
+
+
 def late_on(runtime: Runtime) -> list[str]:
     fold = runtime.fold
-    return [one.request_id for one in late_posts(fold.taken_over, (), (), runtime.clock.now())]
+    return [one.request_id for one in late_posts(fold.taken_over, (), {}, runtime.clock.now())]
 
 
 async def test_what_landed_while_no_copy_looked_is_found_at_the_start(town: FanoutCity, platforms: Platforms) -> None:
@@ -86,3 +96,29 @@ async def test_what_lands_later_than_the_first_look_is_found_by_the_next(
         await follows(town, runtime, request)
         assert late_on(runtime) == [request.request_id]
     assert (found.outcome, found.attempt_seq) == (ReceiptOutcome.DELIVERED, said.attempt_seq)
+
+
+async def test_a_recall_looks_for_what_nobody_knows_to_be_there(town: FanoutCity, platforms: Platforms) -> None:
+    """By the record nothing stands; its worker may be stopped before its call, and has sent it meanwhile."""
+    request, _ = await taken_over(town)
+    await wakes(town, platforms, request)
+    async with fanout(town, platforms):
+        recall = await recalled(town, request)
+        assert (await town.final(recall, FIRE)).outcome is ReceiptOutcome.RECALLED
+    assert platforms["mastodon"].retracted(FIRE) == [f"{FIRE}-0"]
+
+
+async def test_what_lands_after_its_recall_is_shown_with_it(town: FanoutCity, platforms: Platforms) -> None:
+    """Nothing was there to be taken back; nobody can recall it once more, so that a person has to delete it."""
+    request, said = await taken_over(town)
+    async with fanout(town, platforms):
+        recall = await recalled(town, request)
+        assert (await town.final(recall, FIRE)).outcome is ReceiptOutcome.RECALLED
+    await wakes(town, platforms, request)
+    async with fanout(town, platforms, lease=0.3) as runtime:
+        found = await town.until(request, FIRE, lambda one: one.outcome is ReceiptOutcome.DELIVERED)
+        assert found.attempt_seq == said.attempt_seq
+        fold = runtime.fold
+        await runtime.catch_up()
+        [late] = late_posts(fold.taken_over, (), fold.chain.replaced, runtime.clock.now())
+    assert (late.request_id, late.replaced_by) == (request.request_id, recall.request_id)

@@ -26,7 +26,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from unittest import mock
 
-from services.eoc_state.domain.activation import Barrier, Flight, barrier
+from services.eoc_state.domain.activation import Barrier, barrier
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable, WhenUnknown
 from services.fanout.delivery.caller import NotAttempted
 from services.fanout.delivery.judge import CHANGED, STALE
@@ -50,6 +50,7 @@ from services.gatekeeper.policy.decide import decide, to_verdict
 from services.kernel.authority.post_authorization import EOC_SIGNERS, PostFacts, post_violations
 from services.kernel.control.control_state import ControlFault
 from services.kernel.fold import ledger_fold as fold_module
+from services.kernel.fold.flight import Flight
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.fold.state import RequestState
 from tests.simulation.model import cast

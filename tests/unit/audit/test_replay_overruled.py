@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from schemas import subjects
+from schemas.events import control as c
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome
-from tests.support.ledger_builder import LedgerBuilder
+from tests.support.ledger_builder import LedgerBuilder, stranger
 from tests.unit.audit.judging import Verify, cleared, named
 
 Make = Callable[[LedgerBuilder], tuple[Request, int]]
@@ -186,6 +187,19 @@ def test_a_no_that_does_not_count_overrules_nothing(
         builder.approve(request, approver, decision="reject")
     builder.approve(request, approver, **said)
     builder.wait(10)
+    builder.post(request)
+    report = verify(builder)
+    assert (report.violations, report.warnings, report.attempts) == ((), (), 1)
+
+
+def test_a_yes_whose_key_was_replaced_overrules_nothing(builder: LedgerBuilder, verify: Verify) -> None:
+    """What others have approved is posted though one who approved it, too, has another key by then."""
+    request = builder.request()
+    for officer in ("comms-officer", "mcpe"):
+        builder.approve(request, officer)
+    asked = builder.order("mcpe", c.Rekey(officer="mcpe", public_key=stranger().public_key))
+    builder.order("cao", c.Confirm(proposal=asked, order=builder.state().proposals[asked].order))
+    builder.verdict(request)
     builder.post(request)
     report = verify(builder)
     assert (report.violations, report.warnings, report.attempts) == ((), (), 1)

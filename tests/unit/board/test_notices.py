@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from schemas.events.broadcasts import LatePost
-from services.board.domain.notices import Notice, NoticeSchedule, Step, Waiting, body, due, late_post_waits, title
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.verdicts import Finding, FindingOutcome
+from services.board.domain.notices import (
+    Notice,
+    NoticeSchedule,
+    Step,
+    Waiting,
+    body,
+    due,
+    late_post_waits,
+    title,
+    waiting_of,
+)
+from services.kernel.fold.state import RequestState
+from tests.unit.fanout.world import NOW, receipt, request, verdict
+from tests.unit.states import ended_target, state, undecided_state
 
-NOW = datetime(2026, 11, 26, 23, 0, tzinfo=UTC)
 SCHEDULE = NoticeSchedule(("pio@a.example",), ("mcpe@a.example",), timedelta(minutes=10), timedelta(minutes=20))
 ONE = Waiting("r1", NOW, "clerk", "Road closed.", False, "an approval is missing", "onevoice show r1", NOW)
 
@@ -79,3 +94,68 @@ def test_a_post_that_is_out_though_it_was_taken_back_is_told_at_once_and_once() 
     said = body(Notice(Step.FIRST, ("pio@mission.example",), (one,)), [("12:00", "")])
     assert "it stands at https://x.example/2" in said
     assert "onevoice recall r2" in said
+<<<<<<< HEAD
+
+
+def blocked(clause: str = "3(iv)(c)") -> RequestState:
+    """A request that a clause blocks."""
+    missing = Finding(clause=clause, outcome=FindingOutcome.BLOCKED, reason="an approval is missing")
+    return state(said=verdict(request(), outcome="blocked", valid_until=None, findings=(missing,)))
+
+
+def unconfirmed(**changes: Any) -> Receipt:
+    return receipt(outcome=ReceiptOutcome.UNCONFIRMED, final=True, **changes)
+
+
+def test_what_nobody_knows_the_end_of_waits_also_when_its_request_has_expired() -> None:
+    """Before, the end of the request ended the notices and reminders, and it may be what made it unconfirmed."""
+    ended = request().expires_at
+    of = state(targets={"fire-social": ended_target(unconfirmed(at=ended))})
+    one = waiting_of(of, ended)
+    assert one is not None
+    assert waiting_of(of, ended + timedelta(days=30)) == one
+    assert (one.since, one.missing) == (ended, "nobody knows whether it is out on fire-social")
+    said = body(Notice(Step.FIRST, (), (one,)), [("12:00", "never")])
+    assert said.startswith(f"{of.request_id}: asked for by {of.request.author}, since 12:00\n")
+    assert "not posted after" not in said
+
+
+def test_it_is_told_anew_though_people_were_told_that_the_same_request_was_blocked() -> None:
+    """And not once more for each of its posts that somebody has found out about."""
+    first = waiting_of(blocked(), NOW)
+    profiles = ("fire-social", "parks-social")
+    targets = {
+        name: ended_target(unconfirmed(profile=name, at=NOW + timedelta(minutes=number)))
+        for number, name in enumerate(profiles)
+    }
+    of = state(request(targets=profiles), targets=targets)
+    later = waiting_of(of, NOW)
+    assert first is not None
+    assert later is not None
+    assert first.key(Step.FIRST) != later.key(Step.FIRST)
+    found = receipt(profile="parks-social", outcome=ReceiptOutcome.DELIVERED, final=True, at=NOW + timedelta(hours=1))
+    targets["parks-social"].receipt = found
+    targets["parks-social"].receipts.append((60, found))
+    of.note("parks-social")
+    still = waiting_of(of, NOW)
+    assert still is not None
+    assert (still.missing, still.since) == ("nobody knows whether it is out on fire-social", later.since)
+
+
+def test_what_is_blocked_waits_until_it_expires() -> None:
+    ends = request().expires_at
+    last = waiting_of(blocked(), ends - timedelta(seconds=1))
+    assert last is not None
+    assert (last.ends, last.about, waiting_of(blocked(), ends)) == (ends, "", None)
+
+
+def test_what_needs_no_person_waits_for_none() -> None:
+    for one in (undecided_state(), state(), blocked("setting: hold")):
+        assert waiting_of(one, NOW) is None
+=======
+    missed = late_post_waits(late.model_copy(update={"replaced_by": "r3"}))
+    said = body(Notice(Step.FIRST, ("pio@mission.example",), (missed,)), [("12:00", "")])
+    assert "somebody deletes it on fire-x" in said
+    assert "onevoice show r3" in said
+    assert "onevoice recall r2" not in said
+>>>>>>> 2aa11e86

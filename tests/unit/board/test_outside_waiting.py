@@ -32,7 +32,7 @@ class StartingBoard:
         self.outside = OutsidePosts(runtime)
         nothing = cast(Any, SimpleNamespace(answer=None))
         self.handlers = BoardHandlers(
-            runtime, nothing, dead=nothing, changes=nothing, outside=self.outside, promises=nothing
+            runtime, nothing, dead=nothing, changes=nothing, outside=self.outside, promises=nothing, flights=nothing
         )
 
     def listen(self, _listener: object, *_kinds: str) -> None:

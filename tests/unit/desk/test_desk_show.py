@@ -147,6 +147,11 @@ def test_posts_that_nobody_can_account_for_are_named() -> None:
     assert "OUT: r2 is public on fire-social, and was not to be: https://x.example/2" in out.getvalue()
     line = late_posts(said)
     assert (line.level, line.detail) == (Level.WARN, "r2 on fire-social stands at https://x.example/2")
+    assert line.hint == "onevoice show r2; onevoice recall r2"
+    missed = said.model_copy(update={"late_posts": (LATE.model_copy(update={"replaced_by": "r3"}),)})
+    assert late_posts(missed).hint == "onevoice show r2; delete it on fire-social"
+    city.eoc(console, missed, NOW)
+    assert "look, and delete it there: r3 came before it" in out.getvalue()
     assert late_posts(said.model_copy(update={"late_posts": ()})).level is Level.OK
     assert late_posts(said.model_copy(update={"late_posts": (LATE,) * 5})).detail.endswith("; and 2 more")
     assert outcome.eoc_json(said)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]

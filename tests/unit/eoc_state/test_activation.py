@@ -7,7 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.eoc_state.domain.activation import Flight, barrier
+from services.eoc_state.domain.activation import barrier
+from services.kernel.fold.flight import Flight
 
 LEASE = 15.0
 

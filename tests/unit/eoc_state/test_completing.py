@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from schemas.events.control import EocActive, Posture
-from services.eoc_state.domain.activation import Flight
 from services.eoc_state.handlers import EocHandlers
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import Unreachable
+from services.kernel.fold.flight import Flight
 from tests.unit.fanout.world import CONTROL_SEQ, NOW, control
 
 FLIGHT = Flight(5, "fire-social", "r1", "worker-1", NOW.timestamp() - 60.0)
@@ -30,7 +30,7 @@ class CutOff:
             projection=self,
             catch_up=self.catch_up,
         )
-        flights: Any = SimpleNamespace(before=lambda _seq: self.in_flight, workers=SimpleNamespace(awake_until={}))
+        flights: Any = SimpleNamespace(before=lambda _seq: self.in_flight)
         self.handlers = EocHandlers(runtime, flights)
 
     async def catch_up(self) -> None:

@@ -33,7 +33,7 @@ class Telling:
             bus=self,
             health=SimpleNamespace(publish=self.beat),
         )
-        flights: Any = SimpleNamespace(under_way=0)
+        flights: Any = SimpleNamespace(in_flight=lambda _control: 0)
         self.handlers = EocHandlers(runtime, flights)
 
     async def publish(self, _subject: str, event: EocBroadcast) -> None:

@@ -166,9 +166,31 @@ def test_what_was_attempted_often_enough_is_given_up() -> None:
     often = open_target(effective=list(range(retry.MOST_ATTEMPTS)))
     held = state(request(), targets={"fire-social": often})
     busy = receipts.of_result(attempt(), 50, Retryable("busy"), NOW)
-    made = receipts.to_be_tried_again(busy, held, 1, None, NOW, 0.0)
+    made = receipts.to_be_tried_again(busy, held, None, NOW, 0.0)
     assert (made.outcome, made.final, made.retry_at) == (ReceiptOutcome.FAILED, True, None)
     assert made.reason == f"given up after {retry.MOST_ATTEMPTS} attempts, the last: busy"
+
+
+def test_an_attempt_that_was_not_called_is_none_of_them() -> None:
+    """After minutes of a slow ledger the first 429 was `failed`, and after nine such attempts a 503 waited 300 s."""
+    late, busy = NotAttempted("too late", late=True), Retryable("busy")
+    uncalled = [(seq + 1, receipts.of_result(attempt(), seq, late, NOW)) for seq in range(100, 160, 2)]
+    answered = receipts.of_result(attempt(), 50, busy, NOW).model_copy(update={"retry_at": NOW})
+    looked_for = receipts.of_look(attempt(), 52, CannotTell("away"), NOW, WhenUnknown.REPEAT)
+    said = [(51, answered), (53, looked_for), *uncalled]
+    effective = [50, 52, *range(100, 160, 2), 170]
+    tried = state(request(), targets={"fire-social": open_target(effective=effective, receipts=said, number=40)})
+    made = receipts.to_be_tried_again(receipts.of_result(attempt(), 170, busy, NOW), tried, None, NOW, 0.0)
+    assert (made.outcome, made.final) == (ReceiptOutcome.WITHHELD, False)
+    assert made.retry_at == retry.again(3, None, NOW, tried.request.expires_at, 0.0).at
+
+
+def test_what_a_person_has_posted_again_was_called_before() -> None:
+    """The decision's receipt names the attempt that nobody knew the end of."""
+    unknown = receipts.of_look(attempt(), 50, CannotTell("away"), NOW, WhenUnknown.LOOK)
+    again = receipts.of_result(attempt(), 50, NotAttempted("again"), NOW).model_copy(update={"resolution_seq": 60})
+    target = open_target(seq=70, effective=[50, 70], receipts=[(51, unknown), (61, again)])
+    assert receipts.times_called(target) == 2
 
 
 def test_what_was_taken_back_says_so() -> None:

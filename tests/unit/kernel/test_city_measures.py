@@ -46,6 +46,15 @@ def test_what_is_cleared_is_in_flight_and_then_unknown() -> None:
     assert measured(story)["onevoice_posts_unknown", ""] == 1
 
 
+def test_what_another_answered_is_in_flight_until_its_lease_is_over() -> None:
+    """Its worker may be stopped between its look and its call."""
+    story = begun().cleared("r1")
+    attempt = story.attempt("r1", worker="worker-1")
+    story.receipt(attempt, ReceiptOutcome.WITHHELD, worker="worker-2")
+    assert measured(story)["onevoice_posts_in_flight", ""] == 1
+    assert measured(story, after=LEASE + 1)["onevoice_posts_in_flight", ""] == 0
+
+
 def test_the_posture_is_one_of_its_kind() -> None:
     story = Story()
     assert sum(value for (name, _), value in measured(story).items() if name == "onevoice_posture") == 0

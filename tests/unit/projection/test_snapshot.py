@@ -13,7 +13,15 @@ from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.fold.reopening import resume
-from services.kernel.projection.snapshot import FOLD_VERSION, MOST_OPEN, Snapshot, hash_of, read, taken
+from services.kernel.projection.snapshot import (
+    ENTRIES_AN_OPEN_ONE,
+    FEW_OPEN,
+    FOLD_VERSION,
+    Snapshot,
+    hash_of,
+    read,
+    taken,
+)
 from tests.unit.projection.story import AUTHORITY, FIRE, PARKS, Reader, Story, begun, folded, of_request, picture
 from tests.unit.projection.test_fold_properties import anything, tell
 
@@ -138,9 +146,22 @@ def test_other_pinned_keys_or_another_version_begin_anew() -> None:
 def test_none_is_taken_while_too_much_is_open_or_of_another_moment() -> None:
     newest = SAID._seen[-1]
     assert taken(SAID.fold, SAID._seen[0]) is None
-    crowded = LedgerFold(AUTHORITY, EVERYTHING, seq=newest.seq)
-    crowded.requests = {f"r{number}": SAID.state() for number in range(MOST_OPEN + 1)}
-    assert taken(crowded, newest) is None
+    assert taken(crowded(FEW_OPEN, newest.seq), newest) is not None
+    assert taken(crowded(FEW_OPEN + 1, newest.seq), newest) is None
+
+
+def test_a_long_ledger_with_much_that_is_open_has_one_too() -> None:
+    """257 tasks that nobody carried out had a start read a million entries."""
+    newest = SAID._seen[-1]._replace(seq=1_000_000)
+    most = newest.seq // ENTRIES_AN_OPEN_ONE
+    assert taken(crowded(most, newest.seq), newest) is not None
+    assert taken(crowded(most + 1, newest.seq), newest) is None
+
+
+def crowded(count: int, seq: int) -> LedgerFold:
+    fold = LedgerFold(AUTHORITY, EVERYTHING, seq=seq)
+    fold.requests = {f"r{number}": SAID.state() for number in range(count)}
+    return fold
 
 
 def test_the_hash_is_of_the_subject_too() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas import canonical, subjects
-from schemas.events.broadcasts import BoardBeat, EocBroadcast
+from schemas.events.broadcasts import BoardBeat, EocBroadcast, LatePost
 from schemas.events.control import EocActivate, EocChange, EocStandDown, Posture
 from schemas.events.desk import EocView, OrderReply
 from services.desk import confirm, deadline, options, session
@@ -165,6 +165,6 @@ def _report(desk: Invocation, state: dict[str, Any], seen: dict[str, Any] | None
             Text(advice.unknown_post(post["request_id"], post["profile"]), style="bold red"), soft_wrap=True
         )
     for post in state["late_posts"]:
-        said = advice.late_post(post["request_id"], post["profile"], post["address"])
+        said = advice.late_post(LatePost.model_validate(post))
         console().print(Text(said, style="bold red"), soft_wrap=True)
     return state

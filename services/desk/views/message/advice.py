@@ -5,6 +5,7 @@ Only a forecast, from the policy's own roles (HUM.11(A) 2(i)-(iv), 1 Oversight (
 
 from __future__ import annotations
 
+from schemas.events.broadcasts import LatePost
 from schemas.events.control import Posture
 
 _EOC = "the CAO, the MCPE, the PIO or the EOC director (clause 2(iii))"
@@ -32,9 +33,11 @@ def unknown_post(request_id: str, profile: str) -> str:
     return f"UNKNOWN: {request_id} on {profile} may be out, or come out yet, without an approval: look"
 
 
-def late_post(request_id: str, profile: str, address: str) -> str:
+def late_post(post: LatePost) -> str:
     """Return the warning of a post that is public although it was taken back, or was unknown."""
-    return f"OUT: {request_id} is public on {profile}, and was not to be: {address}: look, and recall it"
+    by_hand = f"look, and delete it there: {post.replaced_by} came before it"
+    todo = by_hand if post.replaced_by else "look, and recall it"
+    return f"OUT: {post.request_id} is public on {post.profile}, and was not to be: {post.address}: {todo}"
 
 
 def needs(posture: Posture, scope: str, crisis: bool) -> str:

@@ -39,7 +39,7 @@ def eoc(console: Console, view: EocView, now: datetime) -> None:
         said = advice.unknown_post(post.request_id, post.profile)
         console.print(Text(said, style="bold red"), soft_wrap=True)
     for late in view.late_posts:
-        said = advice.late_post(late.request_id, late.profile, late.address)
+        said = advice.late_post(late)
         console.print(Text(said, style="bold red"), soft_wrap=True)
     alive = sorted({health.service for health in view.services})
     console.print(Text(f"services: {', '.join(alive) or 'none answers'}", style="dim"), width=width(console))

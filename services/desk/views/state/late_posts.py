@@ -13,5 +13,7 @@ def late_posts(view: EocView) -> Line:
         return Line("late posts", Level.OK, "none is public that was taken back")
     said = [f"{one.request_id} on {one.profile} stands at {one.address}" for one in found]
     more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
-    hint = f"onevoice show {found[0].request_id}; onevoice recall {found[0].request_id}"
+    first = found[0]
+    hint = f"onevoice show {first.request_id}; "
+    hint += f"delete it on {first.profile}" if first.replaced_by else f"onevoice recall {first.request_id}"
     return Line("late posts", Level.WARN, "; ".join(said[:3]) + more, hint)

@@ -43,10 +43,7 @@ def _head(seen: Overview, now: datetime) -> list[Text]:
         Text(f"UNKNOWN: {post.request_id} on {post.profile} may be out without an approval: look", style="bold red")
         for post in view.unknown
     ]
-    lines += [
-        Text(advice.late_post(late.request_id, late.profile, late.address), style="bold red")
-        for late in view.late_posts
-    ]
+    lines += [Text(advice.late_post(late), style="bold red") for late in view.late_posts]
     age = (now - seen.at).total_seconds()
     counts = f"{len(seen.pending)} waiting, {view.in_flight} in flight, ledger {view.last_seq}"
     lines.append(Text(f"{view.city}, realm {view.realm}: {counts}; as of {seen.at.astimezone():%H:%M:%S}", style="dim"))

@@ -69,6 +69,8 @@ def _signatures(facts: PostFacts) -> Iterator[PostViolation]:
         if not roles:
             continue
         statement = _genuine(facts, approval)
+        if statement is None and _was_approved(facts, approval):
+            continue
         if statement is None:
             yield PostViolation(
                 "warrant.approval_doubtful",
@@ -163,12 +165,37 @@ def _covers_all(control: ControlState, targets: tuple[str, ...]) -> bool:
 
 def _genuine(facts: PostFacts, approval: Approval) -> ApprovalStatement | None:
     """Return the statement if a key of the officer's own signed it, for this realm and request; else None."""
-    statement = _statement(approval.envelope)
-    if statement is None or not _key_of(facts, approval):
+    statement = _in_place(facts, approval)
+    return statement if statement is not None and _key_of(facts, approval) else None
+
+
+def _was_approved(facts: PostFacts, approval: Approval) -> bool:
+    """True for a yes by a key that its officer had and may not sign with any more.
+
+    It stands for nothing: neither for a yes, nor for a no that would hold back what others have approved. A no whose
+    key is gone, and what none of their keys ever signed, is not meant: it still holds the post back.
+    """
+    statement = _in_place(facts, approval)
+    return statement is not None and statement.decision == "approve" and _was_signed(facts.control, approval)
+
+
+def _in_place(facts: PostFacts, approval: Approval) -> ApprovalStatement | None:
+    """Return the statement if it is of this realm, request and officer, whoever signed it; else None."""
+    statement, request_id = _statement(approval.envelope), facts.request.request_id
+    if statement is None:
         return None
     said = (approval.request_id, statement.request_id, statement.officer, statement.realm)
-    request_id = facts.request.request_id
     return statement if said == (request_id, request_id, approval.officer, facts.realm) else None
+
+
+def _was_signed(control: ControlState, approval: Approval) -> bool:
+    """True when a key or passkey that its officer has or had signed an approval alone."""
+    name, envelope = approval.officer, approval.envelope
+    if isinstance(envelope.signatures[0], Signature):
+        signed = verified_by(envelope, APPROVAL_TYPE)
+        return len(signed) == 1 and signed <= {key for key, _ in control.former_keys.get(name, ())}
+    taken_back = [one.passkey for one in control.former_passkeys if one.officer == name]
+    return bool(_passkey(envelope, [*(control.officers[name].passkeys or ()), *taken_back]))
 
 
 def _key_of(facts: PostFacts, approval: Approval) -> str:

@@ -1,52 +1,51 @@
-"""Follows the attempts that may still land: from the fold, and from the heartbeats of the workers."""
+"""Follows the attempts that may still land, the website's mirror too, so that whoever counts them finds the same."""
 
 from __future__ import annotations
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from schemas.events.desk import ServiceHealth
 from schemas.subjects import place_of
-from services.eoc_state.domain.activation import Flight
-from services.eoc_state.domain.wakefulness import Wakefulness
-from services.kernel.fold.ledger_fold import Applied
+from services.kernel.control.control_state import ControlState
+from services.kernel.fold.applied import Applied
+from services.kernel.fold.flight import Flight, answered_by_another
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import TargetState
 from services.kernel.fold.taken_over import REMEMBERED
-from services.kernel.ledger.client import Entry
+from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.service import Runtime
 
 
 class Flights:
-    """The attempts that may be under way, as one instance of eoc_state sees them."""
+    """The attempts that may be under way, as one process sees them; kept up by each attempt and receipt."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self.workers = Wakefulness()
         self._runtime = runtime
         self._open: dict[int, Flight] = {}
         for state in runtime.fold.requests.values():
-            for profile, target in state.targets.items():
-                if target.is_open:
-                    self._note(profile, state.request_id, target)
+            for profile in state.opened:
+                self._note(profile, state.request_id, state.target(profile))
         runtime.projection.listen(self._on_folded, "attempt", "receipt")
-
-    async def on_health(self, event: ServiceHealth) -> None:
-        """Take a worker's heartbeat in."""
-        self.workers.on_heartbeat(event.instance, self._runtime.clock.monotonic())
 
     def before(self, seq: int) -> tuple[Flight, ...]:
         """Return the attempts before a sequence that may still land, or that another than their worker answered."""
-        now = self._runtime.clock.now()
-        taken_over = (
-            Flight(at, one.profile, one.request_id, one.worker, one.folded_at, one.answered_by)
-            for at, one in self._runtime.fold.taken_over.items()
-            if one.answered_by != one.worker and now - one.at < REMEMBERED
-        )
-        return tuple(flight for flight in (*self._open.values(), *taken_over) if flight.seq < seq)
+        return tuple(flight for flight in self._all() if flight.seq < seq)
 
-    @property
-    def under_way(self) -> int:
-        """The number of posts that may be under way at this moment."""
+    def in_flight(self, control: ControlState) -> int:
+        """Return how many posts may be under way; while the EOC is activating, how many of them that waits for."""
         now, lease = self._runtime.clock.monotonic(), self._runtime.lease_seconds
-        return sum(now - flight.folded_at < lease for flight in self._open.values())
+        flights = self.before(control.activating_seq) if control.activating_seq else self._all()
+        return sum(flight.is_within(lease, now) for flight in flights)
+
+    def _all(self) -> tuple[Flight, ...]:
+        return (*self._open.values(), *self._taken_over())
+
+    def _taken_over(self) -> tuple[Flight, ...]:
+        """Return what another answered within the hour before the newest entry: no machine's clock is asked."""
+        known, newest = self._runtime.fold.taken_over, self._runtime.projection.newest
+        return tuple(
+            flight
+            for flight in answered_by_another(known)
+            if newest is None or newest.at - known[flight.seq].at < REMEMBERED
+        )
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
         if applied.void:
