@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,13 @@ from nats.js import JetStreamContext
 from schemas import flow, subjects
 from schemas.events.authority import Settings
 from schemas.events.control import Hold, Ordered
-from schemas.events.deliveries import Attempt, Receipt
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import Connector
 from services.fanout.delivery.records import key_of
+from services.fanout.delivery.work import Work
 from services.fanout.wiring import compose
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
@@ -44,6 +47,8 @@ LEASE = 30.0
 """The lease where a test is not about its end, in seconds: a busy machine has a third of it to begin a call."""
 SHORT_LEASE = 6.0
 """The lease where its end is waited for."""
+TURNS_TO_THE_LINE = 20
+"""Turns of the event loop from a verdict in hand to the line at its host: nothing in between waits for anything."""
 
 
 NAMES = ("fire", "water", "parks", "waste", "roads", "bylaw")
@@ -54,6 +59,35 @@ def small_plan(names: Sequence[str] = NAMES) -> Any:
     plan = demo_plan()
     made = local_profiles(plan.name, plan.website, [Department(name, name.title(), name) for name in names])
     return replace(plan, profiles=made, settings=Settings(all_departments_percent=99))
+
+
+TOO_LATE = re.compile(r"the call would have begun (\d+\.\d) s after its attempt")
+
+
+@dataclass(frozen=True)
+class Called:
+    """What is on record of a request on a profile, without the attempts that were dropped as too late to be called.
+
+    A busy machine may take longer than a third of a short lease from an attempt to its call. Such an attempt is never
+    called: it is answered at once with a receipt that says so, and made again.
+    """
+
+    attempts: list[tuple[Entry, Attempt]]
+    receipts: list[tuple[Entry, Receipt]]
+    numbers: list[int]
+    """Of the attempts, each less by as many as were dropped before it."""
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [str(receipt.outcome) for _, receipt in self.receipts]
+
+
+def dropped_late(receipt: Receipt, lease: float) -> bool:
+    """True for the receipt of an attempt whose call could not begin within the first third of its lease."""
+    said = TOO_LATE.fullmatch(receipt.reason)
+    if said is None or receipt.final or receipt.outcome is not ReceiptOutcome.WITHHELD:
+        return False
+    return float(said[1]) >= lease / 3 - 0.05  # it is rounded to a tenth
 
 
 class FanoutCity:
@@ -67,6 +101,8 @@ class FanoutCity:
         self._numbers = itertools.count(1)
         self._connecting = asyncio.Lock()
         self.control_seq = 0
+        self.work: Work | None = None
+        """Of the copy of fan-out that began last in this process."""
 
     @property
     def url(self) -> str:
@@ -174,6 +210,18 @@ class FanoutCity:
         entries = await ledger.history(subjects.attempt(profile, request.request_id))
         return [(entry, Attempt.from_bytes(entry.data)) for entry in entries]
 
+    async def called(self, request: Request, profile: str, lease: float = SHORT_LEASE) -> Called:
+        """What is on record without what was never called; ``lease``: which the attempts were made with."""
+        receipts = await self.receipts(request, profile)
+        ends = Counter(receipt.attempt_seq for _, receipt in receipts)
+        late = {receipt.attempt_seq for _, receipt in receipts if dropped_late(receipt, lease)}
+        dropped = {seq for seq in late if ends[seq] == 1}  # and nothing else was ever said of it
+        kept = [one for one in receipts if one[1].attempt_seq not in dropped]
+        attempts = await self.attempts(request, profile)
+        made = [(entry, attempt) for entry, attempt in attempts if entry.seq not in dropped]
+        numbers = [attempt.number - sum(seq < entry.seq for seq in dropped) for entry, attempt in made]
+        return Called(made, kept, numbers)
+
     async def outcomes(self, request: Request, profile: str) -> list[str]:
         return [str(receipt.outcome) for _, receipt in await self.receipts(request, profile)]
 
@@ -230,16 +278,15 @@ class FanoutCity:
         found: Verdict = await mission.eventually(look)
         return found
 
-    async def handed_out(self) -> None:
-        """Wait until each verdict that stands is in a copy's hands, and none is on its way."""
-        js = await self.js("fanout")
-
-        async def look() -> bool:
-            info = await js.consumer_info("LEDGER", "fanout-verdicts")
-            return not info.num_pending
-
-        await mission.eventually(look)
-        await asyncio.sleep(0.2)  # from the server's hand into the copy's
+    async def in_line(self, *requests: Request) -> None:
+        """Wait until all of these stand in line, or are posted, in the copy that began last here."""
+        ledger, seqs = await self.ledger("board"), set()
+        for request in requests:
+            verdict = await ledger.last(subjects.verdict(request.request_id))
+            seqs.add(verdict.seq if verdict else 0)
+        await eventually(lambda: self.work is not None and seqs <= self.work.verdicts_in_hand)
+        for _ in range(TURNS_TO_THE_LINE):
+            await asyncio.sleep(0)
 
     async def control(self) -> ControlView:
         view = ControlView(self.city, await self.ledger("board"))
@@ -282,7 +329,7 @@ async def fanout(
     """
 
     def wire(runtime: Runtime) -> None:
-        _compose(runtime, platforms, lease, patience, **more)
+        town.work = _compose(runtime, platforms, lease, patience, **more)
 
     runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=url or town.url, ledger=ledger)
     await app.start()
@@ -311,11 +358,11 @@ async def gatekeeper(town: FanoutCity) -> AsyncIterator[Runtime]:
         yield runtime
 
 
-def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float, patience: float, **more: Any) -> None:
+def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float, patience: float, **more: Any) -> Work:
     runtime.lease_seconds = lease
     if WEBSITE in platforms:
         platforms = {MIRROR: platforms[WEBSITE], **platforms}
-    compose(runtime, platforms, lease=lease, ask_seconds=patience, **more)
+    return compose(runtime, platforms, lease=lease, ask_seconds=patience, **more)
 
 
 def later(seconds: float) -> datetime:

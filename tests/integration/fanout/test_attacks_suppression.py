@@ -8,9 +8,9 @@ import structlog
 from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.domain.receipts import without_attempt
-from tests.integration.fanout.fanout_city import FanoutCity, fanout
+from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout
 from tests.support.emulators.folder import FolderPlatform
-from tests.support.mission import eventually
+from tests.support.mission import PATIENCE
 
 FIRE = "fire-townsquare"
 Platforms = dict[str, FolderPlatform]
@@ -43,17 +43,20 @@ async def test_who_answers_an_attempt_that_is_being_called_is_noticed(
     town: FanoutCity, platforms: Platforms, said: ReceiptOutcome
 ) -> None:
     """A forged end while the platform is called: the worker says so aloud, and what was really posted is behind."""
-    platforms["mastodon"].behave(FIRE, "slow 2")
+    platforms["mastodon"].behave(FIRE, "wait")
     request = await town.request(FIRE)
     await town.approve(request)
     thief = await town.ledger("fanout")
     with structlog.testing.capture_logs() as logs:
-        async with fanout(town, platforms):
+        async with fanout(town, platforms) as runtime:
             await town.verdict(request)
-            attempt = await eventually(lambda: thief.last(subjects.attempt(FIRE, request.request_id)))
+            await eventually(lambda: platforms["mastodon"].calls(FIRE) == ["publish wait"])
+            [(attempt, _)] = await town.attempts(request, FIRE)
             forged = without_attempt(request, FIRE, "mastodon", said, town.clock.now(), final=True, reason="forged")
             forged = forged.model_copy(update={"attempt_seq": attempt.seq, "worker": "somebody"})
-            await thief.append(subjects.receipt(FIRE, request.request_id), forged, expect_last=0)
+            stored = await thief.append(subjects.receipt(FIRE, request.request_id), forged, expect_last=0)
+            await runtime.projection.at_least(stored.seq, PATIENCE)
+            platforms["mastodon"].open(FIRE)
             receipt = await town.until(request, FIRE, lambda one: one.outcome is ReceiptOutcome.DELIVERED)
     assert receipt.attempt_seq == attempt.seq
     assert len(platforms["mastodon"].posts(FIRE)) >= 1

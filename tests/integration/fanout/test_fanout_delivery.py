@@ -110,8 +110,8 @@ async def test_a_longer_rate_limit_ends_the_attempt_and_a_new_one_delivers(
         waiting = await town.until(request, FIRE, lambda receipt: receipt.retry_at is not None)
         assert (str(waiting.outcome), waiting.final, waiting.reason) == ("withheld", False, "too many requests")
         await town.final(request, FIRE)
-    assert await town.outcomes(request, FIRE) == ["withheld", "delivered"]
-    assert [attempt.number for _, attempt in await town.attempts(request, FIRE)] == [1, 2]
+    called = await town.called(request, FIRE, NINE)
+    assert (called.outcomes, called.numbers) == (["withheld", "delivered"], [1, 2])
     assert len({attempt.idempotency_key for _, attempt in await town.attempts(request, FIRE)}) == 1
 
 
@@ -127,7 +127,8 @@ async def test_the_attempts_of_a_platform_that_always_fails_are_bounded(town: Fa
         )
         following = await town.cleared(FIRE, text="the next")
         assert str((await town.final(following, FIRE)).outcome) == "delivered"
-    assert await town.outcomes(request, FIRE) == ["withheld", "failed"]
+    called = await town.called(request, FIRE, NINE)
+    assert (called.outcomes, called.numbers) == (["withheld", "failed"], [1, 2])
     assert platforms["mastodon"].texts(FIRE) == ["the next"]
 
 
@@ -155,7 +156,7 @@ async def test_a_dropped_connection_is_posted_again_only_after_the_platform_was_
     async with fanout(town, platforms, lease=SHORT_LEASE):
         request = await town.cleared(FIRE)
         assert str((await town.final(request, FIRE)).outcome) == "delivered"
-    assert await town.outcomes(request, FIRE) == ["withheld", "delivered"]
+    assert (await town.called(request, FIRE)).outcomes == ["withheld", "delivered"]
     calls = platforms["mastodon"].calls(FIRE)
     assert calls[0] == "publish drop"
     assert "reconcile" in calls[1:-1]
@@ -172,7 +173,7 @@ async def test_a_post_that_lands_after_its_lease_is_found_and_not_repeated(
         assert str((await town.final(request, FIRE)).outcome) == "delivered"
         await town.idle()
     assert len(platforms["mastodon"].posts(FIRE)) == 1
-    assert len(await town.attempts(request, FIRE)) == 1
+    assert (await town.called(request, FIRE)).numbers == [1]
 
 
 async def test_an_outcome_that_cannot_be_found_out_is_left_to_a_person(town: FanoutCity, platforms: Platforms) -> None:
@@ -191,7 +192,7 @@ async def test_a_platform_with_a_natural_key_is_repeated_instead(town: FanoutCit
     async with fanout(town, platforms, lease=SHORT_LEASE):
         request = await town.cleared("fire-website")
         assert str((await town.final(request, "fire-website")).outcome) == "delivered"
-    assert await town.outcomes(request, "fire-website") == ["unconfirmed", "delivered"]
+    assert (await town.called(request, "fire-website")).outcomes == ["unconfirmed", "delivered"]
     assert len(platforms["website"].posts("fire-website")) == 1
 
 

@@ -114,8 +114,9 @@ async def test_a_hold_and_its_release_during_a_wait_make_one_attempt_when_it_is_
         await town.idle()
         await town.hold(False)
         assert str((await town.final(request, FIRE)).outcome) == "delivered"
-        assert len(await town.attempts(request, FIRE)) == 2
-        [(_, waited), (_, done)] = await town.receipts(request, FIRE)
+        called = await town.called(request, FIRE)
+        assert called.numbers == [1, 2]
+        [(_, waited), (_, done)] = called.receipts
         assert waited.retry_at is not None
         assert done.at >= waited.retry_at, "the platform's wish is kept"
 
@@ -129,7 +130,7 @@ async def test_an_urgent_message_passes_a_routine_one_that_waits_on_the_same_pro
         await eventually(lambda: bool(platforms["mastodon"].calls(FIRE)))
         requests = [await town.cleared(FIRE, text=f"routine {number}") for number in range(2)]
         requests.append(await town.cleared(FIRE, text="urgent", **URGENT))
-        await town.handed_out()
+        await town.in_line(*requests)
         platforms["mastodon"].open(FIRE)
         for request in requests:
             await town.final(request, FIRE)
@@ -145,7 +146,7 @@ async def test_an_urgent_message_passes_a_routine_one_that_waits_at_the_same_hos
         await eventually(lambda: bool(platforms["mastodon"].calls(WATER)))
         routine = await town.cleared(PARKS, text="routine")
         urgent = await town.cleared(FIRE, text="urgent", **URGENT)
-        await town.handed_out()
+        await town.in_line(routine, urgent)
         platforms["mastodon"].open(WATER)
         await town.final(routine, PARKS)
         await town.final(urgent, FIRE)
@@ -187,16 +188,21 @@ async def test_a_stop_lets_go_of_what_waits_and_finishes_what_is_being_posted(
     town: FanoutCity, platforms: Platforms
 ) -> None:
     """What stood behind the post on its profile, and what waited in hand, is the next copy's at once."""
-    platforms["mastodon"].behave(FIRE, "slow 2")
+    platforms["mastodon"].behave(FIRE, "wait")
     platforms["mastodon"].behave(WATER, "rate_limit 12")
     async with AsyncExitStack() as running:
-        await running.enter_async_context(fanout(town, platforms))
+        runtime = await running.enter_async_context(fanout(town, platforms))
         waiting = await town.cleared(WATER, text="waits")
         await town.until(waiting, WATER, lambda receipt: receipt.retry_at is not None)
         posted = await town.cleared(FIRE, text="being posted")
         await eventually(lambda: bool(platforms["mastodon"].calls(FIRE)))
         behind = await town.cleared(FIRE, text="behind")
-        await town.handed_out()
+        await town.in_line(behind)
+
+        async def goes_on() -> None:
+            platforms["mastodon"].open(FIRE)
+
+        runtime.supervisor.at_stop(goes_on)
         async with Stopwatch() as watch:
             await running.aclose()
     assert watch.seconds < 10.0, "nobody waits for a platform's rate limit"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from schemas import subjects
@@ -18,6 +16,7 @@ from services.kernel.runtime.service import Runtime
 from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout
 from tests.integration.fanout.test_fanout_following import following
 from tests.support.emulators.folder import FolderPlatform
+from tests.support.mission import PATIENCE
 
 FIRE = "fire-townsquare"
 Platforms = dict[str, FolderPlatform]
@@ -50,6 +49,12 @@ async def wakes(town: FanoutCity, platforms: Platforms, request: Request) -> Non
     )
 
 
+async def follows(town: FanoutCity, runtime: Runtime, request: Request) -> None:
+    """Wait until a copy has read the last receipt of a request."""
+    entry, _ = (await town.receipts(request, FIRE))[-1]
+    await runtime.projection.at_least(entry.seq, PATIENCE)
+
+
 async def recalled(town: FanoutCity, request: Request) -> Request:
     """A recall of it that is cleared, which ends the message itself."""
     await town.hold(on=False)
@@ -70,7 +75,8 @@ async def test_what_landed_while_no_copy_looked_is_found_at_the_start(town: Fano
     await wakes(town, platforms, request)
     async with fanout(town, platforms, lease=0.3) as one, fanout(town, platforms, lease=0.3) as other:
         found = await town.final(request, FIRE)
-        await asyncio.sleep(0.5)
+        for copy in (one, other):
+            await follows(town, copy, request)
         assert late_on(one) == late_on(other) == [request.request_id]
     assert (found.outcome, found.attempt_seq) == (ReceiptOutcome.DELIVERED, said.attempt_seq)
     assert found.url
@@ -87,6 +93,7 @@ async def test_what_lands_later_than_the_first_look_is_found_by_the_next(
         assert await town.outcomes(request, FIRE) == ["withheld"], "it is not there, and nothing is written"
         await wakes(town, platforms, request)
         found = await town.final(request, FIRE)
+        await follows(town, runtime, request)
         assert late_on(runtime) == [request.request_id]
     assert (found.outcome, found.attempt_seq) == (ReceiptOutcome.DELIVERED, said.attempt_seq)
 
