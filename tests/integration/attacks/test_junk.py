@@ -6,6 +6,7 @@ import nats.errors
 
 from schemas import streams, subjects
 from tests.integration.attacks.conftest import WEB, AttackedCity
+from tests.support.mission import PATIENCE
 
 PLACES = {
     subjects.CONTROL: "registry",
@@ -24,7 +25,7 @@ async def test_junk_on_each_subject_stops_nothing(city: AttackedCity) -> None:
     assert await city.outcome(before) == "delivered"
     stored = {}
     for subject, service in PLACES.items():
-        js = (await city.thief(service)).client.jetstream(prefix=streams.SERVICE_API)
+        js = (await city.thief(service)).client.jetstream(timeout=PATIENCE, prefix=streams.SERVICE_API)
         stored[subject] = (await js.publish(subject, b'{"stream":"LEDGER","seq":1}')).seq
     after = await city.approved()
     assert await city.outcome(after) == "delivered", "a message goes out behind it"

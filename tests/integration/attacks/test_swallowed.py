@@ -47,7 +47,7 @@ async def swallowing(thief: Writer, *durables: str, word: bytes = b"+ACK") -> As
     for durable in durables:
         for _ in range(400):
             subject = f"{streams.SERVICE_API}.CONSUMER.MSG.NEXT.{streams.LEDGER}.{durable}"
-            await thief.client.publish(subject, b'{"batch": 1, "expires": 20000000000}', reply=inbox)
+            await thief.client.publish(subject, b'{"batch": 1, "expires": 600000000000}', reply=inbox)
     await flushed(thief.client)
 
     async def hold() -> None:

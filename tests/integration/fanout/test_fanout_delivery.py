@@ -322,8 +322,8 @@ async def test_stopping_finishes_what_was_taken_up(town: FanoutCity, platforms: 
     platforms["mastodon"].behave(FIRE, "slow 1")
     request = await town.cleared(FIRE)
     thief = await (await town.js("fanout")).pull_subscribe_bind("fanout-verdicts", "LEDGER")
-    for message in await thief.fetch(1):
-        await message.ack_sync()
+    for message in await thief.fetch(1, timeout=PATIENCE):
+        await message.ack_sync(timeout=PATIENCE)
     _, app = on_nats(
         flow.service("fanout"),
         town.city,

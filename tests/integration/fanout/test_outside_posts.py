@@ -88,7 +88,8 @@ async def test_what_did_not_come_through_the_gate_is_told_once_with_evidence(
         request = await town.cleared(FIRE, text="Road closed at Wren Street.")
         await town.final(request, FIRE)
         ledger = await town.ledger("fanout")
-        await ledger.client.jetstream().publish(subjects.receipt(FIRE, "rjunk"), b"junk")  # it counts for nothing
+        js = ledger.client.jetstream(timeout=PATIENCE)
+        await js.publish(subjects.receipt(FIRE, "rjunk"), b"junk")  # it counts for nothing
         name = await by_hand(square, FIRE, "Free barbecue at the hall! \N{FIRE}")
         for _ in range(2):
             assert await watch.look(profile_of(runtime, FIRE)) is None

@@ -32,7 +32,7 @@ from services.provision.broker.connection import as_provisioner
 from tests.integration.intake.conftest import IntakeCity, approval_now, brief, event, passed
 from tests.support.broker import connect, jetstream
 from tests.support.messages import verdict_on
-from tests.support.mission import PATIENCE
+from tests.support.mission import PATIENCE, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -295,19 +295,20 @@ async def test_a_picture_is_kept_without_its_metadata_and_can_be_posted(town: In
 async def test_a_picture_that_no_message_names_goes_and_one_that_is_named_stays(town: IntakeCity) -> None:
     """The server takes it away; a second stands for the day."""
     async with as_provisioner(town.city, town.mission.url) as client:
-        js = client.jetstream()
+        js = client.jetstream(timeout=PATIENCE)
         usual = stream_config(next(one for one in streams.STREAMS if one.name == streams.UPLOADS))
         replies = [await town.ask(subjects.DESK_MEDIA_PUT, "clerk", picture(form)) for form in ("JPEG", "PNG")]
         assert len({one["sha256"] for one in replies}) == 2
         named, left = ({"alt": "The road."} | {name: one[name] for name in ("sha256", "media_type")} for one in replies)
         text = "Look. https://mission.example/picture"
         await town.stored((await town.submit("clerk", event(text=text, pictures=[named])))["request_id"])
+
+        async def empty() -> bool:
+            return not (await js.stream_info(streams.UPLOADS)).state.messages
+
         try:
             await js.update_stream(usual.evolve(max_age=1.0, duplicate_window=1.0))
-            for _ in range(100):
-                if not (await js.stream_info(streams.UPLOADS)).state.messages:
-                    break
-                await asyncio.sleep(0.1)
+            await eventually(empty)
         finally:
             await js.update_stream(usual)
     assert await town.intake.ledger.get_upload(named["sha256"])

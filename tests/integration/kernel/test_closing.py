@@ -26,6 +26,6 @@ async def test_a_closed_client_connects_no_more_though_its_cancellation_was_lost
     connecting = client._reconnection_task
     assert connecting is not None
     await client.close()
-    _, going_on = await asyncio.wait({connecting}, timeout=5)
+    _, going_on = await asyncio.wait({connecting}, timeout=PATIENCE)
     connecting.cancel()
     assert not going_on, "it connects again and again, and no process ends before its last task"

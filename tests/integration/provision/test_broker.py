@@ -13,13 +13,14 @@ import sys
 from collections import namedtuple
 from pathlib import Path
 
-import nats
+import nats.errors
 import pytest
 
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unreachable
 from services.provision import EmbeddedBroker, find_nats_server
 from tests.integration.provision.conftest import Started
+from tests.support.broker import connect
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
@@ -47,7 +48,7 @@ async def test_it_answers_at_its_url_and_stops_when_asked(demo_city: City) -> No
     pid = broker.pid
     assert pid is not None
     assert broker.url == f"nats://127.0.0.1:{port}"
-    client = await nats.connect(broker.url, nkeys_seed=str(demo_city.key_path("cao")))
+    client = await connect(broker.url, demo_city.key_path("cao"), "cao")
     assert client.max_payload == 8 * 1024 * 1024
     await client.close()
     await broker.stop()
@@ -162,12 +163,12 @@ async def test_reload_reads_the_accounts_anew(demo_city: City, started: Started)
         accounts.write_text(right[:cut] + right[right.index("    ]\n    imports", cut) :])
         await broker.reload()
         with pytest.raises(nats.errors.Error, match=r"(?i)authorization"):
-            await nats.connect(broker.url, nkeys_seed=str(demo_city.key_path("drivebc")), allow_reconnect=False)
+            await connect(broker.url, demo_city.key_path("drivebc"), "drivebc", allow_reconnect=False)
         accounts.write_text("LIVE_CORE { users: [")
         with pytest.raises(Unreachable) as caught:
             await broker.reload()
         assert caught.value.code == "broker.reload"
-        client = await nats.connect(broker.url, nkeys_seed=str(demo_city.key_path("cao")))
+        client = await connect(broker.url, demo_city.key_path("cao"), "cao")
         await client.close()
 
 

@@ -121,7 +121,9 @@ async def test_what_a_restore_put_back_counts_from_when_it_was_stored_first(demo
             for place in range(3):
                 at = now() - timedelta(days=3 - place)
                 headers = {LAST_HEADER: str(place), AT_HEADER: at.isoformat()}
-                await client.jetstream(prefix=streams.SERVICE_API).publish(subjects.CONTROL, b"{}", headers=headers)
+                await client.jetstream(timeout=PATIENCE, prefix=streams.SERVICE_API).publish(
+                    subjects.CONTROL, b"{}", headers=headers
+                )
             await ledger.append(subjects.CONTROL, seal(3), expect_last=3)
             for days, first in ((4, 1), (2.5, 2), (1.5, 3), (0.5, 4)):
                 assert await ledger.first_since(now() - timedelta(days=days)) == first

@@ -149,7 +149,7 @@ async def test_an_officer_revoked_loses_the_user_and_a_new_profile_needs_nothing
         await broker.reload()
         assert not (await provision(demo_city, broker.url)).accounts_changed
         with pytest.raises(nats.errors.Error, match=r"(?i)authorization"):
-            await nats.connect(broker.url, nkeys_seed=str(demo_city.key_path("clerk")), allow_reconnect=False)
+            await connect(broker.url, demo_city.key_path("clerk"), "clerk", allow_reconnect=False)
 
 
 async def test_another_citys_broker_is_told_as_such(demo_city: City, started: Started) -> None:

@@ -178,7 +178,7 @@ def test_a_renewal_under_way_is_waited_for_and_not_lost(city: City, token: Path,
     assert token.read_text() == "the-first\n"
     keep_renewed(token, "the-second", LATER)
     lock.close()
-    sealing.join(5.0)
+    sealing.join(PATIENCE)
     assert (read_token(token), token.read_text()[:7]) == ("the-second", "sealed:")
 
 
