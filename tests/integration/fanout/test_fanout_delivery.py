@@ -19,6 +19,7 @@ from services.kernel.runtime.service import LookPace
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, later
 from tests.support.batches import BadLine
 from tests.support.emulators.folder import FolderPlatform
+from tests.support.mission import PATIENCE
 
 FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))
 Platforms = dict[str, FolderPlatform]

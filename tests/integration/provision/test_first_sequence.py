@@ -27,7 +27,7 @@ from services.provision import provision
 from services.provision.broker.put_back import say_restored
 from tests.integration.provision.conftest import Started
 from tests.support.broker import connect, jetstream
-from tests.support.mission import now
+from tests.support.mission import PATIENCE, now
 
 FIRST = 100_001
 COUNT = 3

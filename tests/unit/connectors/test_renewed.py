@@ -33,6 +33,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import Unreachable
 from services.kernel.base.files import ExclusiveLock
 from tests.support.ledger_builder import demo_city
+from tests.support.mission import PATIENCE
 
 END = datetime(2027, 1, 1, tzinfo=UTC)
 LATER = END + timedelta(days=60)
