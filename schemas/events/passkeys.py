@@ -21,7 +21,9 @@ ES256_COSE = re.compile(rb"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20(.{32})\x22\x
 EDDSA_COSE = re.compile(rb"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20(.{32})", re.DOTALL)
 """The keys that are taken, as COSE in canonical CBOR: EC2 on P-256 with ES256 (x and y), OKP with Ed25519 (x)."""
 
-_ORIGIN = re.compile(r"https://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:[0-9]{1,5})?|http://localhost(:[0-9]{1,5})?")
+_ORIGIN = re.compile(
+    r"https://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(?P<port>:[0-9]{1,5})?|http://localhost(?P<local>:[0-9]{1,5})?"
+)
 
 
 def _cose_key(text: str) -> str:
@@ -38,7 +40,8 @@ def _label(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    if _ORIGIN.fullmatch(text) is None:
+    found = _ORIGIN.fullmatch(text)
+    if found is None or not 1 <= int((found["port"] or found["local"] or ":1")[1:]) <= 65_535:
         raise ValueError("an origin is https://HOST[:PORT], or http://localhost[:PORT], in lowercase, with no path")
     return text
 

@@ -95,7 +95,7 @@ def load(folder: Path, name: str) -> Template:
     """
     path = folder / f"{check_id(name, 'template')}.toml"
     try:
-        return Template.model_validate(tomllib.loads(path.read_bytes().decode("utf-8")))
+        return Template.model_validate(tomllib.loads(path.read_bytes().decode("utf-8-sig")))
     except FileNotFoundError as error:
         known = ", ".join(names(folder))
         hint = f"there are: {known}" if known else "onevoice template install puts the usual ones into the city folder"

@@ -120,6 +120,18 @@ def write_key(path: Path, seed: bytes) -> None:
         file.write(seed + b"\n")
 
 
+_NEW_KEY = "bring it back from your own copy, or have it replaced by a new one: onevoice keys --help"
+
+
+def _get_back(path: Path) -> str:
+    """Say how a service's key comes back; empty for the key of somebody else."""
+    folders, name = path.parts[-3:-1], path.stem
+    if "services" not in folders:
+        return ""
+    realm = " --realm exercise" if folders[-1] == "exercise" else ""
+    return f"bring it back from the backup, or make a new one: onevoice keys rotate --service {name}{realm}"
+
+
 def load_key(path: Path) -> Signer:
     """Load a key file.
 
@@ -133,7 +145,7 @@ def load_key(path: Path) -> Signer:
         raise BadInput(
             "key.missing",
             f"there is no readable key at {path}: {error.strerror}",
-            "check the name after --as, and that the city folder is the right one (--city)",
+            _get_back(path) or "check the name after --as, and that the city folder is the right one (--city)",
         ) from error
     if stat.S_IMODE(mode) & 0o077:
         raise BadInput(
@@ -145,7 +157,7 @@ def load_key(path: Path) -> Signer:
         _check_seed(content)
         signer = Signer(content)
     except Exception as error:  # nkeys raises a family of its own, and ValueError, for broken seeds
-        raise BadInput("key.invalid", f"{path} does not hold an nkey seed", "make a new key") from error
+        raise BadInput("key.invalid", f"{path} does not hold an nkey seed", _get_back(path) or _NEW_KEY) from error
     if not signer.public_key.startswith("U"):
-        raise BadInput("key.invalid", f"{path} holds an nkey seed, but not a user's", "make a new key")
+        raise BadInput("key.invalid", f"{path} holds an nkey seed, but not a user's", _get_back(path) or _NEW_KEY)
     return signer

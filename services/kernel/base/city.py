@@ -143,7 +143,7 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
     """
     path = folder / "city.toml"
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")  # Windows writes a mark before a text in UTF-8
         table = tomllib.loads(text)
     except FileNotFoundError as error:
         raise BadInput(

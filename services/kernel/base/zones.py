@@ -29,6 +29,17 @@ def zone_of(name: str) -> tzinfo:
             raise LookupError(name) from error
 
 
+@lru_cache
+def _countries() -> frozenset[str]:
+    rows = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text("utf-8").splitlines()
+    return frozenset(row[:2] for row in rows if row and not row.startswith("#"))
+
+
+def is_country(code: str) -> bool:
+    """Say whether this is a country's code, as in ``CA`` (ISO 3166-1)."""
+    return code in _countries()
+
+
 def in_words(time: datetime, zone: tzinfo) -> str:
     """Return a time for the public, as in ``26 November 2026, 16:01 PST``."""
     local = time.astimezone(zone)

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import Unreachable
+from services.kernel.base.network.reach import refuse_plain_broker
 from services.kernel.base.network.refusal import why_not_connected
 from services.kernel.base.network.tls import client_context
 from services.kernel.runtime.messages import encrypted_client
@@ -31,9 +32,11 @@ async def connected(city: City, url: str, key: Path, user: str) -> AsyncIterator
     """Connect as a user with its key; the connection is closed at the end.
 
     Raises:
-        BadInput: the key is missing or readable by others, or the TLS authority cannot be read.
+        BadInput: the key is missing or readable by others, the TLS authority cannot be read, or the broker's address
+            is none, or would be spoken to in plain across a network.
         Unreachable: ``broker.unreachable``, ``broker.refused_key``.
     """
+    refuse_plain_broker(city.settings, url)
     load_key(key)  # its errors are clearer than the client's
     denials: list[str] = []
 

@@ -20,6 +20,7 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unreachable
 from services.kernel.base.files import ExclusiveLock
+from services.kernel.base.settings.addresses import in_url
 from services.provision.broker.preflight import (
     check_port,
     find_nats_server,
@@ -67,10 +68,10 @@ class EmbeddedBroker:
         store = prepare_store(city)
         check_port(host, chosen)
         self.log_path = store / "nats.log"
-        self.url = f"nats://{host}:{chosen}"
+        self.url = f"nats://{in_url(host)}:{chosen}"
         self._lock = take_lock(city)
         offset = self.log_path.stat().st_size if self.log_path.exists() else 0
-        settle(city.nats_conf_path, city.folder, f"{host}:{city.settings.nats.port}")
+        settle(city.nats_conf_path, city.folder, f"{in_url(host)}:{city.settings.nats.port}")
         # The store is named in nats.conf: the server refuses to get it twice.
         arguments = ("-c", str(city.nats_conf_path), "-a", host, "-p", str(chosen), "-l", str(self.log_path))
         try:

@@ -31,7 +31,7 @@ def write_limits(city: City, less: Mapping[str, ServerLimits]) -> tuple[str, ...
         return tuple(known)
     path = city.folder / "city.toml"
     try:
-        text = path.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + "\n".join(lines(new)) + "\n"
+        text = path.read_text(encoding="utf-8-sig").rstrip("\n") + "\n\n" + "\n".join(lines(new)) + "\n"
         if CityFile.model_validate(tomllib.loads(text)).mastodon.limits != {**there, **new}:
             raise ValueError("it reads otherwise than it was written")
         replace_content(path, text.encode("utf-8"))

@@ -55,9 +55,61 @@ def test_a_whole_city_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("::1", "nats://[::1]:4222"),
+        ("[::1]", "nats://[::1]:4222"),
+        ("broker.local", "nats://broker.local:4222"),
+        ("größe.example", "nats://größe.example:4222"),
+    ],
+)
+def test_a_brokers_address_has_ipv6_in_brackets(tmp_path: Path, host: str, address: str) -> None:
+    (tmp_path / "city.toml").write_text(WHOLE.replace('host = "127.0.0.1"', f'host = "{host}"'), "utf-8")
+    assert load_city(tmp_path).settings.nats.address == address
+
+
+@pytest.mark.parametrize(
+    "website", ["https://127.0.0.1:8080", "https://[::1]:8080/city", "https://xn--bcher-kva.example."]
+)
+def test_a_website_may_be_an_address_too(tmp_path: Path, website: str) -> None:
+    (tmp_path / "city.toml").write_text(WHOLE.replace("https://mission.example", website))
+    assert load_city(tmp_path).settings.city.website == website
+
+
+def test_the_mark_that_windows_writes_before_a_text_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "city.toml").write_text(WHOLE, "utf-8-sig")
+    assert load_city(tmp_path).settings.city.name == "Mission"
+
+
+@pytest.mark.parametrize(
     ("good", "bad", "line", "field"),
     [
         ("port = 4223", "port = 0", 11, "townsquare.port"),
+        ("https://mission.example", "https://[::1", 4, "city.website"),
+        ("https://mission.example", "https://mission.example:99999", 4, "city.website"),
+        ("https://mission.example", "https://mission.example:0", 4, "city.website"),
+        ("https://mission.example", "https://mission..example", 4, "city.website"),
+        ("https://mission.example", "https://-.example/", 4, "city.website"),
+        ("https://mission.example", "https://mission.example/city/?a=1", 4, "city.website"),
+        ("https://mission.example", "https://mission.example/#top", 4, "city.website"),
+        ("https://mission.example", "https://300.1.1.1", 4, "city.website"),
+        ('host = "127.0.0.1"', 'host = ""', 8, "nats.host"),
+        ('host = "127.0.0.1"', 'host = "localhost "', 8, "nats.host"),
+        ('host = "127.0.0.1"', 'host = "127.0.0.1:4222"', 8, "nats.host"),
+        ('host = "127.0.0.1"', 'host = "nats://127.0.0.1"', 8, "nats.host"),
+        ('host = "127.0.0.1"', 'host = "::g"', 8, "nats.host"),
+        ("[townsquare]", '[web]\norigin = "http://localhost:99999"\n[townsquare]', 11, "web.origin"),
+        ("[townsquare]", '[web]\norigin = "https://desk.example:0"\n[townsquare]', 11, "web.origin"),
+        ("[townsquare]", '[bluesky]\nserver = "https://bsky.social:99999"\n[townsquare]', 11, "bluesky.server"),
+        (
+            "[townsquare]",
+            '[webhook.endpoints]\nsigns = "https://[bad/path"\n[townsquare]',
+            11,
+            "webhook.endpoints.signs",
+        ),
+        ("[nats]", 'region = "ZZ"\n[nats]', 6, "city.region"),
+        ("[nats]", 'region = "UK"\n[nats]', 6, "city.region"),
+        ("[nats]", 'region = "ca"\n[nats]', 6, "city.region"),
         ("port = 4222", 'port = "4222x"', 7, "nats.port"),
         ("threshold = 1", "threshold = 0", 15, "authority.live.threshold"),
         ('name = "Mission"', 'name = ""', 3, "city.name"),

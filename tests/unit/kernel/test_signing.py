@@ -185,6 +185,20 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
         assert str(path) in error.value.message
 
 
+@pytest.mark.parametrize("content", [None, b"SUAJUNK"])
+def test_it_is_said_how_a_services_key_comes_back(tmp_path: Path, content: bytes | None) -> None:
+    """Nobody typed a name after --as."""
+    for folder, realm in (("services", ""), ("services/exercise", " --realm exercise")):
+        path = tmp_path / folder / "gatekeeper.nk"
+        path.parent.mkdir(exist_ok=True)
+        if content is not None:
+            path.write_bytes(content)
+            path.chmod(0o600)
+        with pytest.raises(BadInput) as error:
+            load_key(path)
+        assert error.value.hint.endswith(f"onevoice keys rotate --service gatekeeper{realm}")
+
+
 def test_a_signer_does_not_show_its_seed() -> None:
     seed = new_seed()
     shown = repr(Signer(seed)) + str(vars(Signer(seed)))

@@ -1,4 +1,4 @@
-"""What is said where the broker does not make a realm's streams."""
+"""What is said where the broker does not make a realm's streams, or is none to be spoken to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from nats.js.errors import APIError
 
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput
+from services.provision.broker.connection import as_provisioner
 from services.provision.broker.streams import refusal
 
 URL = "nats://broker.example:4222"
@@ -36,3 +39,22 @@ def test_a_full_disk_is_not_taken_for_a_limit_in_city_toml(
     assert said in found.message
     assert hint in (found.hint or "")
     assert "None" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("nats://10.255.255.1:4222", "network.plain"),
+        ("http://127.0.0.1:4222", "network.scheme"),
+        ("nats://127.0.0.1:99999", "network.scheme"),
+        ("nats://[::1:4222", "network.scheme"),
+        ("nats://169.254.169.254", "network.link_local"),
+    ],
+)
+async def test_the_provisioning_key_is_shown_to_no_broker_that_is_none_or_in_plain_elsewhere(
+    demo_city: City, url: str, code: str
+) -> None:
+    with pytest.raises(BadInput) as error:
+        async with as_provisioner(demo_city, url):
+            pass
+    assert error.value.code == code

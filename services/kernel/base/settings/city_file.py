@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from schemas.events.base import Id, PublicKey
+from services.kernel.base.settings.addresses import host_name, in_url, website_address
 from services.kernel.base.settings.city_platforms import (
     BlueskySection,
     EmailSection,
@@ -24,7 +25,7 @@ from services.kernel.base.settings.city_platforms import (
     XSection,
 )
 from services.kernel.base.settings.city_web import WebSection
-from services.kernel.base.zones import zone_of
+from services.kernel.base.zones import is_country, zone_of
 
 
 def _zone(name: str) -> str:
@@ -35,17 +36,24 @@ def _zone(name: str) -> str:
     return name
 
 
+def _country(code: str) -> str:
+    if not is_country(code):
+        other = "; the United Kingdom is GB" if code.upper() == "UK" else ""
+        raise ValueError(f"{code!r} is no country; they are as CA or US (ISO 3166){other}")
+    return code
+
+
 class CitySection(Section):
     """[city]: its name, and its official website, to which content links back.
 
-    ``timezone`` (IANA) is that of all times that people read and type. Without it they read UTC, and a time that is
-    typed needs its offset.
+    ``region`` (ISO 3166) is the country whose telephone numbers are known without their prefix. ``timezone`` (IANA) is
+    that of all times that people read and type. Without it they read UTC, and a time that is typed needs its offset.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
-    website: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
+    website: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$"), AfterValidator(website_address)]
     language: str = "en-CA"
-    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "CA"
+    region: Annotated[str, AfterValidator(_country)] = "CA"
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
 
 
@@ -58,7 +66,7 @@ class NatsSection(Section):
     """
 
     embedded: bool = True
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(host_name)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4222
     url: str | None = None
     tls_ca: str | None = None
@@ -68,7 +76,7 @@ class NatsSection(Section):
     @property
     def address(self) -> str:
         """Where the broker is to be found, as ``url`` writes it."""
-        return self.url or f"nats://{self.host}:{self.port}"
+        return self.url or f"nats://{in_url(self.host)}:{self.port}"
 
 
 class RealmAuthority(Section):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.events.base import Id
+from services.kernel.base.settings.addresses import web_address
 
 
 class Section(BaseModel):
@@ -33,7 +34,9 @@ class MastodonSection(Section):
 
 
 ServerUrl = Annotated[
-    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$")
+    str,
+    StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$"),
+    AfterValidator(web_address),
 ]
 """A server that credentials are sent to: https, or on this machine."""
 
@@ -116,7 +119,9 @@ class NextdoorSection(Section):
 
 
 EndpointUrl = Annotated[
-    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$")
+    str,
+    StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$"),
+    AfterValidator(web_address),
 ]
 """An address that events are sent to: https, or on this machine."""
 

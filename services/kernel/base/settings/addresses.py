@@ -1,0 +1,55 @@
+"""Addresses in city.toml: what no program could reach is refused where the file is read."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+_LABEL = re.compile(r"[^\W_]([\w-]{0,61}[^\W_])?|_[\w-]{0,62}")
+
+
+def web_address(url: str) -> str:
+    """Return an address of a web server; raises ValueError that says what is wrong with it."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ValueError(f"{url} is no address: {str(error).rstrip('.')}") from error
+    if port == 0:
+        raise ValueError(f"{url} is no address: ports are 1 to 65535")
+    if not is_host(host):
+        raise ValueError(f"{url} is no address: {host or 'nothing'} is no name of a server")
+    return url
+
+
+def website_address(url: str) -> str:
+    """Return an address that paths are added to; raises ValueError as ``web_address``."""
+    if "?" in url or "#" in url:
+        raise ValueError(f"{url} has a ? or a #: paths are added to it, as in {url}/news")
+    return web_address(url)
+
+
+def host_name(host: str) -> str:
+    """Return a name or an address of a machine, without scheme and port; raises ValueError."""
+    bare = host.removeprefix("[").removesuffix("]")
+    if not is_host(bare):
+        raise ValueError(f"{host!r} is no name of a machine: without a scheme and a port, as 127.0.0.1 or broker.local")
+    return bare
+
+
+def in_url(host: str) -> str:
+    """Return a host as addresses write it: IPv6 in brackets (RFC 3986)."""
+    return f"[{host}]" if ":" in host else host
+
+
+def is_host(host: str) -> bool:
+    """Say whether this can be a machine's name (RFC 1123, or international) or its address."""
+    if ":" in host or host.replace(".", "").isdigit():
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return True
+    labels = host.removesuffix(".").split(".")
+    return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
