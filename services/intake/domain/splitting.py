@@ -18,9 +18,15 @@ Unit = tuple[str, int]
 _CLOSERS = r"[\p{Pe}\p{Pf}\"'”’»]*"
 _PARAGRAPH = regex.compile(r"\n[ \t]*\n\s*")
 _LINE = regex.compile(r"\n\s*")
-_SENTENCE = regex.compile(rf"(?<=[\p{{Sentence_Terminal}}…])(?:{_CLOSERS}\s+|(?<=[。！？｡．]){_CLOSERS}\s*)")
-"""Where a sentence ends: behind a mark of any script (Unicode's Sentence_Terminal) and what closes quotes and brackets;
-the wide marks of Chinese and Japanese need no space behind them."""
+_WIDE = r"[。！？｡．﹒﹖﹗]"
+_SPACED = r"[\p{Thai}\p{Lao}\p{Tai_Tham}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Viet}]"
+_SENTENCE = regex.compile(
+    rf"(?<=[\p{{Sentence_Terminal}}…\u0f0d-\u0f12])(?:{_CLOSERS}\s+|(?<={_WIDE}){_CLOSERS}\s*)"
+    rf"|(?<=\p{{Greek}}[;\u037e·\u0387]){_CLOSERS}\s+|(?<={_SPACED}{_CLOSERS})\s+(?=\P{{L}}{{0,20}}{_SPACED})"
+)
+"""Where a sentence ends: behind a mark of any script (Unicode's Sentence_Terminal, and Tibetan's) and what closes
+quotes and brackets; the wide marks of Chinese and Japanese need no space behind them. In Greek also behind its question
+mark and its raised point. Thai, Lao and their kin have no mark: a space parts what English parts with one."""
 _WORD = regex.compile(r"[\s\u200b]+")
 """A zero-width space parts words, too: in Thai, Lao, Khmer and Burmese."""
 _SPACES = "".join(
@@ -37,6 +43,7 @@ _ABBREVIATIONS = (
     r"nos?|num|approx|appx|est|min|max|etc|inc|ltée|co|corp|cie|tel|tél|ext|poste|att|attn|fig|vol|ed|[eé]d|"
     r"al|resp|env|art|sec|temp|misc|incl|excl|ca|viz|mi|rue|ex|fl|bur|suc|isl|ind|re|pt|univ|"
     r"int|intl|fax|op|lat|long|elev|cont|org|exec|comm|dept|assn|assoc|hosp|lib|treas|ald|eng|lieut|adj|circ?|pen|sub|"
+    r"evac|emerg|fwy|frwy|expy|byp|ter|rge|conc|sta|cyn|natl|fed|acad|dir|comdr|cmdr|atty|chas|thos|wm|mins|hrs|secs|precip|"
     r"riv|yuk|nfld|govt|prelim|avg|arr|auj|imm|pav|sem|rens|hab|coord|serv|agric|alt|orig|cap|lic|mod|"
     # Spanish, Portuguese, German, Italian, Polish
     r"sra|srta|dra|ud|uds|av|avda|p[aá]g|n[uú]m|aprox|abs|evtl|usw|inkl|evtl|abt|dott|sig|sigg|ing|ecc|ul|tys|godz|ee|uu|excmo|atte|depto|"
