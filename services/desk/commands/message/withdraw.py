@@ -8,6 +8,7 @@ from rich.text import Text
 from schemas import subjects
 from schemas.events.control import Withdraw
 from schemas.events.desk import RequestView
+from schemas.events.verdicts import Outcome
 from services.desk import confirm, options, sent, session
 from services.desk.app import Invocation, command, group
 from services.desk.commands.message.following import follow_up
@@ -37,8 +38,8 @@ async def withdraw(
     async with session.acting(desk, as_) as here:
         view = await fetch(here.link, request_id)
         whole_id, control_seq = view.request.request_id, None
-        # Once withdrawn, or posted everywhere, it stays so for ever: no order is needed, however old this answer is.
-        if view.withdrawn or _everywhere(view):
+        # Once withdrawn, refused or posted everywhere, it stays so: no order is needed, however old this answer is.
+        if view.withdrawn or _refused(view) or _everywhere(view):
             sent.only_looks()
         else:
             control_seq = (
@@ -57,7 +58,11 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     def draw(out: Console) -> None:
         if control_seq is None:
-            so = "is withdrawn already" if view.withdrawn else "is done everywhere already: nothing is left to stop"
+            so = "is done everywhere already: nothing is left to stop"
+            if view.withdrawn:
+                so = "is withdrawn already"
+            elif _refused(view):
+                so = "is refused already, and that is final: nothing is left to stop"
             out.print(Text(f"{whole_id} {so}. Nothing was written."))
         else:
             out.print(Text(f"Withdrawn: {whole_id}, at control revision {control_seq}."))
@@ -70,6 +75,10 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     written = {} if control_seq is None else {"control_seq": control_seq}
     desk.answer(outcome.request_json(view) | written, draw)
+
+
+def _refused(view: RequestView) -> bool:
+    return view.verdict is not None and view.verdict.outcome is Outcome.REFUSED
 
 
 def _everywhere(view: RequestView) -> bool:
