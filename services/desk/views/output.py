@@ -13,6 +13,9 @@ from rich.text import Text
 
 from schemas import unseen
 
+LEAST_WIDTH, USUAL_WIDTH = 30, 80
+"""Columns that a table needs for one to read it, and those of a terminal that does not say how many it has (0)."""
+
 
 class PlainConsole(Console):
     """A console that shows nothing raw: what a message smuggles in (ESC, marks that reorder) is spelt out."""
@@ -25,12 +28,18 @@ class PlainConsole(Console):
 
 def console() -> Console:
     """Return the console for results: standard output; colour only on a terminal and without NO_COLOR."""
-    return PlainConsole(highlight=False, emoji=False, soft_wrap=False)
+    return _readable(PlainConsole(highlight=False, emoji=False, soft_wrap=False))
 
 
 def errors_console() -> Console:
     """Return the console for what is not the result: standard error."""
-    return PlainConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+    return _readable(PlainConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True))
+
+
+def _readable(made: Console) -> Console:
+    if made.width < LEAST_WIDTH:
+        made.width = LEAST_WIDTH if made.width > 0 else USUAL_WIDTH
+    return made
 
 
 def people_console(as_json: bool) -> Console:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from schemas.events.authority import Profile
-from services.fanout.connectors.calls.http import Answer, Http, Outcome, refusal
+from services.fanout.connectors.calls.http import Answer, Http, Outcome
+from services.fanout.connectors.calls.refusals import refusal
 from services.fanout.connectors.contract import (
     CannotTell,
     Cause,

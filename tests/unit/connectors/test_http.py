@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from multidict import CIMultiDict
 
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent, cannot_tell, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent
+from services.fanout.connectors.calls.refusals import cannot_tell, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import ManualClock
 
@@ -79,6 +80,10 @@ def test_what_is_about_the_message_is_its_end() -> None:
         "Your account is suspended and is not permitted to access this feature.",
         "You are not allowed to create a Tweet with duplicate content",
         "Validation failed: Text character limit",
+        "Your account is suspended pending review",
+        "This link has been identified as spam",
+        "You may not mention this person",
+        "Media is missing",
     ):
         assert isinstance(refusal(Answer(403, {"error": words}, CIMultiDict()), ManualClock(NOW)), Permanent)
 
@@ -125,6 +130,62 @@ def test_who_spoke_and_about_what_says_whose_trouble_it_is(outcome: Answer, caus
     assert isinstance(found, Retryable)
     assert (found.cause, cannot_tell("no", outcome, ManualClock(NOW)).cause) == (cause, cause)
     assert ("https://new.example/api" in found.reason) == (cause is Cause.OWN)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause"),
+    [
+        (403, {"error": "You have exceeded a secondary rate limit"}, Cause.LIMIT),
+        (403, {"error": "Too many requests"}, Cause.LIMIT),
+        (400, {"error": {"message": "Too many requests", "code": 1}}, Cause.LIMIT),
+        (403, {"error": "rate limited"}, Cause.LIMIT),
+        (400, {"code": "ThrottlingException", "detail": "x"}, Cause.LIMIT),
+        (
+            403,
+            {"title": "Error 1015: You are being rate limited", "status": 429, "cloudflare_error": True},
+            Cause.LIMIT,
+        ),
+        (403, {"success": False, "errors": [{"code": 1020, "message": "Access denied"}]}, Cause.HOST),
+        (403, {"error": {"code": "ApplicationGatewayFirewall"}}, Cause.HOST),
+        (403, {"error": "Blocked by the web application firewall"}, Cause.HOST),
+        (403, {"code": "x", "error": "The request is blocked."}, Cause.HOST),
+        (404, {"detail": "Not Found"}, Cause.HOST),
+        (403, {"error": "invalid_token"}, Cause.CREDENTIAL),
+        (403, {"error": "The access token expired"}, Cause.CREDENTIAL),
+        (403, {"error": "The access token was revoked"}, Cause.CREDENTIAL),
+        (403, {"error": "Your session has expired"}, Cause.CREDENTIAL),
+        (403, {"detail": "Authentication credentials were not provided."}, Cause.CREDENTIAL),
+        (400, {"error": "invalid_request", "error_description": "The access token is invalid"}, Cause.CREDENTIAL),
+        (400, {"error": "invalid_grant"}, Cause.CREDENTIAL),
+        (400, {"error": "ExpiredToken", "message": "Token has expired"}, Cause.CREDENTIAL),
+        (406, {"error": "This API requires an authenticated user"}, Cause.CREDENTIAL),
+        (403, {"error": "missing_permission"}, Cause.CREDENTIAL),
+        (403, {"error": "Token lacks write:statuses"}, Cause.CREDENTIAL),
+        (403, {"error": "token has insufficient privileges"}, Cause.CREDENTIAL),
+        (403, {"error": "Not enough rights"}, Cause.CREDENTIAL),
+        (403, {"error": "Your account is pending approval"}, Cause.CREDENTIAL),
+        (403, {"error": "Your account has not yet been confirmed; account awaiting confirmation"}, Cause.CREDENTIAL),
+    ],
+)
+def test_what_a_person_or_time_can_mend_is_never_the_messages_end(status: int, body: object, cause: Cause) -> None:
+    outcome = Answer(status, body, CIMultiDict())
+    found = refusal(outcome, ManualClock(NOW))
+    assert isinstance(found, Retryable)
+    assert (found.cause, cannot_tell("no", outcome, ManualClock(NOW)).cause) == (cause, cause)
+    assert "no reason given" not in found.reason or cause is Cause.HOST
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 413, 422])
+def test_a_refusal_that_names_a_wait_is_waited_for(status: int) -> None:
+    found = refusal(Answer(status, {"error": "no"}, CIMultiDict({"Retry-After": "60"})), ManualClock(NOW))
+    assert isinstance(found, Retryable)
+    assert (found.cause, found.after) == (Cause.LIMIT, 60.0)
+
+
+@pytest.mark.parametrize("status", [408, 409])
+def test_what_may_have_been_done_is_looked_for_whatever_it_asks(status: int) -> None:
+    outcome = Answer(status, {"error": "rate limit"}, CIMultiDict({"Retry-After": "60"}))
+    assert isinstance(refusal(outcome, ManualClock(NOW)), Unknown)
 
 
 @pytest.mark.parametrize("address", ["http://[x", "https://social.example:99999"])

@@ -12,13 +12,21 @@ from schemas.events.requests import PlatformContent, Rendering
 from services.desk.views import failure
 from services.desk.views.layout import table_width, width
 from services.desk.views.message import request as show
-from services.desk.views.output import PlainConsole
+from services.desk.views.output import PlainConsole, console, errors_console
+
+
+@pytest.mark.parametrize(("columns", "wide"), [("0", 80), ("10", 30), ("29", 30), ("30", 30), ("132", 132)])
+def test_a_terminal_that_says_nothing_or_next_to_nothing_of_its_width_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, columns: str, wide: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert (console().width, errors_console().width) == (wide, wide)
 
 
 @pytest.mark.parametrize(("columns", "prose", "tables"), [(30, 30, 30), (80, 80, 80), (100, 80, 100), (200, 80, 120)])
 def test_tables_use_the_terminal_and_prose_stays_readable(columns: int, prose: int, tables: int) -> None:
-    console = PlainConsole(file=io.StringIO(), width=columns)
-    assert (width(console), table_width(console)) == (prose, tables)
+    terminal = PlainConsole(file=io.StringIO(), width=columns)
+    assert (width(terminal), table_width(terminal)) == (prose, tables)
 
 
 @pytest.mark.parametrize(("term", "boxed"), [("dumb", False), ("xterm-256color", True)])

@@ -96,6 +96,7 @@ def test_scripts_without_spaces_and_words_longer_than_a_part_lose_nothing() -> N
         "in Alta. Roads",
         "on Pkwy. North", "along Hwy. 7", "on Trl. North", "by Lwr. Mainland", "near Rm. 5", "of Twp. Langley",
         "by Supt. Lee", "by Asst. Chief", "by MM. Roy", "voir p. ex. Laurier", "au bur. 5", "by Dr. Ph.D. Lee",
+        "read Evac. Order", "leave Fwy. North", "near Sta. 4B", "ask Comdr. Lee", "by Natl. Parks",
         "a la Sra. Ruiz", "en EE.UU. Todos", "ab Nr. 5", "das bzw. Wasser", "по ул. Ленина", "on Weds. Nov. 25",
     ],
 )  # fmt: skip
@@ -111,13 +112,20 @@ def test_no_part_ends_where_no_sentence_does(abbreviated: str) -> None:
         "ਹੜ੍ਹ ਦਾ ਖ਼ਤਰਾ ਹੈ, ਹੁਣੇ ਘਰ ਛੱਡੋ। ", "बाढ़ का खतरा है, अभी घर छोड़ दें। ", "غادر المنطقة الآن، هل تحتاج إلى مساعدة؟ ",
         "سیلاب کا خطرہ ہے، ابھی نکل جائیں۔ ", "请立即撤离低洼地区！", "In danger call 911. ", "Do not call the RCMP. ",
         "Evacuate now (all of you!) ", "የጎርፍ አደጋ አለ። ",
+        "เกิดน้ำท่วมบริเวณถนนสายหลัก ", "ນ້ຳຖ້ວມຢູ່ເຂດນີ້ ", "ཆུ་ལོག་ཡོང་གི་ཡོད། ", "Πού να πάω τώρα; ", "Μείνετε στο σπίτι· ",
+        "请立即撤离低洼地区﹗",
     ],
 )  # fmt: skip
 def test_sentences_of_each_script_make_a_thread(sentence: str) -> None:
-    """Unicode's Sentence_Terminal says what ends a sentence, not a list of ours."""
+    """Unicode's Sentence_Terminal says what ends a sentence, not a list of ours; some scripts have other ends."""
     parts = parts_of((sentence * 60).strip(), None, TOOT)
     assert len(parts) > 1
     assert parts[0].removesuffix(f" (1/{len(parts)})").endswith(sentence.strip())
+
+
+def test_a_thai_name_in_another_language_ends_no_sentence() -> None:
+    text = SENTENCE * 5 + "Please go to the hall of วัดไทย now " + "and go on and on " * 30
+    assert parts_of(text, None, TOOT)[0].startswith((SENTENCE * 5).strip() + " (1/")
 
 
 def test_scripts_without_spaces_are_divided_where_they_say_that_a_line_may_break() -> None:

@@ -34,7 +34,8 @@ from services.fanout.connectors.bluesky.record import (
 )
 from services.fanout.connectors.bluesky.session import BlueskySession, Sessions, error_of, gone, needless_rights
 from services.fanout.connectors.calls import sockets
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
+from services.fanout.connectors.calls.refusals import refusal
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,

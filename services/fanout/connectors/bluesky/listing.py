@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.fanout.connectors.bluesky.record import COLLECTION, time_of
-from services.fanout.connectors.calls.http import Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.http import Endpoint, Http
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.listing import ProfilePost
 from services.kernel.base.clock import Clock

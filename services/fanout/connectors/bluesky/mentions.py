@@ -11,8 +11,8 @@ from services.fanout.connectors.answers import not_let_in
 from services.fanout.connectors.bluesky.entrance import Way
 from services.fanout.connectors.bluesky.record import read_uri
 from services.fanout.connectors.bluesky.session import Sessions
-from services.fanout.connectors.calls.http import cannot_tell
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell, Permanent, Retryable
 from services.fanout.connectors.inquiry import Inquiry
 from services.kernel.base.clock import Clock

@@ -9,8 +9,9 @@ from typing import Any
 
 from services.fanout.connectors.bluesky.record import COLLECTION, Ref, is_approved, read_uri, reply_of, uri_of
 from services.fanout.connectors.bluesky.session import error_of
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import fields_of, json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import Absent, Altered, CannotTell, Intent
 from services.kernel.base.clock import Clock
 

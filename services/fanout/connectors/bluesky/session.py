@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
+from services.fanout.connectors.calls.refusals import refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.kernel.base.clock import Clock
 

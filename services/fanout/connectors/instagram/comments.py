@@ -12,8 +12,9 @@ from typing import Any
 
 from schemas.places import named_post
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_let_in, not_seen, on_hold
-from services.fanout.connectors.calls.http import Outcome, cannot_tell
+from services.fanout.connectors.calls.http import Outcome
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,

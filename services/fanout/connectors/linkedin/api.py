@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from schemas.events.requests import Picture
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import fields_of, json_of
+from services.fanout.connectors.calls.refusals import cannot_tell, refusal
 from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
 from services.fanout.connectors.linkedin.little_text import plain

@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 from schemas.places import LINKEDIN_UPDATE, named_post
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen
-from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,

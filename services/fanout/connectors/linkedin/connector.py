@@ -14,8 +14,9 @@ from typing import Any
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import answered, not_let_in, not_seen
-from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.calls.uploads import media_deadline, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (

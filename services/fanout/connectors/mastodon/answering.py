@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from services.fanout.connectors.answers import split_on
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import refusal
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.mastodon.ids import id_of
 from services.kernel.base.clock import Clock

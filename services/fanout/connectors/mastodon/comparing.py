@@ -7,8 +7,9 @@ from typing import Any
 
 from schemas.events.requests import PlatformContent
 from schemas.languages import base
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Absent, Altered, CannotTell, Intent
 from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of

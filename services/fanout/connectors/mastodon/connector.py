@@ -16,7 +16,8 @@ from pathlib import Path
 from schemas.events.authority import Profile
 from schemas.languages import base
 from services.fanout.connectors.answers import not_let_in
-from services.fanout.connectors.calls.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NotSent
+from services.fanout.connectors.calls.refusals import NO_SCOPE, refusal
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.platforms import LIMITS, Limits
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http
+from services.fanout.connectors.calls.refusals import refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.fanout.connectors.mastodon.ids import id_of
 from services.kernel.base.clock import Clock, monotonic

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.fanout.connectors.calls.http import Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.http import Endpoint, Http
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.mastodon.ids import SAFE_ID

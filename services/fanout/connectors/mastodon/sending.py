@@ -14,7 +14,8 @@ from typing import Any
 from schemas import canonical
 from schemas.events.requests import PlatformContent
 from schemas.platforms import Limits, counted_length
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http
+from services.fanout.connectors.calls.refusals import refusal
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of

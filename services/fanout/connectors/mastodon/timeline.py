@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.calls.waits import server_time
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import CannotTell

@@ -11,8 +11,8 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined, not_let_in, not_seen, stopped
-from services.fanout.connectors.calls.http import cannot_tell
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.chains import Status, same
 from services.fanout.connectors.contract import (
     Absent,

@@ -8,8 +8,9 @@ from typing import Any
 
 import aiohttp
 
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal, wait_asked
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import fields_of, json_of
+from services.fanout.connectors.calls.refusals import cannot_tell, refusal, wait_asked
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import Clock
 

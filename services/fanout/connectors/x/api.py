@@ -13,8 +13,9 @@ from typing import Any
 import aiohttp
 
 from schemas.events.requests import Picture
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell, refusal
 from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown

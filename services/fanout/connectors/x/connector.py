@@ -14,7 +14,8 @@ from typing import Any
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import OTHER_TEXT, joined, not_let_in, not_seen, stopped
-from services.fanout.connectors.calls.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.calls.http import Answer, Outcome
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.calls.uploads import media_deadline, uploaded
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (

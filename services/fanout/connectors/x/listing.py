@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.fanout.connectors.calls.http import cannot_tell
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.x.api import XAccount, XApi, read_post

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.fanout.connectors.calls.http import cannot_tell
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.x.api import XAccount, XApi, read_post

@@ -6,8 +6,9 @@ To repost twice is to repost once, so what is not known is repeated. A repost's 
 from __future__ import annotations
 
 from schemas.places import named_post
-from services.fanout.connectors.calls.http import Answer, cannot_tell
+from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent, Posted, Retracted, Retryable, Unknown
 from services.fanout.connectors.x.api import XAccount, XApi, data_of
 from services.kernel.base.clock import Clock

@@ -1,0 +1,175 @@
+"""What a server's refusal means for something that a call should have done. All connectors use it.
+
+Who spoke matters as much as the status: only what the platform itself says of the message is the message's end. What a
+person or time can mend holds it back.
+"""
+
+from __future__ import annotations
+
+import re
+
+from services.fanout.connectors.calls.http import WORDS, Answer, NoAnswer, NotSent, Outcome
+from services.fanout.connectors.calls.waits import wait_of
+from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
+from services.kernel.base.clock import Clock
+
+NO_SCOPE = "the credential lacks a scope"
+"""How the reason begins when a credential may not do this, and never will."""
+_NOT_NOW = "the login may not post now"
+_SCOPE = re.compile(
+    r"scope|necessary permission|app permission|permission[_ ]denied|token lacks"
+    r"|(?:insufficient|missing|not enough)[_ ](?:\w+[_ ])?(?:permission|privilege|right)s?\b",
+    re.IGNORECASE,
+)
+"""Mastodon: "outside the authorized scopes"; Pleroma: "Insufficient permissions: ..."; X: "app permissions"."""
+_LOGIN = re.compile(
+    r"\blogin(?: is| has been)?(?: currently)? (?:disabled|locked|pending|missing)"
+    r"|\baccount(?: is| has)?(?: currently| still)? (?:(?:not (?:yet )?)(?:approved|confirmed|verified)"
+    r"|(?:pending|awaiting|waiting for) (?:\w+ )?(?:approval|confirmation|review|verification))"
+    r"|(?:un)?confirmed e-?mail|invalid credentials",
+    re.IGNORECASE,
+)
+"""What Mastodon and Pleroma say when nothing is wrong with the message: somebody has to set the login right there. An
+account that is suspended is not among it: it posts nothing more."""
+_TOKEN = re.compile(
+    r"invalid[_ ]?(?:(?:access|bearer|oauth|api|auth)[_ ]?)?(?:token|grant)\b|(?:expired|revoked)[_ ]?token"
+    r"|\b(?:token|session|credentials?|api key)(?: \w+)? (?:is |was |has |have |were )?(?:been )?"
+    r"(?:not (?:valid|provided)|invalid|expired|revoked|missing|malformed)"
+    r"|requires? an authenticated|not authenticated|unauthenticated|authentication (?:is )?(?:required|failed)",
+    re.IGNORECASE,
+)
+"""What servers say with 400, 403 or 406 where RFC 6750 has 401 for it."""
+_RATE = re.compile(r"rate[- _]?limit|too[ _]many[ _]requests|throttl|slow[ _]down", re.IGNORECASE)
+"""What servers say with 400 or 403 where RFC 6585 has 429 for it."""
+_WALL = re.compile(r"cloudflare|firewall|\bwaf\b|akamai|incapsula|imperva|sucuri|request is blocked", re.IGNORECASE)
+"""What stands before servers, and how it speaks."""
+_NEVER_OF_A_MESSAGE = frozenset({405, 407, 411, 417, 421, 423, 425, 426, 428, 431, 499})
+"""About the way that a request came, or about the moment, whatever it says (RFC 9110; RFC 8470; nginx)."""
+_NO_WAIT = frozenset({401, 402, 408, 409})
+"""Time mends no credential; a time-out of the server and a conflict may be of what this call, or one before, has done.
+"""
+_GATEWAY = frozenset({"message", "request_id", "requestId", "statusCode"})
+
+
+def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
+    """Say what an outcome other than success means for something that the call should have done.
+
+    A redirect is about the address in our settings, a page that is no JSON is a proxy's or a gateway's, a scope and a
+    401 are about the credential: a person can fix each; the message is held. Where a wait is asked for, or too many
+    requests are spoken of, time mends it. Only what the platform itself says, in JSON, is the message's end.
+    """
+    if isinstance(outcome, NotSent):
+        return Retryable(outcome.reason, cause=Cause.HOST)
+    if isinstance(outcome, NoAnswer):
+        return Unknown(outcome.reason, Cause.HOST)
+    if _asks_to_wait(outcome):
+        return Retryable(f"too many requests: {outcome.words}", after=wait_asked(outcome, clock))
+    if outcome.status == 401 or _refuses_the_token(outcome):
+        return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
+    if _lacks_scope(outcome):
+        return Retryable(f"{NO_SCOPE}: {outcome.words}", cause=Cause.CREDENTIAL)
+    if _login_is_closed(outcome):
+        return Retryable(f"{_NOT_NOW}: {outcome.words}", cause=Cause.CREDENTIAL)
+    if 300 <= outcome.status < 400 and outcome.status != 303:  # 303 follows something that was done
+        return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
+    if outcome.status == 402:
+        return Retryable(f"the account there has to be paid for: {outcome.words}", cause=Cause.CREDENTIAL)
+    if outcome.status == 409 and not _is_a_proxys(outcome):
+        # A server that knows keys says so while the first request with this key is under way, or is done.
+        return Unknown(f"the server says that it conflicts with something: {outcome.words}")
+    if 400 <= outcome.status < 500 and outcome.status != 408:
+        if _is_a_proxys(outcome):
+            return Retryable(f"what is before the server refused it: {outcome.words}", cause=Cause.HOST)
+        return Permanent(outcome.words)
+    if outcome.status < 300:
+        return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
+    reason = f"the server failed after the request was sent: {outcome.words}"
+    return Unknown(reason, Cause.HOST, after=wait_asked(outcome, clock))
+
+
+def cause_of(outcome: Outcome) -> Cause | None:
+    """Return whose trouble it is that an outcome does not say what was asked."""
+    if not isinstance(outcome, Answer):
+        return Cause.HOST
+    if _asks_to_wait(outcome):
+        return Cause.LIMIT
+    if outcome.status in (401, 402) or _refuses_the_token(outcome):
+        return Cause.CREDENTIAL
+    if _lacks_scope(outcome) or _login_is_closed(outcome):
+        return Cause.CREDENTIAL
+    if 300 <= outcome.status < 400:
+        return Cause.OWN
+    return Cause.HOST if _is_a_proxys(outcome) or outcome.status >= 500 or outcome.status < 300 else None
+
+
+def cannot_tell(reason: str, outcome: Outcome, clock: Clock) -> CannotTell:
+    """Say that a look ended without an answer to it; whose trouble it is and how long to wait follow the outcome."""
+    return CannotTell(reason, cause_of(outcome), after=wait_asked(outcome, clock))
+
+
+def wait_asked(outcome: Outcome, clock: Clock) -> float | None:
+    """Return the seconds that a refusal for now (4xx, 503) asks to wait, capped; None: it does not say."""
+    if not isinstance(outcome, Answer) or not (400 <= outcome.status < 500 or outcome.status == 503):
+        return None
+    return wait_of(outcome.headers, clock.now(), outcome.status)
+
+
+def _asks_to_wait(outcome: Answer) -> bool:
+    """True where it was not done, and time mends it: 429, or a 4xx that names a wait or too many requests."""
+    if outcome.status == 429:
+        return True
+    if not 400 <= outcome.status < 500 or outcome.status in _NO_WAIT:
+        return False
+    asks = any(name.lower() in ("retry-after", "x-retry-after") for name in outcome.headers)
+    return asks or (outcome.status in (400, 403) and _RATE.search(_said(outcome)) is not None)
+
+
+def _refuses_the_token(outcome: Answer) -> bool:
+    return outcome.status in (400, 403, 406) and _TOKEN.search(_said(outcome)) is not None
+
+
+def _said(outcome: Answer) -> str:
+    """Return what a refusal in JSON says, names and codes too; no page, and nothing that quotes the message."""
+    if not isinstance(outcome.body, dict):
+        return ""
+    inner = outcome.body.get("error")
+    parts = (outcome.body, inner) if isinstance(inner, dict) else (outcome.body,)
+    names = [str(part[key]) for part in parts for key in ("error", "code", "type") if key in part]
+    return f"{outcome.words} {' '.join(names)}"[:WORDS]
+
+
+def _is_a_proxys(outcome: Answer) -> bool:
+    """True where what is before the server answered: a page, or JSON of a firewall, of Cloudflare or of a gateway."""
+    if outcome.body is None or "cf-mitigated" in outcome.headers or outcome.status in _NEVER_OF_A_MESSAGE:
+        return True
+    if outcome.status not in (400, 403, 404, 406) or not isinstance(outcome.body, dict):
+        return False
+    names = set(outcome.body)
+    if outcome.status != 400 and _is_a_gateways(names):
+        return True
+    return {"success", "errors"} <= names or (outcome.status == 403 and _WALL.search(_said(outcome)) is not None)
+
+
+def _is_a_gateways(names: set[str]) -> bool:
+    """True for an error in the form of a gateway or a framework (AWS, Kong, Azure, Spring, FastAPI): no platform here
+    answers in it.
+    """
+    if names == {"detail"}:
+        return True
+    return ("message" in names and names <= _GATEWAY) or {"timestamp", "status", "error", "path"} <= names
+
+
+def _lacks_scope(outcome: Answer) -> bool:
+    """True where the credential may not do this (RFC 6750, and what servers say)."""
+    challenge = str(outcome.headers.get("WWW-Authenticate", ""))
+    said = f"{outcome.words} {outcome.body} {challenge}"
+    return outcome.status == 403 and _SCOPE.search(said) is not None
+
+
+def _login_is_closed(outcome: Answer) -> bool:
+    return outcome.status == 403 and outcome.body is not None and _LOGIN.search(outcome.words) is not None
+
+
+def _to(outcome: Answer) -> str:
+    place = "".join(c for c in str(outcome.headers.get("Location", "")) if c.isprintable())[:WORDS]
+    return f" to {place}" if place else f" (HTTP {outcome.status})"
