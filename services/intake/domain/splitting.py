@@ -12,56 +12,44 @@ from itertools import accumulate
 
 import regex
 
+from services.intake.domain.abbreviations import SentenceEnd, end_at
+
 Unit = tuple[str, int]
 """A piece of text and what it counts."""
 
-_CLOSERS = r"[\p{Pe}\p{Pf}\"'”’»]*"
-_PARAGRAPH = regex.compile(r"\n[ \t]*\n\s*")
-_LINE = regex.compile(r"\n\s*")
-_WIDE = r"[。！？｡．﹒﹖﹗]"
-_SPACED = r"[\p{Thai}\p{Lao}\p{Tai_Tham}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Viet}]"
-_SENTENCE = regex.compile(
-    rf"(?<=[\p{{Sentence_Terminal}}…\u0f0d-\u0f12])(?:{_CLOSERS}\s+|(?<={_WIDE}){_CLOSERS}\s*)"
-    rf"|(?<=\p{{Greek}}[;\u037e·\u0387]){_CLOSERS}\s+|(?<={_SPACED}{_CLOSERS})\s+(?=\P{{L}}{{0,20}}{_SPACED})"
+_CLOSERS = r"[\p{Pe}\p{Pf}\"'”’»]*+"
+_UNSPACED = (
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
+    r"\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}\p{Javanese}\p{Balinese}]"
 )
-"""Where a sentence ends: behind a mark of any script (Unicode's Sentence_Terminal, and Tibetan's) and what closes
-quotes and brackets; the wide marks of Chinese and Japanese need no space behind them. In Greek also behind its question
-mark and its raised point. Thai, Lao and their kin have no mark: a space parts what English parts with one."""
+"""Scripts that put no space between words."""
+_MARKS = (
+    r"[\p{Sentence_Terminal}…\u05c3\u0df4\u0e5a\u0e5b\u0f08\u0f0d-\u0f12\u0f14\u10fb\u17da\u1805\u1b5d\u1c3b-\u1c3f]"
+)
+"""What ends a sentence in any script: Unicode's Sentence_Terminal, and marks that it leaves out, as Tibetan's shad."""
+_TYPED = r"[\p{Greek}][;·\u037e\u0387]|\p{Armenian}:|(?<=\p{Ethiopic})(?:፡፡|::)|[\p{L}\p{M}]\|{1,2}(?<!\p{Latin}\|+)"
+"""Marks that end one in their script only: Greek's question mark and raised dot; what is typed for Armenian's,
+Ethiopia's and India's full stops."""
+_WIDE = r"[。！？｡．﹒﹖﹗︒︕︖]"
+_SENTENCE = regex.compile(
+    rf"(?:(?<={_MARKS})|(?<={_TYPED})){_CLOSERS}\s+"
+    rf"|(?<={_WIDE}){_CLOSERS}(?!{_MARKS})\s*"
+    rf"|(?<={_UNSPACED}[.!?]){_CLOSERS}(?=[\p{{Ps}}\p{{Pi}}]*{_UNSPACED})"
+    rf"|(?<=(?![.!?…۔․]){_MARKS}){_CLOSERS}(?=[\p{{Ps}}\p{{Pi}}]*\p{{Lo}})(?!\p{{L}}{_MARKS})"
+)
+"""Where a sentence ends: behind a mark of any script and what closes quotes and brackets. Wide marks need no space
+behind them, nor do those of scripts other than Latin before a letter."""
+_PHRASE = regex.compile(
+    rf"(?<={_UNSPACED}(?<![\p{{Nd}}ๆໆៗ]){_CLOSERS})[\s\u200b]*\s[\s\u200b]*(?=(?![\p{{Nd}}ๆໆៗ]){_UNSPACED})"
+)
+"""Where words have no space between them, a space ends a phrase; Thai and Lao have no other mark."""
 _WORD = regex.compile(r"[\s\u200b]+")
 """A zero-width space parts words, too: in Thai, Lao, Khmer and Burmese."""
+_PARAGRAPH = regex.compile(r"\n[ \t]*\n\s*")
+_LINE = regex.compile(r"\n\s*")
 _SPACES = "".join(
     map(chr, (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000))
 )
-
-_ABBREVIATIONS = (
-    r"ave?|boul|hwy|pkwy|cty|rte|cres|terr|apt|app|suppl|ste|"
-    r"mx|prof|rev|hon|gen|col|maj|capt|cst|const|insp|supt|det|pte|coun|gov|pres|sen|rep|asst|dep|div|batt|brig|adm|"
-    r"mm|mmes?|mlles?|me|dre|mgr|"
-    r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|janv|f[eé]vr?|avr|juill|d[eé]c|"
-    r"mon|tues?|weds?|thu|thurs?|fri|sat|sun|lun|mer|jeu|ven|sam|dim|"
-    r"ont|que|qu[eé]|alta|sask|man|[iî]\.-p\.-[eé]|calif|wash|ore|alb|prov|reg|dist|mun|nat|elem|sch|"
-    r"nos?|num|approx|appx|est|min|max|etc|inc|ltée|co|corp|cie|tel|tél|ext|poste|att|attn|fig|vol|ed|[eé]d|"
-    r"al|resp|env|art|sec|temp|misc|incl|excl|ca|viz|mi|rue|ex|fl|bur|suc|isl|ind|re|pt|univ|"
-    r"int|intl|fax|op|lat|long|elev|cont|org|exec|comm|dept|assn|assoc|hosp|lib|treas|ald|eng|lieut|adj|circ?|pen|sub|"
-    r"evac|emerg|fwy|frwy|expy|byp|ter|rge|conc|sta|cyn|natl|fed|acad|dir|comdr|cmdr|atty|chas|thos|wm|mins|hrs|secs|precip|"
-    r"riv|yuk|nfld|govt|prelim|avg|arr|auj|imm|pav|sem|rens|hab|coord|serv|agric|alt|orig|cap|lic|mod|"
-    # Spanish, Portuguese, German, Italian, Polish
-    r"sra|srta|dra|ud|uds|av|avda|p[aá]g|n[uú]m|aprox|abs|evtl|usw|inkl|evtl|abt|dott|sig|sigg|ing|ecc|ul|tys|godz|ee|uu|excmo|atte|depto|"
-    r"esq|prol|ctra|urb|km|kap|art"
-    # Russian and Ukrainian
-    r"|ул|тел|г|д|им|стр|обл|пр|просп|вул|буд|грн|руб|кв|корп|пер|пос|мин|сек|чел|тыс|млн|др|см|шос|наб|р-н|хв"
-)
-"""After these a full stop ends no sentence (CLDR's suppressions and what Canadian towns write, provinces included)."""
-_CONSONANTS = r"(?!\p{Lu}{2})[B-DF-HJ-NP-TV-XZb-df-hj-np-tv-xz]{2,6}"
-"""A word without a vowel is one too (Mt, Blvd, Trl, Mrs), unless it is in capitals: "Call the RCMP. Leave now." """
-_ABBREVIATED = regex.compile(
-    rf"(?:^|[\s(«“\"'\[/-])(?:(?i:\p{{L}}|\p{{L}}{{1,2}}(?:\.\s?\p{{L}}{{1,4}})+|{_ABBREVIATIONS})|{_CONSONANTS})\.$"
-)
-_BARE_NUMBER = regex.compile(r"(?:^|[\s(])(?![2-9]11\.)\p{Nd}{1,3}\.$")
-"""An item's or a street's number; "Call 911." is a sentence."""
-_GOES_ON = regex.compile(r"\s*\p{Ll}")
-_BEFORE = 14
-"""Characters before a sentence's end that are looked at for an abbreviation."""
 
 
 class WillNotSplit(Exception):
@@ -99,7 +87,7 @@ class Splitter:
         if fit == len(units):
             return fit
         ends = _Ends(units, fit)
-        cut = ends.last(_PARAGRAPH, least=fit // 2) or ends.last(_LINE, _SENTENCE, least=max(1, fit // 4))
+        cut = ends.last(_PARAGRAPH, least=fit // 2) or ends.last_sentence(least=max(1, fit // 4))
         if not cut:
             raise WillNotSplit(
                 "the first part of a thread has to stand alone, and no sentence ends early enough for that"
@@ -115,9 +103,7 @@ def _cut(units: list[Unit], room: int) -> int:
         raise WillNotSplit("a link in it is longer than a whole part")
     ends = _Ends(units, fit)
     half = fit // 2
-    return (
-        ends.last(_PARAGRAPH, least=half) or ends.last(_LINE, _SENTENCE, least=half) or ends.last(_WORD, least=1) or fit
-    )
+    return ends.last(_PARAGRAPH, least=half) or ends.last_sentence(least=half) or ends.last(_WORD, least=1) or fit
 
 
 def _fitting(units: list[Unit], room: int) -> int:
@@ -135,30 +121,33 @@ class _Ends:
         offsets = accumulate((len(piece) for piece, _ in units[: fit + 2]), initial=0)
         self._index_at = {offset: index for index, offset in enumerate(offsets)}
 
-    def last(self, *kinds: regex.Pattern[str], least: int) -> int:
+    def last_sentence(self, least: int) -> int:
+        """Return the last place at the end of a line or sentence, at or after ``least`` pieces, or 0.
+
+        A clear end goes before one that may be an abbreviation's, and that before the end of a phrase.
+        """
+        return (
+            self.last(_LINE, _SENTENCE, least=least)
+            or self.last(_SENTENCE, least=least, sure=SentenceEnd.PERHAPS)
+            or self.last(_PHRASE, least=least)
+        )
+
+    def last(self, *kinds: regex.Pattern[str], least: int, sure: SentenceEnd = SentenceEnd.CLEAR) -> int:
         """Return the last place of one of the kinds, at or after ``least`` pieces, or 0."""
         places = [
             index
             for kind in kinds
             for match in kind.finditer(self._text)
-            if (index := self._place(kind, match)) and least <= index <= self._fit
+            if (index := self._place(kind, match, sure)) and least <= index <= self._fit
         ]
         return max(places, default=0)
 
-    def _place(self, kind: regex.Pattern[str], match: regex.Match[str]) -> int:
+    def _place(self, kind: regex.Pattern[str], match: regex.Match[str], sure: SentenceEnd) -> int:
         closers = match.group().rstrip(_SPACES)
         offset = match.start() + len(closers)
-        if kind is _SENTENCE and not _ends(self._text, match.start(), match.end()):
+        if kind is _SENTENCE and end_at(self._text, match.start(), match.end()) < sure:
             return 0
         return self._index_at.get(offset, 0)
-
-
-def _ends(text: str, mark: int, goes_on: int) -> bool:
-    """Say whether a sentence ends there: not behind an abbreviation or a bare number, nor before a small letter."""
-    before = text[max(0, mark - _BEFORE) : mark]
-    if not before.endswith("."):
-        return True
-    return not (_ABBREVIATED.search(before) or _BARE_NUMBER.search(before) or _GOES_ON.match(text, goes_on))
 
 
 def _text(units: list[Unit]) -> str:
