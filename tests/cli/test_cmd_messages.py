@@ -154,6 +154,10 @@ def test_reject_is_final(city: Shell) -> None:
     assert (done.status, done.body["verdict"]["outcome"]) == (0, "refused")
     late = city.json("approve", request_id, "--as", "mcpe", "--yes")
     assert late.status == 4, late
+    withdrawn = city("withdraw", request_id, "--as", "mcpe")
+    assert withdrawn.status == 0
+    assert f"{request_id} is refused already, and that is final. Nothing was written." in withdrawn.out
+    assert "WITHDRAWN" not in city("status", request_id).out
 
 
 def test_withdraw_takes_a_request_back(city: Shell) -> None:

@@ -37,8 +37,8 @@ async def withdraw(
     async with session.acting(desk, as_) as here:
         view = await fetch(here.link, request_id)
         whole_id, control_seq = view.request.request_id, None
-        # Once withdrawn, or posted everywhere, it stays so for ever: no order is needed, however old this answer is.
-        if view.withdrawn or _everywhere(view):
+        # Once withdrawn, refused or posted everywhere, it stays so for ever: no order is needed, however old this is.
+        if view.withdrawn or outcome.refused(view) or _everywhere(view):
             sent.only_looks()
         else:
             control_seq = (
@@ -57,8 +57,7 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     def draw(out: Console) -> None:
         if control_seq is None:
-            so = "is withdrawn already" if view.withdrawn else "is done everywhere already: nothing is left to stop"
-            out.print(Text(f"{whole_id} {so}. Nothing was written."))
+            out.print(Text(f"{whole_id} {_why_not(view)}. Nothing was written."))
         else:
             out.print(Text(f"Withdrawn: {whole_id}, at control revision {control_seq}."))
         show.deliveries(out, view.deliveries)
@@ -70,6 +69,14 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     written = {} if control_seq is None else {"control_seq": control_seq}
     desk.answer(outcome.request_json(view) | written, draw)
+
+
+def _why_not(view: RequestView) -> str:
+    if view.withdrawn:
+        return "is withdrawn already"
+    if outcome.refused(view):
+        return "is refused already, and that is final"
+    return "is done everywhere already: nothing is left to stop"
 
 
 def _everywhere(view: RequestView) -> bool:
