@@ -41,7 +41,7 @@ def _label(text: str) -> str:
 
 def _origin(text: str) -> str:
     found = _ORIGIN.fullmatch(text)
-    if found is None or not 1 <= int((found["port"] or found["local"] or ":1")[1:]) <= 65_535:
+    if found is None or ".." in text or not 1 <= int((found["port"] or found["local"] or ":1")[1:]) <= 65_535:
         raise ValueError("an origin is https://HOST[:PORT], or http://localhost[:PORT], in lowercase, with no path")
     return text
 

@@ -107,9 +107,7 @@ class SentenceEnd(IntEnum):
 
 
 def end_at(text: str, mark: int, goes_on: int) -> SentenceEnd:
-    """
-    Say how sure it is that a sentence ends with the mark before ``mark``; text goes on at ``goes_on``.
-    """
+    """Say how sure it is that a sentence ends with the mark before ``mark``; text goes on at ``goes_on``."""
     before = text[max(0, mark - _BEFORE) : mark]
     if not before.endswith("."):
         return SentenceEnd.CLEAR

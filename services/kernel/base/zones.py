@@ -29,14 +29,18 @@ def zone_of(name: str) -> tzinfo:
             raise LookupError(name) from error
 
 
+_NOBODY = frozenset({"AQ", "BV", "GS", "HM", "PN", "TF", "UM"})
+"""Have no telephone numbers of their own."""
+
+
 @lru_cache
 def _countries() -> frozenset[str]:
     rows = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text("utf-8").splitlines()
-    return frozenset(row[:2] for row in rows if row and not row.startswith("#"))
+    return (frozenset(row[:2] for row in rows if row and not row.startswith("#")) | {"XK"}) - _NOBODY
 
 
 def is_country(code: str) -> bool:
-    """Say whether this is a country's code, as in ``CA`` (ISO 3166-1)."""
+    """Say whether this is a country's code, as in ``CA`` (ISO 3166-1, and XK): one that has people and telephones."""
     return code in _countries()
 
 

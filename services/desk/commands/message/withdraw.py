@@ -37,7 +37,7 @@ async def withdraw(
     async with session.acting(desk, as_) as here:
         view = await fetch(here.link, request_id)
         whole_id, control_seq = view.request.request_id, None
-        # Once withdrawn, refused or posted everywhere, it stays so for ever: no order is needed, however old this is.
+        # Once withdrawn, refused or posted everywhere, it stays so: no order is needed, however old this answer is.
         if view.withdrawn or outcome.refused(view) or _everywhere(view):
             sent.only_looks()
         else:
@@ -57,7 +57,12 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     def draw(out: Console) -> None:
         if control_seq is None:
-            out.print(Text(f"{whole_id} {_why_not(view)}. Nothing was written."))
+            so = "is done everywhere already: nothing is left to stop"
+            if view.withdrawn:
+                so = "is withdrawn already"
+            elif outcome.refused(view):
+                so = "is refused already, and that is final: nothing is left to stop"
+            out.print(Text(f"{whole_id} {so}. Nothing was written."))
         else:
             out.print(Text(f"Withdrawn: {whole_id}, at control revision {control_seq}."))
         show.deliveries(out, view.deliveries)
@@ -69,14 +74,6 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     written = {} if control_seq is None else {"control_seq": control_seq}
     desk.answer(outcome.request_json(view) | written, draw)
-
-
-def _why_not(view: RequestView) -> str:
-    if view.withdrawn:
-        return "is withdrawn already"
-    if outcome.refused(view):
-        return "is refused already, and that is final"
-    return "is done everywhere already: nothing is left to stop"
 
 
 def _everywhere(view: RequestView) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
 
 _LABEL = re.compile(r"[^\W_]([\w-]{0,61}[^\W_])?|_[\w-]{0,62}")
 
@@ -14,10 +17,13 @@ def web_address(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        login = parts.username is not None
     except ValueError as error:
         raise ValueError(f"{url} is no address: {str(error).rstrip('.')}") from error
-    if port == 0:
+    if port == 0 or parts.netloc.endswith(":"):
         raise ValueError(f"{url} is no address: ports are 1 to 65535")
+    if login:
+        raise ValueError(f"an address of {host} has a login in it: nobody reads that from city.toml")
     if not is_host(host):
         raise ValueError(f"{url} is no address: {host or 'nothing'} is no name of a server")
     return url
@@ -26,13 +32,13 @@ def web_address(url: str) -> str:
 def website_address(url: str) -> str:
     """Return an address that paths are added to; raises ValueError as ``web_address``."""
     if "?" in url or "#" in url:
-        raise ValueError(f"{url} has a ? or a #: paths are added to it, as in {url}/news")
+        raise ValueError(f"{url} has a ? or a #: paths are added behind it")
     return web_address(url)
 
 
 def host_name(host: str) -> str:
     """Return a name or an address of a machine, without scheme and port; raises ValueError."""
-    bare = host.removeprefix("[").removesuffix("]")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") and ":" in host else host
     if not is_host(bare):
         raise ValueError(f"{host!r} is no name of a machine: without a scheme and a port, as 127.0.0.1 or broker.local")
     return bare
@@ -45,6 +51,8 @@ def in_url(host: str) -> str:
 
 def is_host(host: str) -> bool:
     """Say whether this can be a machine's name (RFC 1123, or international) or its address."""
+    if "%" in host:
+        return False  # a zone of one machine (RFC 4007), which is link-local
     if ":" in host or host.replace(".", "").isdigit():
         try:
             ipaddress.ip_address(host)
@@ -53,3 +61,7 @@ def is_host(host: str) -> bool:
         return True
     labels = host.removesuffix(".").split(".")
     return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
+
+
+HostName = Annotated[str, AfterValidator(host_name)]
+"""A machine's name or address, without scheme and port."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from schemas.events.base import Id, PublicKey
-from services.kernel.base.settings.addresses import host_name, in_url, website_address
+from services.kernel.base.settings.addresses import HostName, in_url, website_address
 from services.kernel.base.settings.city_platforms import (
     BlueskySection,
     EmailSection,
@@ -66,7 +66,7 @@ class NatsSection(Section):
     """
 
     embedded: bool = True
-    host: Annotated[str, AfterValidator(host_name)] = "127.0.0.1"
+    host: HostName = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4222
     url: str | None = None
     tls_ca: str | None = None
@@ -103,7 +103,7 @@ class TownsquareSection(Section):
     for; ``keys``: whether repeats are told apart by their key; ``quota``: an account's posts in 5 minutes, 0 for any.
     """
 
-    host: str = "127.0.0.1"
+    host: HostName = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4223
     open: bool = False
     characters: Annotated[int, Field(ge=50, le=100_000)] = 500
@@ -119,7 +119,7 @@ class SiteSection(Section):
     ``public`` is where the world sees the folder, if not at the city's website: Meta fetches pictures from there.
     """
 
-    host: str = "127.0.0.1"
+    host: HostName = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4224
     serve: bool = True
     public: ServerUrl | None = None
@@ -206,7 +206,7 @@ class MetricsSection(Section):
     closed network, since the pages say who holds which role and what waits.
     """
 
-    host: str = "127.0.0.1"
+    host: HostName = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_000)] = 9464
     open: bool = False
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.events.base import Id
-from services.kernel.base.settings.addresses import web_address
+from services.kernel.base.settings.addresses import HostName, web_address
 
 
 class Section(BaseModel):
@@ -139,7 +139,7 @@ class EmailSection(Section):
     ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it asks for no password.
     """
 
-    host: str = ""
+    host: HostName | Literal[""] = ""
     port: Annotated[int, Field(ge=1, le=65_535)] = 587
     protocol: Literal["smtp", "lmtp"] = "smtp"
     security: Literal["starttls", "tls", "none"] = "starttls"

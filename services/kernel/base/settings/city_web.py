@@ -9,7 +9,10 @@ from pydantic import Field, model_validator
 
 from schemas.events.authority import Realm
 from schemas.events.passkeys import Origin, RpId, WebPlace, host_of
+from services.kernel.base.settings.addresses import HostName
 from services.kernel.base.settings.city_platforms import Section
+
+LAST_PORT = 65_535
 
 PUSH_SERVICES = (
     "fcm.googleapis.com",
@@ -35,7 +38,7 @@ class WebSection(Section):
 
     origin: Origin = "http://localhost:4225"
     rp_id: RpId | None = None
-    host: str = "127.0.0.1"
+    host: HostName = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     serve: bool = True
     push_services: tuple[str, ...] = PUSH_SERVICES
@@ -52,7 +55,8 @@ class WebSection(Section):
     def _next_port(self) -> str | None:
         """Return the address beside a localhost one."""
         port = urlsplit(self.origin).port
-        return f"http://localhost:{port + 1}" if host_of(self.origin) == "localhost" and port else None
+        beside = host_of(self.origin) == "localhost" and port and port < LAST_PORT
+        return f"http://localhost:{port + 1}" if port and beside else None
 
     @property
     def place(self) -> WebPlace:
