@@ -9,7 +9,7 @@ from string import ascii_uppercase
 import phonenumbers
 import pytest
 
-from services.kernel.base.city import City, load_city
+from services.kernel.base.city import City, load_city, servers_of
 from services.kernel.base.errors import BadInput
 from services.kernel.base.zones import is_country
 from tests.unit.gatekeeper.policy_city import signer
@@ -232,3 +232,12 @@ def test_the_realms_share_no_key_no_token_and_no_page(tmp_path: Path) -> None:
     )
     for of in paths:
         assert of(live) != of(exercise)
+
+
+def test_the_scheme_of_a_brokers_address_may_be_in_capitals() -> None:
+    """The client knows small letters only, and took the whole for a name (RFC 3986, 3.1)."""
+    assert servers_of("NATS://127.0.0.1:4222, Tls://Broker.example, other:4222") == [
+        "nats://127.0.0.1:4222",
+        "tls://Broker.example",
+        "other:4222",
+    ]

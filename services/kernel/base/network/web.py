@@ -38,8 +38,8 @@ async def serve(app: web.Application, host: str, port: int, what: str) -> Runnin
         if error.errno == errno.EADDRINUSE:
             raise BadInput(
                 "port.in_use",
-                f"{what} cannot listen on {in_url(host)}:{port}: another program does",
-                "stop that program, or set another port in city.toml",
+                f"{what} cannot listen on {in_url(host)}:{port}: something does already",
+                "stop that program, or set another port in city.toml: each of its sections needs its own",
             ) from error
         raise BadInput(
             "port.refused",
