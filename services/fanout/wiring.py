@@ -163,4 +163,10 @@ def _register(runtime: Runtime, work: Work, inquiring: Inquiring) -> None:
     title = "questions what people ask in public"
     bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, inquiring.on_query, title=title)
     title = "decisions to carry out"
-    bus.consume(streams.FANOUT_RESOLUTIONS, Resolution.from_bytes, resolving.on_resolution, workers=64, title=title)
+    bus.consume(
+        streams.FANOUT_RESOLUTIONS,
+        Resolution.from_bytes,
+        resolving.on_resolution,
+        workers=VERDICTS_IN_HAND,
+        title=title,
+    )

@@ -9,6 +9,7 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
+    Cause,
     Connector,
     Declaration,
     FetchMedia,
@@ -73,7 +74,9 @@ class TakesBack(Connector):
         if post.others is not None:
             found = await self._connector.reconcile(intent)
             if isinstance(found, CannotTell | HandedOver):
-                return Retryable(f"whether what it takes back is there cannot be seen: {found.reason}")
+                why = f"whether what it takes back is there cannot be seen: {found.reason}"
+                known = found if isinstance(found, CannotTell) else CannotTell(found.reason)
+                return Retryable(why, known.after, cause=known.cause or Cause.LIMIT)
             there = found if isinstance(found, Posted) else found.begun
             if there is None or post.others.may_be(there.remote_id, there.url, intent.content.parts):
                 return Retracted()

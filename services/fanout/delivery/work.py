@@ -15,7 +15,7 @@ from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting
 from services.fanout.delivery.settler import Settler
 from services.fanout.delivery.waits import Waits
-from services.fanout.domain.retry import HOLD_SECONDS
+from services.fanout.domain.retry import BASE_SECONDS, HOLD_SECONDS
 from services.fanout.domain.step import (
     Done,
     End,
@@ -31,7 +31,9 @@ from services.fanout.domain.step import (
     Wait,
 )
 from services.fanout.hosts.line import HostLine, HostSlot
+from services.kernel.base.errors import Unreachable
 from services.kernel.base.tasks import begin
+from services.kernel.ledger.integrity.checks import IntegrityFault
 from services.kernel.runtime.messages.reasons import RetryLater
 from services.kernel.runtime.service import Runtime
 
@@ -49,14 +51,15 @@ LET_GO_SECONDS = 0.5
 class _InHand:
     """One verdict in a copy's hands: the profiles that are not done (``left``), those of them that wait long.
 
-    It leaves when all that is left waits long, so that no profile's wait outlasts another one's trouble. The website's
-    mirror is not counted; it follows until the others are ``brought``.
+    It leaves when all that is left waits long, and when one of its profiles ``failed``, so that no profile's wait
+    outlasts another one's trouble. The website's mirror is not counted; it follows until the others are ``brought``.
     """
 
     key: str
     left: set[str] = field(default_factory=set)
     long: set[str] = field(default_factory=set)
     brought: bool = False
+    failed: bool = False
 
     @property
     def only_waits(self) -> bool:
@@ -165,7 +168,7 @@ class Work:
                 place = self._places.of(request_id, verdict_seq, profile)
                 if place is None:
                     return None  # it is over everywhere, and has left memory
-                outcome = await self._take(place, self._places.next_step(place))
+                outcome = await self._try(place)
                 if isinstance(outcome, Done):
                     self._runtime.log.debug("done", profile=profile, request_id=request_id, reason=outcome.reason)
                     return None
@@ -173,6 +176,10 @@ class Work:
                     left = await self._held(place, outcome, hand)
                     if left is not None:
                         return left
+        except Exception:
+            hand.failed = True
+            self._runtime.projection.signals.ring((hand.key,))
+            raise
         finally:
             self._waits.over(request_id, profile)
             hand.left.discard(profile)
@@ -185,7 +192,7 @@ class Work:
             self._waits.note(place, wait)
         signals, clock = self._runtime.projection.signals, self._runtime.clock
         due = clock.monotonic() + wait.delay
-        keys = [place.request_id, f"{place.request_id}@{place.profile}", f"@{place.profile}", "control"]
+        keys = [hand.key, place.request_id, f"{place.request_id}@{place.profile}", f"@{place.profile}", "control"]
         if place.lead:
             keys.append(f"{place.request_id}@{place.lead}")
         long = wait.delay > self._hold and not wait.hold
@@ -198,12 +205,21 @@ class Work:
             if place.profile == MIRROR or hand.only_waits:
                 signals.ring((hand.key,))
                 return wait
-        if not self._released:
-            await signals.wait([*keys, hand.key] if long else keys, wait.delay)
-        if self._released or (long and hand.only_waits):
+        if not (self._released or hand.failed):
+            await signals.wait(keys, wait.delay)
+        if self._released or hand.failed or (long and hand.only_waits):
             return replace(wait, delay=max(due - clock.monotonic(), 0.0))
         hand.long.discard(place.profile)
         return None
+
+    async def _try(self, place: Place) -> StepOutcome:
+        """Take the next step; where the broker is away nothing is known to be done, and it is looked at again soon."""
+        try:
+            return await self._take(place, self._places.next_step(place))
+        except IntegrityFault:
+            raise
+        except Unreachable as error:
+            return Wait(BASE_SECONDS, error.message, hold=True)
 
     async def _take(self, place: Place, step: Step) -> StepOutcome:
         if isinstance(step, Done | Wait):

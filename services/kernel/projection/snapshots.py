@@ -50,6 +50,7 @@ class Snapshots:
         self._ledger, self._clock, self._log, self._pace = ledger, clock, log, pace
         self._kept = 0
         self._told = False
+        self._writing: asyncio.Future[None] | None = None
 
     async def resume(self) -> IntegrityFault | None:
         """Start from the snapshot if there is one; return the error for a ledger that lacks its entry.
@@ -93,7 +94,12 @@ class Snapshots:
             await cancel_all(keeping)
 
     async def take(self) -> None:
-        """Take one of this moment, if there is anything new; none of a ledger with an integrity fault."""
+        """Take one of this moment, if there is anything new; none of a ledger with an integrity fault.
+
+        It returns when nothing is written any more: a thread goes on with what a task that was cancelled had begun.
+        """
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
         projection, ledger = self._projection, self._ledger
         newest = projection.newest
         if newest is None or newest.seq <= self._kept or ledger.fault is not None:
@@ -101,8 +107,9 @@ class Snapshots:
         snapshot = taken(projection.fold, newest)
         if snapshot is None:
             return
+        self._writing = asyncio.ensure_future(asyncio.to_thread(snapshot.write, self._path))
         try:
-            await asyncio.to_thread(snapshot.write, self._path)
+            await asyncio.shield(self._writing)
         except OSError as error:
             self._warn("the snapshot cannot be written: the next start reads the whole ledger", error.strerror)
             return

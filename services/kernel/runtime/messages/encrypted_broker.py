@@ -24,6 +24,8 @@ from services.kernel.runtime.messages import encrypted_client
 
 CONNECT_SECONDS = 5.0
 GRACEFUL_SECONDS = 20.0
+API_SECONDS = 30.0
+"""So long a start waits for what a busy server says of a durable; nats-py's own five have failed one."""
 
 
 class EncryptedBroker(NatsBroker):
@@ -98,7 +100,7 @@ def make_broker(
         reconnected_cb=link.on_reconnected,
         graceful_timeout=GRACEFUL_SECONDS,
         logger=None,
-        js_options={"prefix": streams.SERVICE_API},
+        js_options={"prefix": streams.SERVICE_API, "timeout": API_SECONDS},
     )
     return broker
 
