@@ -371,7 +371,7 @@ async def test_no_accounts_no_townsquare_port_in_use(tmp_path: Path, mastodon: M
     """Each is one clear error."""
     with pytest.raises(BadInput, match="no accounts"):
         await start(a_city(tmp_path / "empty"), 0)
-    with pytest.raises(BadInput, match="another program"):
+    with pytest.raises(BadInput, match="something does already"):
         await start(mastodon.city, int(mastodon.running.url.rpartition(":")[2]))
 
 
