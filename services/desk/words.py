@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from pathlib import Path
 
@@ -162,10 +164,30 @@ def text_of(word: str | None, file: Path | None = None) -> str:
 
 def _start_of(file: Path) -> bytes:
     try:
+        if file.is_fifo():
+            return start_of_pipe(file)
         with file.open("rb") as opened:
             return opened.read(MAX_TEXT_READ + 1)
     except OSError as error:
         raise BadInput("text.unreadable", f"{file}: {error.strerror}", "check the path after --file") from error
+
+
+def start_of_pipe(pipe: Path, patience: float = 10.0) -> bytes:
+    """Return what a named pipe holds; opened without waiting for who writes, so that it ends.
+
+    Raises:
+        BadInput: ``text.unreadable``: nobody wrote anything for ``patience`` seconds.
+        OSError: it cannot be opened.
+    """
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+        if not select.select([opened], [], [], patience)[0]:
+            raise BadInput(
+                "text.unreadable",
+                f"{pipe} is a pipe, and nothing was written to it in {patience:g} s",
+                "start what writes to it first, or give --file a file",
+            )
+        os.set_blocking(opened.fileno(), True)
+        return opened.read(MAX_TEXT_READ + 1)
 
 
 def _text_in(raw: bytes, where: str) -> str:

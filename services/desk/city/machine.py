@@ -25,6 +25,7 @@ from services.kernel.base.line_files import last_line
 from services.kernel.base.network.certificate import page_certificate_end
 from services.kernel.base.network.tls import public_context
 from services.kernel.base.run_file import running_city
+from services.kernel.base.settings.addresses import in_url
 
 SECONDS = 3.0
 MOST_BYTES = 65_536
@@ -74,7 +75,7 @@ async def _pages(city: City) -> list[Line]:
     section = city.web
     origin = urlsplit(section.origin)
     headers = {"Host": origin.netloc} | ({"X-Forwarded-Proto": "https"} if origin.scheme == "https" else {})
-    url = f"http://{section.host}:{section.listens_on}"
+    url = f"http://{in_url(section.host)}:{section.listens_on}"
     answer = await _asked(section.host, section.listens_on, "/sign-in", headers)
     mark = machine_health.PageMark(city.settings.city.name, city.realm)
     found = [machine_health.officers_pages(answer, url, section.origin, mark)]
@@ -99,7 +100,7 @@ async def _measures(city: City, own: Sequence[flow.Service]) -> Line:
     ports = [section.port] if running_city(city) else alone
     answers = await asyncio.gather(*(_asked(section.host, port, "/healthz", {}) for port in ports))
     return machine_health.measures(
-        {f"http://{section.host}:{port}": answer for port, answer in zip(ports, answers, strict=True)}
+        {f"http://{in_url(section.host)}:{port}": answer for port, answer in zip(ports, answers, strict=True)}
     )
 
 

@@ -212,7 +212,7 @@ async def _web(city: City, url: str, stack: contextlib.AsyncExitStack, *, beside
 def free_port(host: str, wished: int) -> int:
     """Return the wished port, or another free one: only the broker's port is worth refusing to start for."""
     for port in (wished, 0):
-        with contextlib.closing(socket.socket()) as probe:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
 
 from services.kernel.base.errors import BadInput
 from services.kernel.base.zones import in_zone
@@ -110,6 +110,9 @@ def _iso(word: str, zone: tzinfo | None, what: str) -> datetime:
         at = datetime.fromisoformat(word)
         return (at if at.tzinfo is not None else _placed(at, zone, word, what)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
+        if isinstance(error, OverflowError) and word.startswith(str(MAXYEAR)):
+            said = f"{_short(word)} is later than any clock goes"
+            raise BadInput(f"{what}.too_far", said, "give an earlier time, such as 2026-01-31T18:00-08:00") from error
         raise BadInput(
             f"{what}.malformed",
             f"{_short(word)} is neither a duration nor a time",

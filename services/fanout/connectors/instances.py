@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from services.kernel.base.city import City
 from services.kernel.base.run_file import running_city
+from services.kernel.base.settings.addresses import in_url
 from services.kernel.base.settings.settings_now import settings_now
 
 TOWNSQUARE = "townsquare"
@@ -24,7 +25,7 @@ def mastodon_bases(city: City) -> Callable[[str], str]:
         if instance != TOWNSQUARE or city.settings.townsquare is None:
             raise LookupError(instance)
         section = city.settings.townsquare
-        return _running_townsquare(city) or f"http://{section.host}:{section.port}"
+        return _running_townsquare(city) or f"http://{in_url(section.host)}:{section.port}"
 
     return base_of
 

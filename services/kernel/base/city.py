@@ -132,7 +132,13 @@ class City:
 
 def servers_of(url: str) -> list[str]:
     """Return the servers that an address names: one, or those of a cluster."""
-    return [one.strip() for one in url.split(",") if one.strip()]
+    return [_lower_scheme(one.strip()) for one in url.split(",") if one.strip()]
+
+
+def _lower_scheme(url: str) -> str:
+    """Return an address with its scheme in small letters (RFC 3986): the client knows no other."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme.lower()}{mark}{rest}" if mark else url
 
 
 def load_city(folder: Path, realm: Realm = "live") -> City:

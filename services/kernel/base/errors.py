@@ -6,6 +6,7 @@ fix it, and the exit status that the ``onevoice`` command ends with.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -90,14 +91,47 @@ def first_fault(error: ValidationError, skip: int = 0) -> FieldFault:
     The value is never in it: it may be long, or secret.
     """
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    said = _PLAIN.get(first["type"], first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
-    return FieldFault(".".join(str(part) for part in first["loc"][skip:]), said)
+    said = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    plain = _PLAIN.get(first["type"]) or _SUBJECT.sub("it should", said)
+    return FieldFault(".".join(str(part) for part in first["loc"][skip:] if not _is_a_types_name(part)), plain)
 
 
+def _is_a_types_name(part: int | str) -> bool:
+    """Say whether pydantic names one of several types here, as ``tuple[str, ...]``, and no field."""
+    return isinstance(part, str) and _TYPES_NAME.search(part) is not None
+
+
+_TYPES_NAME = re.compile(r"\[.*\]$|^(constrained|function|lax-or-strict|json-or-python)-")
+_SUBJECT = re.compile(r"^(Input|String|Bytes|List|Tuple|Set|Dictionary|Value|Data) should")
+_LIST, _OBJECT = "it should be a list", "it should be an object, with names and values"
+_WHOLE, _YES_NO = "it should be a whole number", "it should be true or false"
+_TIME = "it should be a time, such as 2026-01-31T18:00:00Z"
 _PLAIN = {
     "extra_forbidden": "there is no such field; is its name right?",
     "missing": "it is missing",
     "string_pattern_mismatch": "it has not the form that is asked for",
+    "string_type": "it should be a text",
+    "bool_type": _YES_NO,
+    "bool_parsing": _YES_NO,
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": "it should be a number",
+    "float_parsing": "it should be a number",
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "none_required": "it should be left out",
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "dict_type": _OBJECT,
+    "mapping_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "dataclass_type": _OBJECT,
+    "dataclass_exact_type": _OBJECT,
 }
 """In place of what pydantic says in the words of a programmer, by its type of error."""
 

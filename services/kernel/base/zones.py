@@ -32,15 +32,18 @@ def zone_of(name: str) -> tzinfo:
 _NOBODY = frozenset({"AQ", "BV", "GS", "HM", "PN", "TF", "UM"})
 """Have no telephone numbers of their own."""
 
+_BESIDES = frozenset({"AC", "TA", "XK"})
+"""Have such, and are none of ISO 3166's; a test compares both with libphonenumber, which takes long to load."""
+
 
 @lru_cache
 def _countries() -> frozenset[str]:
     rows = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text("utf-8").splitlines()
-    return (frozenset(row[:2] for row in rows if row and not row.startswith("#")) | {"XK"}) - _NOBODY
+    return (frozenset(row[:2] for row in rows if row and not row.startswith("#")) | _BESIDES) - _NOBODY
 
 
 def is_country(code: str) -> bool:
-    """Say whether this is a country's code, as in ``CA`` (ISO 3166-1, and XK): one that has people and telephones."""
+    """Say whether this is a country's code, as in ``CA`` (ISO 3166-1, and more) that has people and telephones."""
     return code in _countries()
 
 

@@ -12,6 +12,7 @@ from pathlib import PurePath
 from schemas import streams
 from services.kernel.base.errors import BadInput
 from services.kernel.base.network import silence
+from services.kernel.base.settings.addresses import in_url
 from services.provision.accounts.accounts_conf import REALMS, accounts_file
 from services.provision.accounts.conf_text import quoted
 
@@ -82,7 +83,7 @@ _SERVER_HEAD = """\
 def _server(settings: ServerSettings) -> list[str]:
     lines = [
         f"server_name: {quoted(settings.name)}",
-        f"listen: {quoted(f'{settings.host}:{settings.port}')}",
+        f"listen: {quoted(f'{in_url(settings.host)}:{settings.port}')}",
         f"max_payload: {streams.MAX_PAYLOAD}",
         "# A client that went silent (no power, a cut line) is let go of.",
         f'ping_interval: "{silence.SERVER_SECONDS}s"',

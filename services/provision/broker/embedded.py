@@ -152,7 +152,7 @@ class EmbeddedBroker:
             await asyncio.sleep(0.02)
         raise Unreachable(
             "broker.not_ready",
-            f"the broker did not answer on {host}:{port} within {READY_SECONDS:.0f} s",
+            f"the broker did not answer on {in_url(host)}:{port} within {READY_SECONDS:.0f} s",
             f"look into {self.log_path}",
         )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, OneVoiceError
 from services.kernel.base.files import ExclusiveLock, replace_content
+from services.kernel.base.settings.addresses import in_url
 from services.provision.accounts.server_conf import settled
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
@@ -134,7 +135,7 @@ def check_port(host: str, port: int) -> None:
                     "stop that program, or choose another port with --port",
                 ) from error
             raise BadInput(
-                "port.unusable", f"cannot listen on {host}:{port}: {error}", "choose another with --port"
+                "port.unusable", f"cannot listen on {in_url(host)}:{port}: {error}", "choose another with --port"
             ) from error
 
 

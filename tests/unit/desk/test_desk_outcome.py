@@ -65,6 +65,24 @@ def test_waiting_ends_when_nothing_more_will_come(found: Outcome, deliveries: li
     assert outcome.finished(view(found, *deliveries)) is over
 
 
+@pytest.mark.parametrize(
+    ("found", "deliveries", "refused"),
+    [
+        (None, [], False),
+        (Outcome.BLOCKED, [], False),
+        (Outcome.REFUSED, [], True),
+        (Outcome.REFUSED, [delivery(A, "delivered"), delivery(B, "failed")], True),
+        (Outcome.REFUSED, [delivery(A, "delivered"), delivery(B, "posting")], False),
+        (Outcome.CLEARED, [delivery(A, "failed")], False),
+    ],
+)
+def test_refused_for_good_is_what_has_nothing_on_its_way(
+    found: Outcome | None, deliveries: list[DeliveryView], refused: bool
+) -> None:
+    """Of such a request there is nothing left to withdraw."""
+    assert outcome.refused(view(found, *deliveries)) is refused
+
+
 def test_the_json_of_a_request_has_the_promised_fields() -> None:
     said = outcome.request_json(view(Outcome.BLOCKED, delivery(A, "queued")))
     assert (said["request_id"], said["revision"]) == (ID, 1)

@@ -45,6 +45,13 @@ def test_each_place_is_filled_and_severity_comes_with_the_wording(folder: Path) 
     assert message.severity == "minor"
 
 
+def test_the_mark_that_windows_writes_before_a_text_is_no_part_of_a_template(folder: Path) -> None:
+    plain = (folder / "pool.toml").read_text("utf-8")
+    read = templates.load(folder, "pool")
+    (folder / "pool.toml").write_text(plain, encoding="utf-8-sig")
+    assert templates.load(folder, "pool") == read
+
+
 def test_a_value_is_never_read_as_a_field(folder: Path) -> None:
     message = templates.filled(asked("area={day}", "day=Monday"), folder)
     assert message.text == "The pool in {day} opens on Monday. Bring {day} cards."

@@ -100,6 +100,8 @@ def test_a_time_that_no_clock_shows_is_said_to_be_no_time(typed: str) -> None:
         ("0s", "expires.past"),
         ("", "expires.malformed"),
         ("0001-01-01T00:00+14:00", "expires.malformed"),
+        ("9999-12-31T23:59", "expires.too_far"),
+        ("9999-12-31T23:59-08:00", "expires.too_far"),
     ],
 )
 def test_broken_and_past_moments(typed: str, code: str) -> None:

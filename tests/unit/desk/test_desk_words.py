@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from services.desk import words
-from services.desk.words import incident_name, role_of, text_of, translations
+from services.desk.words import incident_name, role_of, start_of_pipe, text_of, translations
 from services.kernel.base.errors import BadInput
 
 
@@ -94,6 +96,18 @@ def test_a_text_from_windows_loses_its_mark(tmp_path: Path) -> None:
     file = tmp_path / "text.txt"
     file.write_bytes("\ufeffÀ l’abri.\r\n".encode())
     assert text_of(None, file) == "À l’abri."
+
+
+def test_a_pipe_is_read_and_one_that_nobody_writes_to_is_said_to_be_so(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(BadInput, match="nothing was written to it in 0 s") as caught:
+        start_of_pipe(pipe, patience=0)
+    assert caught.value.code == "text.unreadable"
+    writer = threading.Thread(target=pipe.write_text, args=("Boil water.",))
+    writer.start()
+    assert text_of(None, pipe) == "Boil water."
+    writer.join()
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from string import ascii_uppercase
 
+import phonenumbers
 import pytest
 
-from services.kernel.base.city import City, load_city
+from services.kernel.base.city import City, load_city, servers_of
 from services.kernel.base.errors import BadInput
+from services.kernel.base.zones import is_country
 from tests.unit.gatekeeper.policy_city import signer
 
 KEY = signer("root one").public_key
@@ -76,6 +79,12 @@ def test_a_website_may_be_an_address_too(tmp_path: Path, website: str) -> None:
     assert load_city(tmp_path).settings.city.website == website
 
 
+def test_a_region_is_one_whose_telephone_numbers_are_known() -> None:
+    """The screening looks for a region's numbers; of one that is unknown to the library it would find none."""
+    every = {first + second for first in ascii_uppercase for second in ascii_uppercase}
+    assert {code for code in every if is_country(code)} == phonenumbers.SUPPORTED_REGIONS
+
+
 def test_the_mark_that_windows_writes_before_a_text_is_no_part_of_it(tmp_path: Path) -> None:
     (tmp_path / "city.toml").write_text(WHOLE, "utf-8-sig")
     assert load_city(tmp_path).settings.city.name == "Mission"
@@ -93,11 +102,41 @@ def test_the_mark_that_windows_writes_before_a_text_is_no_part_of_it(tmp_path: P
         ("https://mission.example", "https://mission.example/city/?a=1", 4, "city.website"),
         ("https://mission.example", "https://mission.example/#top", 4, "city.website"),
         ("https://mission.example", "https://300.1.1.1", 4, "city.website"),
+        ("https://mission.example", "https://mission.999", 4, "city.website"),
+        ("https://mission.example", "https://[::1]x", 4, "city.website"),
+        ("https://mission.example", "https://x[::1]/city", 4, "city.website"),
+        ("https://mission.example", "https://[mission]/city", 4, "city.website"),
         ('host = "127.0.0.1"', 'host = ""', 8, "nats.host"),
         ('host = "127.0.0.1"', 'host = "localhost "', 8, "nats.host"),
         ('host = "127.0.0.1"', 'host = "127.0.0.1:4222"', 8, "nats.host"),
         ('host = "127.0.0.1"', 'host = "nats://127.0.0.1"', 8, "nats.host"),
         ('host = "127.0.0.1"', 'host = "::g"', 8, "nats.host"),
+        (
+            "[townsquare]",
+            '[mastodon.instances]\nsigns = "file:///etc/passwd"\n[townsquare]',
+            11,
+            "mastodon.instances.signs",
+        ),
+        (
+            "[townsquare]",
+            '[mastodon.instances]\nsigns = "https://[::1"\n[townsquare]',
+            11,
+            "mastodon.instances.signs",
+        ),
+        ("port = 4223", 'port = 4223\nhost = "127.0.0.1:80"', 12, "townsquare.host"),
+        ("[townsquare]", '[web]\nhost = ""\n[townsquare]', 11, "web.host"),
+        ("[townsquare]", '[metrics]\nhost = "localhost "\n[townsquare]', 11, "metrics.host"),
+        ("[townsquare]", '[email]\nhost = "smtp.example:587"\n[townsquare]', 11, "email.host"),
+        ("[townsquare]", '[notify]\nfirst = ["a@b.example"]\nsmtp = "mail:99999"\n[townsquare]', 12, "notify.smtp"),
+        ("[townsquare]", '[notify]\nfirst = ["a@b.example"]\nsmtp = "mail:0"\n[townsquare]', 12, "notify.smtp"),
+        ("[townsquare]", '[notify]\nfirst = ["a@b.example"]\nsmtp = "a..b:25"\n[townsquare]', 12, "notify.smtp"),
+        ("[townsquare]", '[notify]\nfirst = ["a@b.example"]\nsmtp = "mail"\n[townsquare]', 12, "notify.smtp"),
+        (
+            "[townsquare]",
+            '[mastodon.instances]\nsigns = "https://a:99999"\n[townsquare]',
+            11,
+            "mastodon.instances.signs",
+        ),
         ("[townsquare]", '[web]\norigin = "http://localhost:99999"\n[townsquare]', 11, "web.origin"),
         ("[townsquare]", '[web]\norigin = "https://desk.example:0"\n[townsquare]', 11, "web.origin"),
         ("[townsquare]", '[bluesky]\nserver = "https://bsky.social:99999"\n[townsquare]', 11, "bluesky.server"),
@@ -193,3 +232,12 @@ def test_the_realms_share_no_key_no_token_and_no_page(tmp_path: Path) -> None:
     )
     for of in paths:
         assert of(live) != of(exercise)
+
+
+def test_the_scheme_of_a_brokers_address_may_be_in_capitals() -> None:
+    """The client knows small letters only, and took the whole for a name (RFC 3986, 3.1)."""
+    assert servers_of("NATS://127.0.0.1:4222, Tls://Broker.example, other:4222") == [
+        "nats://127.0.0.1:4222",
+        "tls://Broker.example",
+        "other:4222",
+    ]

@@ -14,6 +14,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from schemas.events.desk import ErrorBody
+from schemas.events.requests import SubmissionEvent
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base import errors, logs
 from services.kernel.base.clock import ManualClock, SystemClock
@@ -59,10 +60,39 @@ def broken(**fields: Any) -> ValidationError:
 def test_the_first_fault_is_told_with_its_field() -> None:
     error = broken(parts=(1, "two", "three"))
     assert errors.first_fault(error).field == "parts.1"
-    assert errors.describe(error).startswith("parts.1: Input should be a valid integer")
+    assert errors.describe(error).startswith("parts.1: it should be a whole number")
     assert errors.describe(error, skip=1).startswith("1: ")
-    assert errors.describe(error, skip=2).startswith("Input should be")
+    assert errors.describe(error, skip=2).startswith("it should be")
     assert errors.describe(OSError("no such file")) == "no such file"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"data": {"targets": "engineering-townsquare"}}, "data.targets: it should be a list"),
+        ({"data": {"targets": ["a", 3]}}, "data.targets.1: it should be a text"),
+        ({"data": {"targets": ["a"], "crisis": "perhaps"}}, "data.crisis: it should be true or false"),
+        (
+            {"data": {"targets": ["a"], "expires": "soon"}},
+            "data.expires: it should be a time, such as 2026-01-31T18:00:00Z",
+        ),
+        ({"data": []}, "data: it should be an object, with names and values"),
+        ([], "it should be an object, with names and values"),
+        ({"data": {"targets": ["a"], "revision": 1.5}}, "data.revision: it should be a whole number"),
+        ({"data": {"targets": ["a"], "revision": 1}}, "data.revision: it should be greater than or equal to 2"),
+        ({"data": {"targets": ["a"], "text": 5}}, "data.text: it should be a text"),
+        ({"data": {"targets": ["a"], "variants": []}}, "data.variants: it should be an object, with names and values"),
+    ],
+)
+def test_another_systems_developer_reads_no_words_of_a_library(value: object, said: str) -> None:
+    """The names of Python's types and of pydantic's checks are neither in the field nor in what is wrong."""
+    if isinstance(value, dict) and isinstance(value["data"], dict):
+        value["data"] = {"text": "Boil water.", "crisis": False} | value["data"]
+    if isinstance(value, dict):
+        value = {"id": "a", "source": "/a", "specversion": "1.0", "type": "ca.onevoice.request.submitted.v1"} | value
+    with pytest.raises(ValidationError) as caught:
+        SubmissionEvent.from_value(value)
+    assert errors.describe(caught.value) == said
 
 
 def test_a_fault_never_shows_the_value() -> None:

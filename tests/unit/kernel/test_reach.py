@@ -51,8 +51,7 @@ def outside(url: str, **more: Any) -> dict[str, Any]:
         ({"mastodon": {"instances": {"town": "http://town.example"}}}, "network.plain"),
         ({"mastodon": {"instances": {"town": "http://0.0.0.0:80"}}}, "network.link_local"),
         ({"mastodon": {"instances": {"town": "https://169.254.169.254/latest"}}}, "network.link_local"),
-        ({"mastodon": {"instances": {"town": "file:///etc/passwd"}}}, "network.scheme"),
-        ({"mastodon": {"instances": {"town": "https://[::1"}}}, "network.scheme"),
+        ({"mastodon": {"instances": {"town": "file://town.example/etc/passwd"}}}, "network.scheme"),
     ],
 )
 def test_what_goes_in_plain_or_nowhere_is_refused_with_its_mend(sections: dict[str, Any], code: str) -> None:

@@ -189,3 +189,9 @@ def test_the_file_names_the_address_that_the_city_has() -> None:
         ServerSettings("/srv/city/var/nats", host="127.0.0.1", port=5222, cluster=cluster),
     )
     assert settled(render_server(was), PurePosixPath("/srv/city"), "127.0.0.1:5222") == render_server(becomes)
+
+
+def test_nats_conf_has_ipv6_in_brackets() -> None:
+    conf = render_server(ServerSettings("/srv/city/var/nats", host="::1"))
+    assert 'listen: "[::1]:4222"' in conf
+    assert settled(conf, PurePosixPath("/srv/city"), "[::1]:4222") == conf

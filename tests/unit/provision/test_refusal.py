@@ -49,6 +49,12 @@ def test_a_full_disk_is_not_taken_for_a_limit_in_city_toml(
         ("nats://127.0.0.1:99999", "network.scheme"),
         ("nats://[::1:4222", "network.scheme"),
         ("nats://169.254.169.254", "network.link_local"),
+        ("nats://", "network.scheme"),
+        (",", "network.scheme"),
+        (" ", "network.scheme"),
+        ("nats://127.0.0.1:4222,http://127.0.0.1:4222", "network.scheme"),
+        ("nats://127..0.1", "network.scheme"),
+        ("NATS-TLS://127.0.0.1", "network.scheme"),
     ],
 )
 async def test_the_provisioning_key_is_shown_to_no_broker_that_is_none_or_in_plain_elsewhere(

@@ -8,7 +8,6 @@ from rich.text import Text
 from schemas import subjects
 from schemas.events.control import Withdraw
 from schemas.events.desk import RequestView
-from schemas.events.verdicts import Outcome
 from services.desk import confirm, options, sent, session
 from services.desk.app import Invocation, command, group
 from services.desk.commands.message.following import follow_up
@@ -39,7 +38,7 @@ async def withdraw(
         view = await fetch(here.link, request_id)
         whole_id, control_seq = view.request.request_id, None
         # Once withdrawn, refused or posted everywhere, it stays so: no order is needed, however old this answer is.
-        if view.withdrawn or _refused(view) or _everywhere(view):
+        if view.withdrawn or outcome.refused(view) or _everywhere(view):
             sent.only_looks()
         else:
             control_seq = (
@@ -61,7 +60,7 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
             so = "is done everywhere already: nothing is left to stop"
             if view.withdrawn:
                 so = "is withdrawn already"
-            elif _refused(view):
+            elif outcome.refused(view):
                 so = "is refused already, and that is final: nothing is left to stop"
             out.print(Text(f"{whole_id} {so}. Nothing was written."))
         else:
@@ -75,10 +74,6 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     written = {} if control_seq is None else {"control_seq": control_seq}
     desk.answer(outcome.request_json(view) | written, draw)
-
-
-def _refused(view: RequestView) -> bool:
-    return view.verdict is not None and view.verdict.outcome is Outcome.REFUSED
 
 
 def _everywhere(view: RequestView) -> bool:

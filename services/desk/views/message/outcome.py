@@ -194,8 +194,14 @@ def finished(view: RequestView) -> bool:
 
 def over(view: RequestView) -> bool:
     """True when nothing more can come: withdrawn, refused, or each delivery ended."""
-    refused = view.verdict is not None and view.verdict.outcome is Outcome.REFUSED
-    return view.withdrawn or refused or (settled(view) and bool(view.deliveries))
+    no = view.verdict is not None and view.verdict.outcome is Outcome.REFUSED
+    return view.withdrawn or no or (settled(view) and bool(view.deliveries))
+
+
+def refused(view: RequestView) -> bool:
+    """True when the gate has refused it for good, and nothing of it is on its way."""
+    no = view.verdict is not None and view.verdict.outcome is Outcome.REFUSED
+    return no and all(item.final or item.outcome in DONE for item in view.deliveries)
 
 
 def scheduled(view: RequestView) -> bool:

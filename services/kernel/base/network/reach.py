@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from services.kernel.base.city import servers_of
 from services.kernel.base.errors import BadInput
+from services.kernel.base.settings.addresses import is_host
 from services.kernel.base.settings.city_file import CityFile
 
 _BROKER_SCHEMES = frozenset({"nats", "tls"})
@@ -51,7 +52,7 @@ def refuse_plain_broker(settings: CityFile, url: str | None = None) -> None:
                 'host = "127.0.0.1" under [nats]; for other machines: an own broker with TLS (onevoice deploy)',
             )
         return
-    for server in servers_of(url or nats.address):
+    for server in servers_of(url or nats.address) or [url or nats.address]:
         host = _host_of(server if "//" in server else f"nats://{server}", "[nats] url", _BROKER_SCHEMES)
         if not is_loopback(host) and nats.tls_ca is None:
             raise BadInput(
@@ -119,7 +120,8 @@ def _host_of(url: str, place: str, schemes: frozenset[str]) -> str:
         host = parts.hostname or "" if parts.port is None or parts.port else ""
     except ValueError:
         parts, host = urlsplit(""), ""
-    if parts.scheme not in schemes or not host:
+    # A zone (RFC 4007) is left to the next question, which says more of it.
+    if parts.scheme not in schemes or not is_host(host.partition("%")[0]):
         wanted = " or ".join(f"{one}://" for one in sorted(schemes))
         raise BadInput(
             "network.scheme",

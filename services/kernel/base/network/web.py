@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from services.kernel.base.errors import BadInput
+from services.kernel.base.settings.addresses import in_url
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,13 @@ async def serve(app: web.Application, host: str, port: int, what: str) -> Runnin
         if error.errno == errno.EADDRINUSE:
             raise BadInput(
                 "port.in_use",
-                f"{what} cannot listen on {host}:{port}: another program does",
-                "stop that program, or set another port in city.toml",
+                f"{what} cannot listen on {in_url(host)}:{port}: something does already",
+                "stop that program, or set another port in city.toml: each of its sections needs its own",
             ) from error
         raise BadInput(
             "port.refused",
-            f"{what} cannot listen on {host}:{port}: {error.strerror}",
+            f"{what} cannot listen on {in_url(host)}:{port}: {error.strerror}",
             "set another address in city.toml",
         ) from error
     bound = runner.addresses[0][1]
-    shown = f"[{host}]" if ":" in host else host
-    return Running(f"http://{shown}:{bound}", runner)
+    return Running(f"http://{in_url(host)}:{bound}", runner)

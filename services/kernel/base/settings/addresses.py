@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 _LABEL = re.compile(r"[^\W_]([\w-]{0,61}[^\W_])?|_[\w-]{0,62}")
+_SERVER = re.compile(r"(\[[^][]+\]|[^][:]*)(:[0-9]{1,5})?")
+"""A host and a port in an address; not every Python sees to it that nothing is beside an IPv6 address's brackets."""
 
 
 def web_address(url: str) -> str:
@@ -24,8 +26,8 @@ def web_address(url: str) -> str:
         raise ValueError(f"{url} is no address: ports are 1 to 65535")
     if login:
         raise ValueError(f"an address of {host} has a login in it: nobody reads that from city.toml")
-    if not is_host(host):
-        raise ValueError(f"{url} is no address: {host or 'nothing'} is no name of a server")
+    if not is_host(host) or _SERVER.fullmatch(parts.netloc) is None:
+        raise ValueError(f"{url} is no address: {parts.netloc or 'nothing'} is no name of a server")
     return url
 
 
@@ -44,6 +46,15 @@ def host_name(host: str) -> str:
     return bare
 
 
+def mail_server(place: str) -> str:
+    """Return a mail server as ``host:port``; raises ValueError."""
+    host, _, port = place.rpartition(":")
+    in_range = re.fullmatch(r"[0-9]{1,5}", port) is not None and 1 <= int(port) <= 65_535
+    if not in_range or ":" in host or not is_host(host):
+        raise ValueError(f"{place!r} is no mail server: host:port, as smtp.mission.example:587; ports end at 65535")
+    return place
+
+
 def in_url(host: str) -> str:
     """Return a host as addresses write it: IPv6 in brackets (RFC 3986)."""
     return f"[{host}]" if ":" in host else host
@@ -60,7 +71,7 @@ def is_host(host: str) -> bool:
             return False
         return True
     labels = host.removesuffix(".").split(".")
-    return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
+    return len(host) <= 253 and not labels[-1].isdigit() and all(_LABEL.fullmatch(label) for label in labels)
 
 
 HostName = Annotated[str, AfterValidator(host_name)]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from schemas.events.base import Id, PublicKey
-from services.kernel.base.settings.addresses import HostName, in_url, website_address
+from services.kernel.base.settings.addresses import HostName, in_url, mail_server, website_address
 from services.kernel.base.settings.city_platforms import (
     BlueskySection,
     EmailSection,
@@ -173,7 +173,7 @@ class NotifySection(Section):
     officers: dict[str, str] = Field(default_factory=dict)
     reminder_minutes: Annotated[float, Field(gt=0, le=1_440)] = 10.0
     deputies_minutes: Annotated[float, Field(gt=0, le=1_440)] = 20.0
-    smtp: Annotated[str, StringConstraints(pattern=r"^[^\s:/]+:[0-9]{1,5}$")] = "localhost:25"
+    smtp: Annotated[str, AfterValidator(mail_server)] = "localhost:25"
     security: Literal["starttls", "tls", "none"] = "starttls"
     user: str | None = None
     sender: Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$")] = "onevoice@localhost.localdomain"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.events.base import Id
-from services.kernel.base.settings.addresses import HostName, web_address
+from services.kernel.base.settings.addresses import host_name, web_address
 
 
 class Section(BaseModel):
@@ -29,7 +29,7 @@ class ServerLimits(Section):
 class MastodonSection(Section):
     """[mastodon]: where accounts of the form ``@name@instance`` live; ``townsquare`` names the local one."""
 
-    instances: dict[Id, str] = {}
+    instances: dict[Id, Annotated[str, AfterValidator(web_address)]] = {}
     limits: dict[Id, ServerLimits] = {}
 
 
@@ -139,7 +139,7 @@ class EmailSection(Section):
     ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it asks for no password.
     """
 
-    host: HostName | Literal[""] = ""
+    host: Annotated[str, AfterValidator(lambda host: host and host_name(host))] = ""
     port: Annotated[int, Field(ge=1, le=65_535)] = 587
     protocol: Literal["smtp", "lmtp"] = "smtp"
     security: Literal["starttls", "tls", "none"] = "starttls"
