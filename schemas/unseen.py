@@ -2,8 +2,9 @@
 
 They are control characters (a terminal takes ESC for an order), characters that reorder a line (CVE-2021-42574), those
 that are drawn as nothing (Default_Ignorable_Code_Point), private ones, and halves of characters. What spelling needs
-stays: joiners between letters of other scripts and in emoji, breaks between words of scripts without spaces, variation
-selectors, the tags of a flag, and the marks of direction in a text with letters that run from right to left. Pure.
+stays: joiners between letters of other scripts, in emoji and in German compounds, breaks between words of scripts
+without spaces, variation selectors, the tags of a flag, and the marks of direction in a text with letters that run from
+right to left. Pure.
 Source: Unicode 15 chapter 23, UTS 39.
 """
 
@@ -14,19 +15,31 @@ import unicodedata
 import regex
 
 _JOINER = r"[\u200c\u200d]"
-_LETTER = r"[^\x00-\x7f\s\u200c\u200d]"
+_LETTER = r"[^\x00-\x7f\s\u200b-\u200d]"
 _SHAPED = (
     r"[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Mongolian}\p{Script=Nko}\p{Indic_Syllabic_Category=Virama}"
     r"\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Bengali}\p{Script=Devanagari}\p{Script=Gurmukhi}\p{Script=Gujarati}"
     r"\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Oriya}]"
 )
-_UNSPACED = r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Javanese}\p{Balinese}]"
-"""Scripts without spaces, where a zero-width space says that a line may break between two words (Unicode 16.4)."""
+_UNSPACED = (
+    r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}\p{Ahom}"
+    r"\p{Javanese}\p{Balinese}]"
+)
+"""Scripts without spaces, where a zero-width space says where a word ends (Unicode 16.4): between two of them, and
+before or behind a space, a sign, a numeral or a word of another script, too."""
+_IN_WORD = r"[\p{Latin}\p{M}'’‑–—\-\u200c]{0,60}"
+_LIGATURE = rf"(?<=(?:^|\s)[^\w\s#@/]{{0,8}}{_IN_WORD}f)\u200c(?=[bfhijklt]{_IN_WORD}[^\w\s@/]{{0,8}}(?:\s|$))"
+"""A non-joiner that keeps two letters from being drawn as one, where a German word is made of two: Auf-lage (Unicode
+23.2). Only in words: in an address or a hashtag it would be another one."""
+_SUFFIXED = rf"(?<=[0-9A-Za-z)\]\"'])\u200c(?={_SHAPED})"
+"""A Persian ending behind a foreign word or a numeral."""
 _SELECTOR = r"\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d\u180f"
 _SPELT = regex.compile(
     rf"(?<={_LETTER}){_JOINER}(?={_LETTER})"
     rf"|(?<={_SHAPED}){_JOINER}(?!{_JOINER})"
-    rf"|(?<={_UNSPACED})\u200b(?={_UNSPACED})|(?<=\p{{Mongolian}})\u180e(?=\p{{Mongolian}})"
+    rf"|{_SUFFIXED}|{_LIGATURE}"
+    rf"|(?<={_UNSPACED})\u200b(?!\u200b)|(?<!\u200b)\u200b(?={_UNSPACED})"
+    rf"|(?<=\p{{Mongolian}})\u180e(?=\p{{Mongolian}})"
     rf"|(?<=[^\s{_SELECTOR}])[{_SELECTOR}]"
     r"|\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
 )
@@ -42,6 +55,11 @@ def in_text(text: str) -> tuple[str, ...]:
     if text.isascii() and text.isprintable():
         return ()
     return tuple(dict.fromkeys(text[index] for index in _places(text)))
+
+
+def is_spelt(text: str, index: int) -> bool:
+    """Say whether the spelling of what is around it needs the unseen character at ``index``: a joiner, a break."""
+    return _SPELT.match(text, index) is not None
 
 
 def shown(text: str) -> str:

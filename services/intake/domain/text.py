@@ -13,8 +13,6 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import regex
-
 from schemas import unseen
 from services.kernel.base.errors import BadInput
 
@@ -30,27 +28,12 @@ _WHITE_SPACE = str.maketrans(
 """Line ends and tabs as other programs write them: Word breaks a line with a vertical tab, and lists have tabs."""
 
 _BIDI = frozenset({*range(0x202A, 0x202F), *range(0x2066, 0x206A)})
-_ZWNJ, _ZWJ = "\u200c", "\u200d"
 _HIDDEN = frozenset(
-    {0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x200B, 0x2800, 0x3164, 0xFEFF, 0xFFA0}
+    {0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x200B, 0x200C, 0x200D, 0x2800, 0x3164, 0xFEFF, 0xFFA0}
     | set(range(0x2060, 0x2066))
     | set(range(0x206A, 0x2070))
     | set(range(0xFFF9, 0xFFFD))
 )
-_SHAPED = regex.compile(
-    r"[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Mongolian}\p{Script=Nko}\p{Indic_Syllabic_Category=Virama}"
-    r"\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Bengali}\p{Script=Devanagari}\p{Script=Gurmukhi}\p{Script=Gujarati}"
-    r"\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Oriya}]"
-)
-"""Letters and signs whose shape a joiner behind them changes (Unicode, chapters 9, 12 and 23.2)."""
-
-_UNSPACED = regex.compile(
-    r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Javanese}\p{Balinese}]"
-)
-_MONGOLIAN = regex.compile(r"\p{Mongolian}")
-_BETWEEN = {"\u200b": _UNSPACED, "\u180e": _MONGOLIAN}
-"""What is right between two letters of these: a place where a line may break, and Mongolian's vowel separator."""
-
 _BLACK_FLAG = "\U0001f3f4"
 _TAG_END = "\U000e007f"
 _VARIATION = frozenset({*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)})
@@ -163,30 +146,12 @@ def _is_private(text: str, index: int) -> bool:
 
 
 def _is_hidden(text: str, index: int) -> bool:
-    character, code = text[index], ord(text[index])
+    code = ord(text[index])
     if code in _HIDDEN:
-        letters = _BETWEEN.get(character)
-        beside = (text[index - 1 : index], text[index + 1 : index + 2])
-        return letters is None or not all(letters.match(one) for one in beside)
+        return not unseen.is_spelt(text, index)
     if code in _VARIATION:
         return index == 0 or text[index - 1].isspace() or ord(text[index - 1]) in _VARIATION
-    if character in (_ZWJ, _ZWNJ):
-        return not _joins(text, index)
     return code in _TAGS and not _in_flag(text, index)
-
-
-def _joins(text: str, index: int) -> bool:
-    """Emoji sequences and several scripts need joiners: between two visible characters they are meant."""
-    before, behind = text[:index][-1:], text[index + 1 :][:1]
-    if not _visible_letter(before):
-        return False
-    # At the end of a word it shapes the letter before it: a Malayalam chillu, a Persian or Arabic letter's form.
-    return _visible_letter(behind) or (_SHAPED.match(before) is not None and behind not in (_ZWJ, _ZWNJ))
-
-
-def _visible_letter(character: str) -> bool:
-    # Between plain ASCII a joiner changes nothing that one can see: it only hides a word from a reader's search.
-    return character > "\x7f" and not character.isspace() and character not in (_ZWJ, _ZWNJ)
 
 
 def _in_flag(text: str, index: int) -> bool:

@@ -34,7 +34,9 @@ _JOINERS = frozenset({0x200C, 0x200D})
 _DIRECTIONS = frozenset({0x061C, 0x200E, 0x200F})
 _SELECTORS = frozenset({*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), 0x180B, 0x180C, 0x180D, 0x180F})
 _BREAK, _VOWEL_SEPARATOR = 0x200B, 0x180E
-_UNSPACED = ("THAI ", "LAO ", "KHMER ", "MYANMAR ", "TAI ", "NEW TAI ", "JAVANESE ", "BALINESE ")
+_UNSPACED = ("THAI ", "LAO ", "KHMER ", "MYANMAR ", "TAI ", "NEW TAI ", "AHOM ", "JAVANESE ", "BALINESE ")
+_NON_JOINER, _LIGATED = "\u200c", frozenset("bfhijklt")
+"""What a font draws as one with an f before it: Auf-lage, where a non-joiner keeps them apart."""
 _FLAG = "\U0001f3f4"
 _FLAG_TAGS = frozenset({*range(0xE0030, 0xE003A), *range(0xE0061, 0xE007B), 0xE007F})
 
@@ -59,17 +61,30 @@ def _passes(text: str, index: int) -> bool:
         return True
     # From here on it vanishes by itself: it passes only where a drawn neighbour shows what it is for.
     before = text[index - 1] if index else " "
-    if code in (_BREAK, _VOWEL_SEPARATOR):
-        scripts = _UNSPACED if code == _BREAK else ("MONGOLIAN ",)
-        return all(
-            unicodedata.name(one, "").startswith(scripts) for one in (before, text[index + 1 : index + 2] or " ")
-        )
+    behind = text[index + 1 : index + 2] or " "
+    if code == _BREAK:
+        # Beside a word of such a script, and never two in a row, which could carry hidden bits.
+        beside = any(unicodedata.name(one, "").startswith(_UNSPACED) for one in (before, behind))
+        return beside and character not in (before, behind)
+    if code == _VOWEL_SEPARATOR:
+        return all(unicodedata.name(one, "").startswith("MONGOLIAN ") for one in (before, behind))
     if code in _JOINERS:
-        # After a letter or an emoji; never in plain English, and never two in a row, which could carry hidden bits.
-        return before > "\x7f" and not before.isspace() and ord(before) not in _JOINERS
+        return _is_joined(character, before, behind)
     if code in _SELECTORS:
         return not before.isspace() and ord(before) not in _SELECTORS
     if code in _DIRECTIONS:
         # Whoever reads Arabic or Hebrew needs them; in a text without either they only turn words around.
         return any(one.isalpha() and unicodedata.bidirectional(one) in ("R", "AL") for one in text)
     return code in _FLAG_TAGS and _FLAG in text[max(0, index - 8) : index]
+
+
+def _is_joined(character: str, before: str, behind: str) -> bool:
+    """Say whether a joiner is after a letter or an emoji, in a German compound, or before a letter of another script.
+
+    Never elsewhere in plain English, and never two in a row, which could carry hidden bits.
+    """
+    if ord(before) in _JOINERS or before.isspace():
+        return False
+    if before > "\x7f":
+        return True
+    return character == _NON_JOINER and ((before == "f" and behind in _LIGATED) or behind > "\u02ff")

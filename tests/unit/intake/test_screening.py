@@ -74,6 +74,9 @@ def test_the_missing_link_names_the_platforms_that_lack_it() -> None:
         "130\u2011692\u2011544",
         "130.692.544",
         "Jane Doe, 130 692 544, by 5 p.m.",
+        "Employee no. 130 692 544",
+        "Jane's number 130 692 544",
+        "Event no. 12, SIN no. 130 692 544",
     ],
 )
 def test_social_insurance_numbers_in_each_spelling(text: str) -> None:
@@ -137,6 +140,17 @@ def test_social_insurance_numbers_in_each_spelling(text: str) -> None:
                 "Meeting ID:",
                 "Soumission",
                 "Hydrants",
+                "Event no.",
+                "DriveBC event",
+                "Événement no",
+                "Ticket #",
+                "Service request number:",
+                "Demande nº",
+                "Notice",
+                "Confirmation no.",
+                "Warrant No.",
+                "Bridge no.",
+                "Reçu :",
             )
         ),
         "130 692 544 $",
@@ -153,6 +167,13 @@ def test_social_insurance_numbers_in_each_spelling(text: str) -> None:
 def test_numbers_that_are_no_persons_are_left_alone(text: str) -> None:
     """A wrong check digit, another shape, or another thing by name: permits, parcels, units, money, dates."""
     assert not list(personal.find(text, "CA", "mission.example", ()))
+
+
+def test_a_telephone_number_behind_what_may_have_one_is_found() -> None:
+    """ "For bookings: 604 ..." is no number of a booking; behind "no." it is one."""
+    for text in ("For bookings: 604-555-0199", "Event: 604-555-0199", "Fire hall number 604-555-0199"):
+        assert [hit.code for hit in personal.find(text, "CA", "mission.example", ())] == ["phone"]
+    assert not list(personal.find("Event no. 604-555-0199", "CA", "mission.example", ()))
 
 
 @pytest.mark.parametrize(
@@ -310,6 +331,12 @@ def test_words_inside_words_and_plain_words_are_left_alone(text: str) -> None:
         ("a dog bite", "en", ()),
         ("C'est la merde", "fr", ("merde",)),
         ("la merde est là, fuck", "fr", ("fuck", "merde")),
+        ("A great tit, two blue tits and Bastard toadflax at the dyke", "en", ()),
+        ("Pussy willows, wild asses, a stop cock, Chorlton-cum-Hardy, cum laude", "en", ()),
+        ("nice tits, you bastard", "en", ("bastard", "tits")),
+        ("Chili con carne et Comic-Con; une suce, un baiser, une tapette à souris", "fr", ()),
+        ("Quel con! Bande de cons, jouer au con", "fr", ("con", "cons")),
+        ("f\u200cuck the dam", "en", ("fuck",)),
         ("vaginal health clinic, tit for tat, a spic and span hall", "en", ()),
         ("Fuk Lam Street and Shag Creek are open", "en", ()),
         ("Dicke Luft, der Damm hält; hell und nackt", "de", ()),

@@ -41,6 +41,19 @@ _OTHER_WORD = re.compile(
     r"event id|id|po|rfp|rfq)"
     r"(?:\s+(?:no|nos|n[o°º]|numbers?|num[eé]ros?|ids?))?\.?[ \t]*(?:[:#]\s*)?\Z"
 )
+_NUMBERED_WORD = re.compile(
+    r"(?i)\b(?:events?|[eé]v[eé]nements?|tickets?|billets?|bookings?|reservations?|r[eé]servations?|confirmations?|receipts?|re[cç]us?|"
+    r"dockets?|batch(?:es)?|samples?|[eé]chantillons?|catalogues?|items?|articles?|certificates?|certificats?|warrants?|mandats?|"
+    r"jobs?|tasks?|t[aâ]ches?|requests?|demandes?|applications?|notices?|avis|alerts?|alertes?|bulletins?|advisor(?:y|ies)|"
+    r"warnings?|fires?|incendies?|feux|occurrences?|assets?|actifs?|tags?|labels?|badges?|bridges?|ponts?|culverts?|"
+    r"ponceaux?|pumps?|pompes?|valves?|vannes?|gauges?|wards?|documents?|forms?|formulaires?|agreements?|ententes?|grants?|"
+    r"inspections?|surveys?|sondages?|quotes?|quotations?|shipments?|parcelles?|colis|containers?|conteneurs?|"
+    r"violations?|citations?|offences?|infractions?|versions?|releases?|editions?|"
+    r"transactions?|vouchers?|coupons?|refunds?|bons?|series|stops?|arr[eê]ts?|trips?|flights?|vols?|trains?)"
+    r"(?P<number>\s+(?:no|nos|n[o°º]|numbers?|num[eé]ros?|ids?|codes?|refs?))?\.?[ \t]*(?P<sign>[:#]\s*)?\Z"
+)
+"""What has a number, and may have a telephone's behind it too ("for bookings: 604 ..."): of a telephone it says
+something only together with "no." or the like."""
 _DWELLING = re.compile(
     r"(?i)\b(?:units?|unit[eé]s?|suites?|rooms?|salles?|chambres?|apartments?|appartements?|apts?|houses?|maisons?|addresses"
     r"|adresses)\.?[ \t]*(?:[:#]\s*)?\Z"
@@ -130,7 +143,7 @@ def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
             before = plain[max(0, match.start() - _BEFORE) : match.start()]
             named = word.search(before) is not None
             shaped = code == "phn" or (match["gap"] != "" and digits[0] not in _NO_PERSONS)
-            other = _is_other(before) or _MEASURED.match(plain, match.end()) is not None
+            other = _is_other(before) or _NUMBERED_WORD.search(before) or _MEASURED.match(plain, match.end())
             if valid(digits) and digits.strip("0") and (named or (shaped and not other)):
                 yield Hit(code, what, _mask(digits)), match.start(), match.end()
 
@@ -153,7 +166,8 @@ def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator
         number = tel.format_number(match.number, tel.PhoneNumberFormat.E164)
         free = tel.number_type(match.number) == tel.PhoneNumberType.TOLL_FREE
         before = plain[max(0, match.start - _BEFORE) : match.start]
-        other = _is_other(before) and not _DWELLING.search(before)
+        numbered = _NUMBERED_WORD.search(before)
+        other = (_is_other(before) and not _DWELLING.search(before)) or bool(numbered and numbered["number"])
         bare = _BARE.fullmatch(match.raw_string) is not None
         measured = bare and _MEASURED.match(plain, match.end) is not None
         if not free and not other and not measured and number not in allowed:

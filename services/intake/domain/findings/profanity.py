@@ -28,9 +28,10 @@ PLAIN_WORDS = (
 FRENCH_PLAIN_WORDS = (
     "retard", "retards", "veuve", "drague", "draguer", "pédale", "gerbe", "gerber", "ramoner", "tanche", "trique",
     "cailler", "bosser", "jouir", "folle", "grande folle", "bander", "chatte", "cul", "gueule", "anal", "péter",
-    "bite", "bitte",
+    "bite", "bitte", "con", "cons", "suce", "bourré", "bourrée", "baiser", "tapette", "clitoris", "gerbes",
 )  # fmt: skip
-"""What is plain in a French text: a delay, a widow, dredging, chimney sweeping, a dead end (cul-de-sac)."""
+"""What is plain in a French text: a delay, a widow, dredging, chimney sweeping, a dead end (cul-de-sac), chili con
+carne."""
 
 MORE_WORDS = ("damn", "goddamn", "crap", "crappy", "bugger")
 """Words that the list leaves out and an official profile does not use."""
@@ -100,6 +101,30 @@ _NAMED = re.compile(
 take for another word."""
 
 
+_SPECIES = re.compile(
+    r"\b(?:(?:great|black|gr[ae]y|elegant|yellow|varied|ground|coal|marsh) tit"
+    r"|(?:blue|coal|marsh|willow|crested|bearded|varied|azure|siberian|sultan|penduline"
+    r"|(?:long|green|yellow)-\w+)[ -]tits?"
+    r"|bastard[ -](?:toad-?flax|hemp|cabbage|balm|indigo|mahogany|teak|wing|sage|amber|cedar|oak|pennyroyal|saffron"
+    r"|speedwell|rocket|agrimony|asphodel|halibut|trumpeter|file|title|saw|mustard|lupine|box|elm|cress)(?:e?s)?"
+    r"|pussy[ -](?:willows?|toes|ears|foot|cats?)|(?:asiatic|african|somali|wild|half) ass(?:es)?"
+    r"|(?:black|heath|wood|turkey|ball|stop|sill|curb|drain|gauge|pet|weather|bib|corporation)[ -]cocks?"
+    r"|cocks?[ -](?:of[ -]the[ -]|pheasants?|robins?|sparrows?)|cock['’]s[ -](?:foot|comb|head)"
+    r"|jackass penguins?|laughing jackass(?:es)?|(?:summa |magna )?cum laude|spotted dick|moby[ -]dick)\b"
+    r"|(?<=\w)-cum-(?=\w)",
+    re.IGNORECASE,
+)
+"""Birds, plants, fish, fittings and set phrases that are written with a word of the lists, in any case of letters."""
+_FRENCH_INSULT = re.compile(
+    r"(?<!\w)(?:(?:un|quel|quels|ce|ces|sale|pauvre|gros|vieux|petits?|sombre|espèce de|bande de|tête de|tas de"
+    r"|les|des|trop|si|plus|es|est|êtes|sont|suis|fait le|jeu|jeux) |à la )"
+    r"(?:gros |sale |pauvre |vieux |petits? )?(cons?)(?![\w-])(?! carne)",
+    re.IGNORECASE,
+)
+"""Where "con" is no Italian or Spanish "with", and no convention."""
+_INSIDE_A_WORD = re.compile(r"(?<=[A-Za-z])[\u200b-\u200d]+(?=[A-Za-z])")
+
+
 def find(text: str, language: str = "en", names: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return the words of a text that are vulgar or profane, as they stand there, each once.
 
@@ -110,13 +135,14 @@ def find(text: str, language: str = "en", names: tuple[str, ...] = ()) -> tuple[
     """
     if not any(character.isalpha() for character in text):
         return ()
-    plain = _NAMED.sub(" ", text)
+    plain = _SPECIES.sub(" ", _NAMED.sub(" ", _INSIDE_A_WORD.sub("", text)))
     for name in names:
         plain = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", plain)
     if language not in ("en", "fr"):
         return tuple(dict.fromkeys(match.group() for match in _ANYWHERE.finditer(plain)))
     matches = _filter("fr" if language == "fr" else "en").check_profanity(plain).get("matches") or ()
-    return tuple(dict.fromkeys(str(match["word"]) for match in matches))
+    insults = [match[1].casefold() for match in _FRENCH_INSULT.finditer(plain)] if language == "fr" else []
+    return tuple(dict.fromkeys([*(str(match["word"]) for match in matches), *insults]))
 
 
 @cache
