@@ -25,6 +25,7 @@ NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
         *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (402, 405, 407, 421, 425, 426, 431)],
         *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (400, 403, 404, 410, 413, 422)],
         (Answer(409, {"error": "no"}, CIMultiDict()), Unknown),
+        (Answer(409, None, CIMultiDict({"Content-Type": "text/html"})), Unknown),
         *[(Answer(code, None, CIMultiDict()), Retryable) for code in (301, 307, 308, 400, 403, 404, 422)],
         (Answer(303, None, CIMultiDict()), Unknown),
         *[(Answer(code, None, CIMultiDict()), Unknown) for code in (408, 500, 502, 503, 504)],

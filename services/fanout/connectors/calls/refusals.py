@@ -74,8 +74,8 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
         return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
     if outcome.status == 402:
         return Retryable(f"the account there has to be paid for: {outcome.words}", cause=Cause.CREDENTIAL)
-    if outcome.status == 409 and not _is_a_proxys(outcome):
-        # A server that knows keys says so while the first request with this key is under way, or is done.
+    if outcome.status == 409:
+        # A server that knows keys says so while the first request with this key is under way, or is done; a page, too.
         return Unknown(f"the server says that it conflicts with something: {outcome.words}")
     if 400 <= outcome.status < 500 and outcome.status != 408:
         if _is_a_proxys(outcome):
