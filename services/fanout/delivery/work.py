@@ -219,6 +219,12 @@ class Work:
         except IntegrityFault:
             raise
         except Unreachable as error:
+            self._runtime.log.warning(
+                "the broker is away, it is tried again soon",
+                profile=place.profile,
+                request_id=place.request_id,
+                reason=error.message,
+            )
             return Wait(BASE_SECONDS, error.message, hold=True)
 
     async def _take(self, place: Place, step: Step) -> StepOutcome:
