@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -32,11 +32,15 @@ _MENTION = re.compile(r"@([\w.-]+)@[\w.-]+\w")
 
 @dataclass(frozen=True)
 class Made:
-    """A status that stands; ``remark`` says in what it differs from what was asked."""
+    """A status that stands; ``remark`` says in what it differs from what was asked.
+
+    ``author``: the id of the account that it stands on, empty where the server does not say.
+    """
 
     id: str
     url: str
     remark: str = ""
+    author: str = ""
 
 
 Sent = Made | Retryable | Permanent | Unknown
@@ -89,7 +93,17 @@ async def send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, 
     done = await _send(http, clock, endpoint, plain, f"{key}-plain")
     if not isinstance(done, Made):
         return done
-    return Made(done.id, done.url, "; ".join(filter(None, (f"the pictures are missing: {sent.reason}", done.remark))))
+    return replace(done, remark="; ".join(filter(None, (f"the pictures are missing: {sent.reason}", done.remark))))
+
+
+def own(sent: Sent, account_id: str, others: Iterable[str]) -> Sent:
+    """Return what was sent, if the answer can be of it: of this account, and none of the posts that were there before.
+
+    A server or a proxy that mixes up its answers is not believed; what stands is looked for.
+    """
+    if isinstance(sent, Made) and (sent.author not in ("", account_id) or sent.id in others):
+        return Unknown("the server answered with another post than the one that was sent", Cause.HOST)
+    return sent
 
 
 async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
@@ -105,6 +119,7 @@ async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str,
         name,
         own_address(str(made.get("url") or made.get("uri") or ""), endpoint.base),
         remark_on(body, made),
+        id_of(made["account"].get("id")) if isinstance(made.get("account"), dict) else "",
     )
 
 
