@@ -19,7 +19,8 @@ ANSWER = json.dumps({"id": "1", "username": "water", "url": "http://peer/@water/
 class Peer:
     """``hangs``: paths whose requests are read no further than their head until ``read_on`` is set.
 
-    ``early``: paths that are answered before their body is read. ``twice``: that are answered two times. ``requests`` are the paths of whole requests.
+    ``early``: paths that are answered before their body is read. ``twice``: that are answered two times.
+    ``requests`` are the paths of whole requests.
     ``ends`` says of each connection how it ended, and the path of the request that it was in, or "" between two.
     """
 

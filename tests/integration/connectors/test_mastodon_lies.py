@@ -300,6 +300,21 @@ async def test_an_answer_that_is_of_another_post_is_not_believed(
         assert isinstance(await connector.publish(intent, store), kind)
 
 
+@pytest.mark.parametrize("words", ["Validation failed: Duplicate status", "Text has already been taken"])
+@pytest.mark.parametrize("status", [400, 403, 422])
+async def test_what_the_server_says_to_have_already_is_looked_for(tmp_path: Path, status: int, words: str) -> None:
+    """It may be this very message, whose answer was lost: it has not failed."""
+
+    async def refused(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": words}, status=status)
+
+    handlers: dict[str, Handler] = {"GET /api/v1/accounts/verify_credentials": own, "POST /api/v1/statuses": refused}
+    async with a_server(tmp_path, handlers) as connector:
+        result = await connector.publish(an_intent(a_profile("fire", "mastodon")), store)
+    assert isinstance(result, Unknown)
+    assert words in result.reason
+
+
 async def test_a_server_that_hangs_over_its_own_limits_delays_a_post_by_less_than_a_second(tmp_path: Path) -> None:
     """Sixteen profiles ask at once, and none waits for another's asking."""
 

@@ -27,6 +27,8 @@ from services.kernel.base.remember import by_identity
 PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
 """How often, and after how long, a status is sent again that was refused with its pictures."""
 
+_TWICE = re.compile(r"\bduplicate|already (?:been )?(?:posted|published|taken|said|exists)\b", re.IGNORECASE)
+"""What servers say of words that they have already: it may be this very message that stands."""
 _MENTION = re.compile(r"@([\w.-]+)@[\w.-]+\w")
 
 
@@ -110,7 +112,9 @@ async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str,
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     outcome = await http.call(endpoint, "POST", "/api/v1/statuses", data=_written(body), headers=headers)
     if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
-        return refusal(outcome, clock)
+        why = refusal(outcome, clock)
+        twice = isinstance(why, Permanent) and _TWICE.search(why.reason)
+        return Unknown(f"the server says that it is there already: {why.reason}") if twice else why
     made = outcome.body if isinstance(outcome.body, dict) else {}
     name = id_of(made.get("id"))
     if not name:
