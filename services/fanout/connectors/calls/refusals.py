@@ -17,8 +17,11 @@ from services.kernel.base.clock import Clock
 NO_SCOPE = "the credential lacks a scope"
 """How the reason begins when a credential may not do this, and never will."""
 _NOT_NOW = "the login may not post now"
-_NEVER_OF_A_MESSAGE = frozenset({405, 407, 411, 417, 421, 423, 425, 426, 428, 431, 499})
-"""About the way that a request came, or about the moment, whatever it says (RFC 9110; RFC 8470; nginx)."""
+_NEVER_OF_A_MESSAGE = frozenset({405, 407, 411, 417, 418, 421, 423, 425, 426, 428, 431, 499})
+"""About the way that a request came, or about the moment, whatever it says (RFC 9110; RFC 8470; nginx; walls say 418).
+"""
+_TOO_MANY = frozenset({420, 429})
+"""RFC 6585, and what services said before it."""
 _NO_WAIT = frozenset({401, 402, 408, 409})
 """Time mends no credential; a time-out of the server and a conflict may be of what this call, or one before, has done.
 """
@@ -89,7 +92,7 @@ def wait_asked(outcome: Outcome, clock: Clock) -> float | None:
 
 def _asks_to_wait(outcome: Answer) -> bool:
     """True where it was not done, and time mends it: 429, or a 4xx that names a wait or too many requests."""
-    if outcome.status in (420, 429):  # the first is X's and others' of old
+    if outcome.status in _TOO_MANY:
         return True
     if not 400 <= outcome.status < 500 or outcome.status in _NO_WAIT or words.is_of_the_message(outcome):
         return False
@@ -102,21 +105,34 @@ def _asks_to_wait(outcome: Answer) -> bool:
 
 
 def _refuses_the_token(outcome: Answer) -> bool:
+    if 400 <= outcome.status < 500 and "invalid_token" in _challenge(outcome):
+        return True
     return _says(outcome, words.TOKEN, frozenset({400, 403, 404, 406, 410, 422}))
 
 
+def _challenge(outcome: Answer) -> str:
+    """Return what RFC 6750 has a server say of a token, in words that no language changes."""
+    return str(outcome.headers.get("WWW-Authenticate", ""))
+
+
 def _is_a_proxys(outcome: Answer) -> bool:
-    """True where what is before the server answered: a page, or JSON of a firewall, of Cloudflare or of a gateway."""
+    """True where what is before the server answered: a page, or JSON of a firewall, of Cloudflare or of a gateway.
+
+    Also where the server itself says that it is away. Platforms give their reasons in an object of JSON.
+    """
     if outcome.body is None or "cf-mitigated" in outcome.headers or outcome.status in _NEVER_OF_A_MESSAGE:
         return True
-    return outcome.status in (400, 403, 404, 406) and not words.is_of_the_message(outcome) and words.is_a_walls(outcome)
+    if words.is_of_the_message(outcome):
+        return False
+    if not isinstance(outcome.body, dict):
+        return not words.names_the_message(outcome)
+    return outcome.status in (400, 403, 404, 406) and words.is_a_walls(outcome, outcome.body)
 
 
 def _lacks_scope(outcome: Answer) -> bool:
     """True where the credential may not do this (RFC 6750, and what servers say)."""
-    challenge = str(outcome.headers.get("WWW-Authenticate", ""))
     return outcome.status == 403 and (
-        words.SCOPE.search(challenge) is not None or _says(outcome, words.SCOPE, frozenset({403}))
+        words.SCOPE.search(_challenge(outcome)) is not None or _says(outcome, words.SCOPE, frozenset({403}))
     )
 
 

@@ -19,7 +19,7 @@ _ITS_READERS = (
 SCOPE = re.compile(
     r"scope|necessary permission|app permission|permission[_ ]denied|token lacks"
     r"|read[- ]only (?:token|app|access|api|key)"
-    r"|(?:insufficient|missing|not enough|lacks?)(?: the)?[_ ](?:[\w:.]+[_ ])?"
+    r"|(?:insufficient|missing|not enough|lacks?)(?: the)?[_ ]?(?:[\w:.]+[_ ])?(?:account)?"
     rf"(?:permission|privilege|right)s?\b{_ITS_READERS}"
     rf"|\b(?:do(?:es)?(?: not|n['’]t) have|has no|have no)(?: \w+){{0,3}} {_RIGHT}\b{_ITS_READERS}",
     re.IGNORECASE,
@@ -30,7 +30,8 @@ _PENDING = r"(?:pending|awaiting|waiting for)(?: \w+){0,2} (?:approval|confirmat
 LOGIN = re.compile(
     r"\blogin(?: is| has been)?(?: currently)? (?:disabled|locked|pending|missing)"
     rf"|\baccount(?: is| has)?(?: currently| still)? (?:{_NOT_YET}|{_PENDING})"
-    r"|\baccount(?: is| has been)? temporarily (?:locked|restricted|limited|disabled)"
+    r"|\b(?:account|login|user)(?: is| has)?(?: been)? (?:temporarily|currently)"
+    r" (?:locked|restricted|limited|disabled|blocked)|(?:accept|agree to) (?:\w+ ){0,3}terms\b"
     r"|(?:un)?confirmed e-?mail|(?:confirm|verify) your (?:e-?mail|phone|account|identity)"
     rf"|e-?mail(?: address)?(?: is| has)? {_NOT_YET}|\b(?:2fa|(?:two|multi)-?factor)\b|invalid credentials",
     re.IGNORECASE,
@@ -46,31 +47,35 @@ TOKEN = re.compile(
     r"(?:not (?:valid|provided)|invalid|expired|revoked|missing|malformed|required)"
     r"|requires? an authenticated|not authenticated|unauthenticated|authentication (?:is )?(?:required|failed)"
     r"|\bunauthori[sz]ed\b(?! (?:use|content|links?|words?|characters?|media|domains?|hashtags?)\b)"
-    rf"|\bnot authori[sz]ed\b{_ITS_READERS}"
+    rf"|(?<!anonymous is )\bnot authori[sz]ed\b{_ITS_READERS}"
     r"|\blog[- ]?in (?:is )?required|must (?:be logged|log) in",
     re.IGNORECASE,
 )
 RATE = re.compile(
     r"rate[- _]?limit|too[ _]many[ _](?:requests|attempts|calls)|throttl|slow[ _]down|enhance your calm"
-    r"|\bquota (?:is |was |has been )?(?:exceeded|reached|used up)|exceeded (?:your |the )?(?:\w+ ){0,2}quota"
+    r"|\bquota\b"
     r"|\b(?:requests?|calls?|usage|posting|api)(?: (?!size|body|length|payload|entity|text)\w+)? limit\b"
     r"|\b(?:hourly|daily|weekly|monthly)(?: \w+){0,2} limit\b",
     re.IGNORECASE,
 )
 LATER = re.compile(
-    r"\btry(?:ing)? again (?:later|soon|in \w+)|\bwait (?:for )?(?:a|an|\d+|some|until|before)\b"
+    r"\btry(?:ing)? again (?:later|soon|in \w+|after )|\b(?:post|upload|write)s? limit\b"
+    r"|\bwait (?:for )?(?:a|an|\d+|some|until|before)\b"
     r"|\btoo (?:often|fast|quickly|frequently)\b",
     re.IGNORECASE,
 )
 """That time mends it, in words that say no more."""
 WALL = re.compile(
     r"cloudflare|firewall|\bwaf|akamai|incapsula|imperva|sucuri|request is blocked|error code:? 1[0-2][0-9]{2}\b"
-    r"|access denied.* 10[0-9]{2}\b"
-    r"|\byour (?:ip|network|browser)\b|\bip(?: address)?(?: has been| is)? (?:blocked|banned|denied)|captcha|\bddos\b"
-    r"|default backend|unusual traffic",
+    r"|access denied.* 10[0-9]{2}\b|\byour (?:ip|network|browser)\b|captcha|\bddos\b|default backend|unusual traffic"
+    r"|\bip(?: address)?\b[^.]{0,40}\b(?:blocked|banned|denied|not allowed|allow-?list|white-?list)"
+    r"|(?<!link )\bhost(?: ?name)?(?: header)?\b[^.]{0,20}(?:not allowed|invalid)|\binvalid host"
+    r"|http request was sent to https",
     re.IGNORECASE,
 )
-"""What stands before servers, and how it speaks."""
+"""What stands before servers, and how it speaks; also of who calls it, and by which name."""
+AWAY = re.compile(r"\bmaintenance\b|read[- ]only|temporarily (?:unavailable|out of)|\boverloaded\b", re.IGNORECASE)
+"""What servers say with 4xx where RFC 9110 has 503 for it."""
 _MESSAGE = re.compile(
     r"duplicate|identical|already (?:posted|said|sent)|suspended|validation failed|(?<!from )\bspam\b|content policy"
     r"|cannot attach"
@@ -115,32 +120,39 @@ def is_of_the_message(answer: Answer) -> bool:
     return _MESSAGE.search(said(answer)) is not None
 
 
-def is_a_walls(answer: Answer) -> bool:
-    """Say whether JSON is of a firewall, of Cloudflare, of a gateway or a framework, or says nothing at all."""
-    if not isinstance(answer.body, dict) or not answer.body:
-        return answer.status in (403, 404) and _THIS.search(said(answer)) is None
-    names = {str(name).lower() for name in answer.body}
+def names_the_message(answer: Answer) -> bool:
+    """Say whether a refusal is of "this text", "your post" and the like."""
+    return _THIS.search(said(answer)) is not None
+
+
+def is_a_walls(answer: Answer, body: dict[str, object]) -> bool:
+    """Say whether an object of JSON is of a firewall, of Cloudflare, of a gateway or a framework, of a server that is
+    away, or says nothing at all.
+    """
+    if not body:
+        return answer.status in (403, 404)
+    names = {str(name).lower() for name in body}
     if {"success", "errors"} <= names or names & _BY_A_WALL:
         return True
-    if answer.status != 400 and _is_a_gateways(answer, names):
+    if answer.status != 400 and _is_a_gateways(answer, body, names):
         return True
-    return WALL.search(said(answer)) is not None
+    return WALL.search(said(answer)) is not None or AWAY.search(said(answer)) is not None
 
 
-def _is_a_gateways(answer: Answer, names: set[str]) -> bool:
+def _is_a_gateways(answer: Answer, body: dict[str, object], names: set[str]) -> bool:
     """Say whether an error is in the form of a gateway or a framework (AWS, Kong, Azure, Spring, FastAPI, JAX-RS)."""
     if {"timestamp", "status", "error", "path"} <= names:
         return True
     if names == {"detail"} or ("message" in names and names <= _GATEWAY):
-        return _THIS.search(said(answer)) is None
-    told = [one for name in ("error", "message") if isinstance(one := answer.body.get(name), str)]
-    coded = any(answer.body.get(name) == answer.status for name in ("status", "statusCode", "code"))
+        return not names_the_message(answer)
+    told = [one for name in ("error", "message") if isinstance(one := body.get(name), str)]
+    coded = any(body.get(name) == answer.status for name in ("status", "statusCode", "code"))
     return coded and bool(told) and all(_PHRASES.fullmatch(one) for one in told)
 
 
 def _parts(body: dict[str, object]) -> list[dict[str, object]]:
-    """Return an error's object and those in it: under ``error``, and the first of ``errors``."""
-    parts, inner = [body], body.get("error")
+    """Return an error's object and those in it: under ``error`` or ``fault``, and the first of ``errors``."""
+    parts, inner = [body], body.get("error") or body.get("fault")
     if isinstance(inner, dict):
         parts.append(inner)
     for part in list(parts):
