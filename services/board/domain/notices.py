@@ -143,8 +143,9 @@ def _unconfirmed(state: RequestState) -> tuple[str, str]:
     receipts = {name: state.target(name).receipt for name in state.unconfirmed}
     by_hand = sorted(name for name, one in receipts.items() if one is not None and one.platform == MANUAL)
     unknown = sorted(state.unconfirmed - set(by_hand))
+    what = "what it takes back may still be" if state.request.act == "recall" else "nobody knows whether it is out"
     said = [f"it is to be done by hand for {_listed(by_hand)}"] if by_hand else []
-    said += [f"nobody knows whether it is out on {_listed(unknown)}"] if unknown else []
+    said += [f"{what} on {_listed(unknown)}"] if unknown else []
     typed = ["onevoice tasks"] if by_hand else []
     typed += [f"onevoice show {state.request_id}; onevoice resolve --help"] if unknown else []
     return "; ".join(said), "; ".join(typed)
