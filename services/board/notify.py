@@ -95,7 +95,7 @@ def send(notice: Notice, city: City, settings: NotifySection) -> None:
     name = city.settings.city.name if city.realm == "live" else f"EXERCISE {city.settings.city.name}"
     zone = city.zone or UTC
     times = [(in_words(one.since, zone), in_words(one.ends, zone)) for one in notice.waiting]
-    subject, text = title(notice, name), body(notice, times)
+    subject, text = title(notice, name), body(notice, times, city.realm)
     mail = [one for one in notice.to if "://" not in one]
     other = [one for one in notice.to if "://" in one]
     if mail:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from schemas.events.authority import Realm
 from schemas.events.broadcasts import LatePost, ProfileTrouble
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.notices import notice_key
 from schemas.events.verdicts import Finding
 from schemas.platforms import MANUAL
+from services.kernel.base.hints import in_realm
 from services.kernel.fold.request_phase import RequestPhase
 from services.kernel.fold.state import RequestState
 
@@ -246,7 +248,7 @@ def title(notice: Notice, city: str) -> str:
     return " ".join(f"{lead}{city}: {what}{again} for an officer".split())
 
 
-def body(notice: Notice, times: Sequence[tuple[str, str]]) -> str:
+def body(notice: Notice, times: Sequence[tuple[str, str]], realm: Realm = "live") -> str:
     """Return the text of a notice; ``times`` has since when and until when each waits, in words."""
     lines = []
     for one, (since, ends) in list(zip(notice.waiting, times, strict=True))[:_SHOWN]:
@@ -255,10 +257,10 @@ def body(notice: Notice, times: Sequence[tuple[str, str]]) -> str:
         lines += [
             f"{one.request_id}: {one.about}, since {since}" if one.about else head,
             f"  {one.text}",
-            f"  It waits: {one.missing}",
-            f"  {one.to_type}",
+            f"  It waits: {in_realm(one.missing, realm)}",
+            f"  {in_realm(one.to_type, realm)}",
             "",
         ]
     more = len(notice.waiting) - _SHOWN
     lines += [f"And {more} more.", ""] if more > 0 else []
-    return "\n".join([*lines, "All that waits: onevoice inbox", ""])
+    return "\n".join([*lines, in_realm("All that waits: onevoice inbox", realm), ""])

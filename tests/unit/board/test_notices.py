@@ -185,6 +185,12 @@ def many(unsure: int, *, of: int = 26, apart: timedelta = timedelta(seconds=2)) 
     return state(asked, verdict(asked, targets=names), targets=targets)
 
 
+def test_what_is_typed_for_the_exercise_names_it() -> None:
+    said = body(Notice(Step.FIRST, (), (ONE,)), [("12:00", "never")], "exercise")
+    assert "  onevoice --realm exercise show r1\n" in said
+    assert said.endswith("All that waits: onevoice --realm exercise inbox\n")
+
+
 def test_a_few_unconfirmed_posts_of_many_are_told_once_while_the_others_are_not_done() -> None:
     """Before, an officer was told when the last of all posts had ended; one in trouble may hold it up for hours."""
     of = many(3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.events.desk import DeliveryView, RequestView
 from schemas.platforms import MANUAL
+from services.desk.views.hints import typed
 
 UNCONFIRMED = "unconfirmed"
 TASK = "task"
@@ -22,7 +23,7 @@ def of(view: RequestView) -> tuple[DeliveryView, ...]:
 
 def command(request_id: str, profile: str) -> str:
     """Return what to type, as in ``onevoice resolve --help``."""
-    return f"onevoice resolve {request_id} {profile} --posted URL | --post-again | --give-up"
+    return typed(f"onevoice resolve {request_id} {profile} --posted URL | --post-again | --give-up")
 
 
 def by_hand(item: DeliveryView) -> bool:
@@ -38,7 +39,7 @@ def label(item: DeliveryView) -> str:
 def lines(view: RequestView) -> list[str]:
     """Return what a person reads of a request's unconfirmed posts, and what to type; empty where there are none."""
     found = of(view)
-    said = ["An officer has to do it by hand: onevoice tasks"] if any(map(by_hand, found)) else []
+    said = [typed("An officer has to do it by hand: onevoice tasks")] if any(map(by_hand, found)) else []
     doubtful = [item for item in found if not by_hand(item)]
     if doubtful:
         recall = view.request.act == "recall"
