@@ -224,7 +224,22 @@ def test_a_service_gets_a_new_key_while_the_city_is_up(city: Shell) -> None:
         time.sleep(0.2)
     assert made.body["created"] == []
     assert city.json("doctor").status == 0
+    _losing_the_provisioning_key_is_mended_as_it_says(city, deadline)
     assert city.json("keys", "rotate", "--service", "stranger").code == "service.unknown"
+
+
+def _losing_the_provisioning_key_is_mended_as_it_says(city: Shell, deadline: float) -> None:
+    assert city.folder is not None
+    (city.folder / "keys" / "provision" / "live.nk").unlink()
+    lost = city.json("provision")
+    assert (lost.status, lost.code) == (2, "key.missing")
+    assert "onevoice keys rotate --service provision" in lost.body["error"]["hint"]
+    [line] = [line for line in city.json("doctor").body["checks"] if line["check"] == "streams"]
+    assert (line["level"], "keys rotate --service provision" in line["hint"]) == ("fail", True)
+    assert city.json("keys", "rotate", "--service", "provision").status == 0
+    while city.json("provision").status != 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert city.json("doctor").status == 0
 
 
 def test_no_secret_is_in_what_the_city_wrote_or_said(city: Shell, home: Path) -> None:
