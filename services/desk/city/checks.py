@@ -16,6 +16,7 @@ from services.desk.app import Invocation
 from services.desk.authority import ask_authority
 from services.desk.city import machine, wall
 from services.desk.city.last_verified import read_result
+from services.desk.city.ports import refuse_shared_ports
 from services.desk.city.profile_check import examine, keeps_credentials, noted_ends
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.light_nats import errors
@@ -28,7 +29,7 @@ from services.desk.views.state.health import Level, Line
 from services.desk.views.state.late_posts import late_posts
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
 from services.kernel.base.network.certificate import authority_end, certificate_end
 from services.kernel.base.network.tls import client_context
 from services.kernel.base.run_file import running_city
@@ -53,8 +54,19 @@ def local(city: City) -> list[Line]:
         health.modes("keys", _loose(city, keys), [] if keys else ["keys/"], len(keys)),
         *(posts if keeps_credentials(city) else []),
         disk(city),
+        *ports(city),
         *([health.verified(read_result(city), now)] if city.audit_folder.is_dir() else []),
     ]
+
+
+def ports(city: City) -> list[Line]:
+    """Say which two settings name one port, where this machine runs the city."""
+    try:
+        if city.settings.nats.embedded:
+            refuse_shared_ports(city)
+    except BadInput as error:
+        return [Line("ports", Level.FAIL, error.message, error.hint)]
+    return []
 
 
 def disk(city: City) -> Line:

@@ -19,6 +19,7 @@ from typing import Any
 
 from schemas import flow
 from schemas.events.authority import Realm
+from services.desk.city.ports import refuse_shared_ports
 from services.desk.city.verifying import verifying
 from services.desk.city.wall import refuse_shared
 from services.kernel.base import logs
@@ -108,6 +109,7 @@ async def whole_city(
 
     refuse_plain(city.settings)
     refuse_shared(city)
+    refuse_shared_ports(city, port, both=both)
     _refuse_second(city)
     nats = city.settings.nats
     cities = (city, _other_realm(city)) if both else (city,)
