@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from schemas.streams import LEASE_SECONDS
 from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
-from services.fanout.delivery.earlier import Follow
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.retry import CALL_STARTS_WITHIN
 from services.fanout.domain.step import LookAgain
+from services.fanout.following.earlier import Follow
 from services.fanout.hosts.host import Host
 from services.fanout.hosts.starts import AT_ONCE, Starts
 from tests.unit.fanout.test_posting_receipts import Rig
