@@ -12,6 +12,7 @@ from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnsw
 from services.fanout.connectors.calls.refusals import cannot_tell, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import ManualClock
+from tests.support.broker import PATIENCE
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 
@@ -313,6 +314,6 @@ def test_what_may_have_been_done_is_looked_for_whatever_it_asks(status: int) -> 
 @pytest.mark.parametrize("address", ["http://[x", "https://social.example:99999"])
 async def test_an_address_that_is_none_is_the_citys_to_correct(address: str) -> None:
     http = Http(1)
-    outcome = await http.call(Endpoint(address, "token", asyncio.get_running_loop().time() + 1.0), "GET", "/")
+    outcome = await http.call(Endpoint(address, "token", asyncio.get_running_loop().time() + PATIENCE), "GET", "/")
     await http.close()
     assert outcome == NotSent("the platform's address in city.toml is not a URL")

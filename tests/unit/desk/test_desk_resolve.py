@@ -71,6 +71,14 @@ def test_of_a_recall_it_is_said_what_to_delete_and_how_it_goes_on() -> None:
     assert asked(half(), doubtful()) == ("this posts a message once more", TWICE)
 
 
+def test_what_stands_otherwise_than_was_asked_for_is_told_below_its_address() -> None:
+    note = "the earlier post is not there any more, so this one stands for itself"
+    one = delivery(FIRE, "delivered").model_copy(update={"reason": note})
+    page = shown(lambda console: show.result(console, view(Outcome.CLEARED, one, delivery(SITE, "delivered"))))
+    assert f"\n    {note}\n" in page
+    assert page.count(note) == 1
+
+
 def test_nothing_is_said_where_nothing_is_unconfirmed() -> None:
     for one in (
         view(Outcome.CLEARED, delivery(FIRE, "delivered"), delivery(SITE, "delivered")),

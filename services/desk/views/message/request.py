@@ -207,6 +207,8 @@ def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
         fits = len(line) + 2 + len(where) <= width(console)
         line.append(f"{'  ' if fits else chr(10) + '    '}{where}" if where else "")
         console.print(line, soft_wrap=True)
+        if item.url and item.reason:  # it stands, and is less than was asked for, or other
+            console.print(Text(f"    {in_city_time(item.reason)}", style="dim"), soft_wrap=True)
 
 
 def waiting_for(item: DeliveryView) -> str:
