@@ -16,7 +16,6 @@ from services.desk.app import Invocation
 from services.desk.authority import ask_authority
 from services.desk.city import machine, wall
 from services.desk.city.last_verified import read_result
-from services.desk.city.ports import refuse_shared_ports
 from services.desk.city.profile_check import examine, keeps_credentials, noted_ends
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.light_nats import errors
@@ -31,6 +30,7 @@ from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
 from services.kernel.base.network.certificate import authority_end, certificate_end
+from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.tls import client_context
 from services.kernel.base.run_file import running_city
 from services.kernel.ledger.drift import drift

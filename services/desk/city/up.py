@@ -19,12 +19,12 @@ from typing import Any
 
 from schemas import flow
 from schemas.events.authority import Realm
-from services.desk.city.ports import refuse_shared_ports
 from services.desk.city.verifying import verifying
 from services.desk.city.wall import refuse_shared
 from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
+from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.reach import refuse_plain
 from services.kernel.base.run_file import running_city, write_run_file
 from services.kernel.base.tasks import cancel_all

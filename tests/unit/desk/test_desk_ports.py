@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from services.desk.city.checks import ports
-from services.desk.city.ports import refuse_shared_ports
 from services.desk.views.state.health import Level
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
+from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.settings.city_file import MetricsSection, SiteSection, TownsquareSection
 from services.kernel.base.settings.city_web import WebSection
 from tests.support.ledger_builder import demo_city
