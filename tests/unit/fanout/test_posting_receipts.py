@@ -68,7 +68,12 @@ class Rig:
         self.told: list[Any] = []
         projection = SimpleNamespace(listen=lambda listener, *_kinds: self.told.append(listener))
         runtime: Any = SimpleNamespace(
-            clock=self.clock, log=quiet, fold=fold, control=fold.control, projection=projection
+            clock=self.clock,
+            log=quiet,
+            fold=fold,
+            control=fold.control,
+            projection=projection,
+            present=self.clock.now,
         )
         host: Any = SimpleNamespace(note_answer=lambda *_: None)
         connector = SimpleNamespace(declaration=Declaration(policy, Correction.NEW_POST))
