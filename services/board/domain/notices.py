@@ -138,7 +138,8 @@ def _unconfirmed(state: RequestState) -> tuple[str, str]:
     by_hand = sorted(name for name, one in receipts.items() if one is not None and one.platform == MANUAL)
     unknown = sorted(state.unconfirmed - set(by_hand))
     said = [f"it is to be done by hand for {', '.join(by_hand)}"] if by_hand else []
-    said += [f"nobody knows whether it is out on {', '.join(unknown)}"] if unknown else []
+    what = "what it takes back may still be" if state.request.act == "recall" else "nobody knows whether it is out"
+    said += [f"{what} on {', '.join(unknown)}"] if unknown else []
     typed = ["onevoice tasks"] if by_hand else []
     typed += [f"onevoice show {state.request_id}; onevoice resolve --help"] if unknown else []
     return "; ".join(said), "; ".join(typed)

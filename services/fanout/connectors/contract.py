@@ -115,7 +115,9 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Retracted:
-    """It does not stand any more (also: it never did)."""
+    """It does not stand any more (also: it never did); ``note``: on whose word, where no platform said so."""
+
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def of_result(
     if isinstance(result, Posted):
         changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": result.note, **_where(result)}
     elif isinstance(result, Retracted):
-        changes = {"outcome": ReceiptOutcome.RECALLED, "final": True, "reason": "what stood there is taken back"}
+        reason = result.note or "what stood there is taken back"
+        changes = {"outcome": ReceiptOutcome.RECALLED, "final": True, "reason": reason}
     elif isinstance(result, HandedOver):
         changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": result.reason}
     elif isinstance(result, Permanent):

@@ -19,12 +19,14 @@ ANSWER = json.dumps({"id": "1", "username": "water", "url": "http://peer/@water/
 class Peer:
     """``hangs``: paths whose requests are read no further than their head until ``read_on`` is set.
 
-    ``early``: paths that are answered before their body is read. ``requests`` are the paths of whole requests.
+    ``early``: paths that are answered before their body is read. ``twice``: that are answered two times.
+    ``requests`` are the paths of whole requests.
     ``ends`` says of each connection how it ended, and the path of the request that it was in, or "" between two.
     """
 
     hangs: set[str] = field(default_factory=set)
     early: set[str] = field(default_factory=set)
+    twice: set[str] = field(default_factory=set)
     read_on: asyncio.Event = field(default_factory=asyncio.Event)
     met: asyncio.Event = field(default_factory=asyncio.Event)
     requests: list[str] = field(default_factory=list)
@@ -58,6 +60,10 @@ class Peer:
         self.requests.append(path)
         if path not in self.early:
             await self._answer(writer, "200 OK")
+        if path in self.twice:
+            await self.read_on.wait()
+            await self._answer(writer, "201 Created")
+            self.met.set()
 
     async def _answer(self, writer: asyncio.StreamWriter, status: str) -> None:
         head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(ANSWER)}\r\n\r\n"

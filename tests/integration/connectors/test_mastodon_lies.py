@@ -274,6 +274,47 @@ async def test_only_an_id_names_a_post(tmp_path: Path, made: dict[str, Any], kin
     assert getattr(result, "note", "") == note
 
 
+@pytest.mark.parametrize(
+    ("second", "kind"),
+    [
+        ({"id": "8", "account": {"id": "1"}}, Posted),
+        ({"id": "8", "account": {"id": 1}}, Posted),
+        ({"id": "8", "account": None}, Posted),
+        ({"id": "7", "account": {"id": "1"}}, Unknown),
+        ({"id": "8", "account": {"id": "2"}}, Unknown),
+    ],
+    ids=["own", "a number", "nobody's", "an earlier part", "another account"],
+)
+async def test_an_answer_that_is_of_another_post_is_not_believed(
+    tmp_path: Path, second: dict[str, Any], kind: type
+) -> None:
+    """A proxy that mixes up answers: the post that was sent is looked for, and not taken for that one."""
+    answers = [{"id": "7", "account": {"id": "1"}}, second]
+
+    async def made(request: web.Request) -> web.StreamResponse:
+        return web.json_response(answers.pop(0))
+
+    handlers: dict[str, Handler] = {"GET /api/v1/accounts/verify_credentials": own, "POST /api/v1/statuses": made}
+    async with a_server(tmp_path, handlers) as connector:
+        intent = an_intent(a_profile("fire", "mastodon"), "One (1/2)", "Two (2/2)")
+        assert isinstance(await connector.publish(intent, store), kind)
+
+
+@pytest.mark.parametrize("words", ["Validation failed: Duplicate status", "Text has already been taken"])
+@pytest.mark.parametrize("status", [400, 403, 422])
+async def test_what_the_server_says_to_have_already_is_looked_for(tmp_path: Path, status: int, words: str) -> None:
+    """It may be this very message, whose answer was lost: it has not failed."""
+
+    async def refused(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": words}, status=status)
+
+    handlers: dict[str, Handler] = {"GET /api/v1/accounts/verify_credentials": own, "POST /api/v1/statuses": refused}
+    async with a_server(tmp_path, handlers) as connector:
+        result = await connector.publish(an_intent(a_profile("fire", "mastodon")), store)
+    assert isinstance(result, Unknown)
+    assert words in result.reason
+
+
 async def test_a_server_that_hangs_over_its_own_limits_delays_a_post_by_less_than_a_second(tmp_path: Path) -> None:
     """Sixteen profiles ask at once, and none waits for another's asking."""
 

@@ -223,6 +223,18 @@ async def test_a_connection_is_kept_for_the_next_call(there: Peer, http: Http) -
     assert there.connections == 1
 
 
+async def test_an_answer_that_nobody_asked_for_is_never_taken_for_the_next_calls(there: Peer, http: Http) -> None:
+    """A server that answers twice, or says between two calls that it waited for too long: the post was lost so."""
+    there.twice.add("/first")
+    assert isinstance(await http.call(until(there, PATIENCE), "POST", "/first", value={"status": "x"}), Answer)
+    there.read_on.set()
+    await there.met.wait()
+    outcome = await http.call(until(there, PATIENCE), "POST", "/second", value={"status": "y"})
+    assert isinstance(outcome, Answer)
+    assert outcome.status == 200
+    assert there.requests == ["/first", "/second"]
+
+
 async def test_a_call_that_is_over_sends_nothing(there: Peer, http: Http) -> None:
     assert isinstance(await http.call(until(there, PATIENCE), "GET", "/before"), Answer)
     assert isinstance(await http.call(until(there, -1), "POST", "/post"), NotSent)

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.events.broadcasts import LatePost
 from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Finding, FindingOutcome
 from services.board.domain.notices import (
     Notice,
@@ -122,6 +123,15 @@ def test_what_nobody_knows_the_end_of_waits_also_when_its_request_has_expired() 
     said = body(Notice(Step.FIRST, (), (one,)), [("12:00", "never")])
     assert said.startswith(f"{of.request_id}: asked for by {of.request.author}, since 12:00\n")
     assert "not posted after" not in said
+
+
+def test_of_a_recall_it_is_told_what_may_be_left() -> None:
+    """Nothing of it was to be posted there."""
+    content = PlatformContent(platform="mastodon", parts=("It is over.",), created_at=NOW, act="recall", about="r1")
+    recall = request(replaces="r1", renderings=(Rendering.of(content),))
+    one = waiting_of(state(recall, targets={"fire-social": ended_target(unconfirmed())}), NOW)
+    assert one is not None
+    assert one.missing == "what it takes back may still be on fire-social"
 
 
 def test_it_is_told_anew_though_people_were_told_that_the_same_request_was_blocked() -> None:

@@ -12,7 +12,7 @@ from services.fanout.connectors.calls.bodies import unpacked
 MADE = b'{"id":"1"}'
 
 
-@pytest.mark.parametrize("encoding", ["", "identity", "Identity", " identity "])
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity", " identity ", "UTF-8", "none"])
 def test_what_is_not_packed_is_taken_as_it_is(encoding: str) -> None:
     """Some servers say that they packed nothing; their answer is no less an answer."""
     assert unpacked(MADE, encoding) == MADE
@@ -22,12 +22,28 @@ def test_what_is_not_packed_is_taken_as_it_is(encoding: str) -> None:
     ("raw", "encoding", "body"),
     [
         (gzip.compress(MADE), "gzip", MADE),
+        (gzip.compress(MADE), "X-GZIP", MADE),
+        (gzip.compress(MADE[:4]) + gzip.compress(MADE[4:]), "gzip", MADE),
+        (zlib.compress(MADE)[2:-4], "deflate", MADE),
+        (zlib.compress(MADE)[2:-9], "deflate", b""),
+        (gzip.compress(b" " * 600_000) * 2, "gzip", b""),
         (zlib.compress(MADE), "deflate", MADE),
         (gzip.compress(MADE)[:-9], "gzip", b""),
         (MADE, "gzip", b""),
         (MADE, "br", b""),
     ],
-    ids=["gzip", "deflate", "cut off", "not packed", "packed otherwise"],
+    ids=[
+        "gzip",
+        "x-gzip",
+        "two packets",
+        "deflate without a head",
+        "that is cut off",
+        "too long together",
+        "deflate",
+        "cut off",
+        "not packed",
+        "packed otherwise",
+    ],
 )
 def test_what_is_packed_is_unpacked_or_nothing(raw: bytes, encoding: str, body: bytes) -> None:
     assert unpacked(raw, encoding) == body

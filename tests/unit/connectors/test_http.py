@@ -62,6 +62,8 @@ def test_a_refusal_for_now_says_how_long_it_asks_to_wait(
         ({"error": "InvalidSwap", "message": "Record was at another id"}, "InvalidSwap: Record was at another id"),
         ({"error": "invalid_scope", "error_description": "The scope is too small"}, "The scope is too small"),
         ({"error": "no"}, "no"),
+        ({"Message": "Forbidden"}, "Forbidden"),
+        ({"fault": {"faultstring": "Invalid token", "detail": {"errorcode": "x"}}}, "Invalid token"),
         ("<html>", "no reason given"),
     ],
 )
@@ -166,6 +168,25 @@ def test_who_spoke_and_about_what_says_whose_trouble_it_is(outcome: Answer, caus
         (403, {"error": "Not enough rights"}, Cause.CREDENTIAL),
         (403, {"error": "Your account is pending approval"}, Cause.CREDENTIAL),
         (403, {"error": "Your account has not yet been confirmed; account awaiting confirmation"}, Cause.CREDENTIAL),
+        (403, {"error": "Your account has been temporarily restricted"}, Cause.CREDENTIAL),
+        (403, {"error": "You must accept the new terms of service"}, Cause.CREDENTIAL),
+        (403, {"error": {"code": "InsufficientAccountPermissions"}}, Cause.CREDENTIAL),
+        (403, {"error": "You do not have the permission to do this"}, Cause.CREDENTIAL),
+        (400, {"fault": {"faultstring": "Invalid access token"}}, Cause.CREDENTIAL),
+        (403, {"fault": {"faultstring": "Quota limit exceeded"}}, Cause.LIMIT),
+        (404, {"fault": {"faultstring": "Unable to identify proxy"}}, Cause.HOST),
+        (420, {"error": "Enhance Your Calm"}, Cause.LIMIT),
+        (403, {"error": "You have reached your daily post limit"}, Cause.LIMIT),
+        (400, {"error": "Please try again later"}, Cause.LIMIT),
+        (404, {"error": "maintenance mode"}, Cause.HOST),
+        (400, {"error": "The server is in read-only mode"}, Cause.HOST),
+        (403, {"error": "Your IP address has been blocked"}, Cause.HOST),
+        (400, {"error": "Invalid host header"}, Cause.HOST),
+        (400, {"error": "The plain HTTP request was sent to HTTPS port"}, Cause.HOST),
+        (418, {"error": "I'm a teapot"}, Cause.HOST),
+        (403, {"Message": "User: anonymous is not authorized"}, Cause.HOST),
+        (422, ["Unprocessable"], Cause.HOST),
+        (400, "Bad Request", Cause.HOST),
     ],
 )
 def test_what_a_person_or_time_can_mend_is_never_the_messages_end(status: int, body: object, cause: Cause) -> None:
@@ -174,6 +195,14 @@ def test_what_a_person_or_time_can_mend_is_never_the_messages_end(status: int, b
     assert isinstance(found, Retryable)
     assert (found.cause, cannot_tell("no", outcome, ManualClock(NOW)).cause) == (cause, cause)
     assert "no reason given" not in found.reason or cause is Cause.HOST
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_challenge_says_that_a_token_is_refused_in_any_language(status: int) -> None:
+    headers = CIMultiDict({"WWW-Authenticate": 'Bearer realm="x", error="invalid_token"'})
+    found = refusal(Answer(status, {"error": "Das Zugriffstoken wurde widerrufen"}, headers), ManualClock(NOW))
+    assert isinstance(found, Retryable)
+    assert found.cause is Cause.CREDENTIAL
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 413, 422])

@@ -8,6 +8,12 @@ from schemas.platforms import MANUAL
 UNCONFIRMED = "unconfirmed"
 TASK = "task"
 
+_POST = "It may be other than was approved, or not there. Look at the profile, then say what you found:"
+_RECALL = (
+    "What it takes back may still be there. Look at the profile, and delete by hand what is left; --post-again then "
+    "has the recall made once more:"
+)
+
 
 def of(view: RequestView) -> tuple[DeliveryView, ...]:
     """Return the deliveries of a request that wait for a person's look at the profile."""
@@ -35,7 +41,8 @@ def lines(view: RequestView) -> list[str]:
     said = ["An officer has to do it by hand: onevoice tasks"] if any(map(by_hand, found)) else []
     doubtful = [item for item in found if not by_hand(item)]
     if doubtful:
-        said.append("It may be other than was approved, or not there. Look at the profile, then say what you found:")
+        recall = view.request.act == "recall"
+        said.append(_RECALL if recall else _POST)
         said += [f"  {command(view.request.request_id, item.profile)}" for item in doubtful]
     return said
 

@@ -22,13 +22,36 @@ async def body_of(response: aiohttp.ClientResponse) -> bytes:
     return unpacked(bytes(raw), response.headers.get("Content-Encoding", ""))
 
 
+_PACKED = ("gzip", "deflate")
+_OTHERWISE = ("br", "zstd", "compress", "dcb", "dcz")
+
+
 def unpacked(raw: bytes, encoding: str) -> bytes:
-    """Return what a body of a Content-Encoding holds; nothing of what is damaged, too long, or packed otherwise."""
-    if encoding.strip().lower() in ("", "identity"):  # some servers name that it is not packed (RFC 9110, 8.4.1)
-        return raw
-    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-    try:
-        found = unpacking.decompress(raw, _BODY_BYTES)
-    except zlib.error:
+    """Return what a body of a Content-Encoding holds; nothing of what is damaged, too long, or packed otherwise.
+
+    What is no packing (``identity``, a charset that somebody wrote there) leaves the body as it is (RFC 9110, 8.4.1).
+    """
+    names = [name.strip().removeprefix("x-") for name in encoding.lower().split(",")]
+    if any(name in _OTHERWISE for name in names):
         return b""
-    return found if unpacking.eof else b""
+    if not any(name in _PACKED for name in names):
+        return raw
+    found = _inflated(raw, zlib.MAX_WBITS | 32)
+    if found is None and "deflate" in names:
+        found = _inflated(raw, -zlib.MAX_WBITS)  # without zlib's head, as old servers pack
+    return found or b""
+
+
+def _inflated(raw: bytes, kind: int) -> bytes | None:
+    """Return what is packed, of several packets all (RFC 1952, 2.2); None for what is not whole, or too long."""
+    found = bytearray()
+    while raw:
+        unpacking = zlib.decompressobj(wbits=kind)
+        try:
+            found += unpacking.decompress(raw, _BODY_BYTES + 1 - len(found))
+        except zlib.error:
+            return None
+        if not unpacking.eof or len(found) > _BODY_BYTES:
+            return None
+        raw = unpacking.unused_data
+    return bytes(found)

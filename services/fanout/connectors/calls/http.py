@@ -21,9 +21,12 @@ from services.fanout.connectors.calls.bodies import body_of
 from services.fanout.connectors.calls.sockets import CallConnector
 
 WORDS = 300
-_SAID = ("error", "title", "message", "description", "detail")
+_HEADER_BYTES = 64 * 1024
+_HEADERS = 500
+_SAID = ("error", "title", "message", "description", "detail", "Message", "faultstring", "reason", "msg")
 """Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
-Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``.
+Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``. And gateways:
+AWS in ``Message``, Apigee in ``faultstring`` in an object.
 """
 
 
@@ -43,11 +46,13 @@ class Answer:
     def words(self) -> str:
         """The server's own words for a refusal, cut to a line."""
         body = self.body if isinstance(self.body, dict) else {}
-        body = body["error"] if isinstance(body.get("error"), dict) else body
+        body = next((body[name] for name in ("error", "fault") if isinstance(body.get(name), dict)), body)
         several = body.get("errors")
         if isinstance(several, list) and several and isinstance(several[0], dict) and not body.keys() & {*_SAID}:
             body = several[0]
-        told = body.get("error_description") or ": ".join(str(body[key]) for key in _SAID if body.get(key))
+        told = body.get("error_description") or ": ".join(
+            str(body[key]) for key in _SAID if body.get(key) and not isinstance(body[key], dict)
+        )
         said = told or self.line or body.get("code")
         line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
         return f"{line[:WORDS]} (HTTP {self.status})"
@@ -149,6 +154,10 @@ class Http:
                 # Uncompressed; what comes compressed all the same is unpacked here, so that it cannot grow without end.
                 headers={"User-Agent": "OneVoice", "Accept-Encoding": "identity"},
                 auto_decompress=False,
+                # Policies of content and cookies make some servers' headers long; a body is bounded all the same.
+                max_line_size=_HEADER_BYTES,
+                max_field_size=_HEADER_BYTES,
+                max_headers=_HEADERS,
             )
         return self._session, self._connector
 

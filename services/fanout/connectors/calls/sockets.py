@@ -4,6 +4,9 @@ A cancelled call leaves bytes in the transport and in the kernel, and TCP sends 
 that: the transport is aborted when a call ends without its answer; a socket that is closed throws away what is unsent
 (SO_LINGER with 0 seconds), also when the process is killed; and the kernel gives up by itself at the call's end
 (TCP_USER_TIMEOUT), also when the process is stopped.
+
+A server may say more than it was asked: an answer twice, or that a connection was idle for too long (HTTP 408). On a
+connection that has said something between two calls no call is made: it would take that for its own answer.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import struct
 import termios
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -61,6 +64,18 @@ def unsent(transport: asyncio.Transport) -> bool:
         return False
 
 
+def unasked(connection: Connection) -> bool:
+    """True where something came that no request of ours has asked for, here or in the kernel."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or protocol.should_close:
+        return True
+    line = transport.get_extra_info("socket")
+    try:
+        return fcntl.ioctl(line.fileno(), termios.FIONREAD, bytes(4)) != bytes(4)
+    except (OSError, ValueError):
+        return True
+
+
 def remark() -> str:
     """Return what a person should know of connections on this system; empty where all is well."""
     return "" if user_timeout() is not None else "connections are closed after each call: no TCP_USER_TIMEOUT here"
@@ -76,6 +91,7 @@ class CallConnector(aiohttp.TCPConnector):
         force = user_timeout() is None
         super().__init__(limit=0, limit_per_host=per_host, force_close=force, socket_factory=open_socket)
         self._users: WeakKeyDictionary[asyncio.Transport, BoundCall] = WeakKeyDictionary()
+        self._used: WeakSet[asyncio.Transport] = WeakSet()
 
     def call(self, deadline: float) -> BoundCall:
         """Return what binds a block's requests to a deadline (the loop's time, in seconds).
@@ -104,6 +120,12 @@ class CallConnector(aiohttp.TCPConnector):
             OSError: the connection is gone.
         """
         connection = await super().connect(req, traces, timeout)
+        # Each one that was used before is closed here at most once; a new one may have a session's tickets (TLS 1.3).
+        while connection.transport in self._used and unasked(connection):
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
+        if connection.transport is not None:
+            self._used.add(connection.transport)
         call = _current.get()
         try:
             if call is not None and connection.transport is not None:

@@ -14,7 +14,10 @@ from email.utils import parsedate_to_datetime
 
 from services.fanout.domain.retry import LONGEST_WAIT_SECONDS
 
-_NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
+_NUMBER = re.compile(r"\+?[0-9]{1,300}(\.[0-9]{0,30})?")
+_CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,4}):([0-9]{2}(?:\.[0-9]{1,12})?)")
+"""Hours, minutes and seconds, as some frameworks write a length."""
+_ISO_LENGTH = re.compile(r"PT((?:[0-9]{1,12}(?:\.[0-9]{1,12})?[HMS])+)", re.IGNORECASE)
 _UNIT = r"([0-9]{1,12}(?:\.[0-9]{1,12})?) ?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)"
 _UNITS = re.compile(rf"(?:{_UNIT} ?)+", re.IGNORECASE)
 _ONE = re.compile(_UNIT, re.IGNORECASE)
@@ -35,8 +38,8 @@ def wait_of(headers: Mapping[str, str], now: datetime, status: int = _TOO_MANY_R
 
     Retry-After (RFC 9110; also X-Retry-After, and Retry-After-Ms in thousandths) comes first; of several the longest
     counts. X-RateLimit-Reset (Mastodon; X-Rate-Limit-Reset on X) and RateLimit-Reset (AT Protocol) count for a 429:
-    other answers carry them too, and ask for nothing by it. Each may hold seconds, a length with its units (``1m30s``),
-    an epoch, an HTTP date or ISO 8601, or several of these.
+    other answers carry them too, and ask for nothing by it. Each may hold seconds, a length (``1m30s``,
+    ``00:01:30``, ``PT90S``), an epoch, an HTTP date or ISO 8601, or several of these.
 
     Args:
         headers: of the answer, names in any case.
@@ -65,13 +68,18 @@ def _waits(headers: Mapping[str, str], name: str, clock: datetime) -> Iterator[f
 
 def _wait(value: str, clock: datetime) -> float | None:
     """Read one value; a time that is over asks for no wait."""
-    value = value.strip('"')
+    value = value.partition(";")[0].strip(' "') if not _LEFT.search(value) else value
     if _NUMBER.fullmatch(value):
         number = float(value)
         if number < _EPOCH:
             return number
         parts = 1e6 if number >= _EPOCH_MICROSECONDS else 1e3 if number >= _EPOCH_MILLISECONDS else 1
         return max(0.0, number / parts - clock.timestamp())
+    if parts_of_hour := _CLOCK.fullmatch(value):
+        hours, minutes, seconds = parts_of_hour.groups("0")
+        return int(hours) * 3_600 + int(minutes) * 60 + float(seconds)
+    if length := _ISO_LENGTH.fullmatch(value):
+        value = length[1]
     if _UNITS.fullmatch(value):
         return sum(float(count) * _seconds_of(unit.lower()) for count, unit in _ONE.findall(value))
     if left := _LEFT.search(value):
@@ -88,9 +96,10 @@ def _seconds_of(unit: str) -> float:
 
 def _time(value: str) -> datetime | None:
     """Read ISO 8601 or an HTTP date, in any case; without a zone it is UTC."""
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
+    upper = value.upper()
+    for read, text in ((datetime.fromisoformat, upper.replace(" UTC", "Z")), (parsedate_to_datetime, upper)):
         with suppress(ValueError, TypeError, IndexError, OverflowError):
-            time = read(value.upper().replace(" UTC", "Z"))
+            time = read(text)
             return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
     return None
 

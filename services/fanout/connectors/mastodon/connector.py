@@ -52,7 +52,7 @@ from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
-from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send, status_of
+from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, own, send, status_of
 from services.fanout.connectors.mastodon.timeline import USUAL_DEPTH, TimelineDepth, find
 from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.domain.addresses import own_address
@@ -151,6 +151,7 @@ class MastodonConnector(Connector):
             self._remember(intent.idempotency_key, content)
             key = f"{intent.idempotency_key}-{number + 1}-{content[:32]}"
             done = await send(self._http, self._clock, account.endpoint, body, key)
+            done = own(done, account.id, (one for one, _ in stands))
             if not isinstance(done, Made):
                 return self._give_up(intent, done, stands, account.endpoint.token)
             stands.append((done.id, own_address(done.url, account.endpoint.base)))

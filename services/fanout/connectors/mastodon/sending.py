@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -27,16 +27,22 @@ from services.kernel.base.remember import by_identity
 PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
 """How often, and after how long, a status is sent again that was refused with its pictures."""
 
+_TWICE = re.compile(r"\bduplicate|already (?:been )?(?:posted|published|taken|said|exists)\b", re.IGNORECASE)
+"""What servers say of words that they have already: it may be this very message that stands."""
 _MENTION = re.compile(r"@([\w.-]+)@[\w.-]+\w")
 
 
 @dataclass(frozen=True)
 class Made:
-    """A status that stands; ``remark`` says in what it differs from what was asked."""
+    """A status that stands; ``remark`` says in what it differs from what was asked.
+
+    ``author``: the id of the account that it stands on, empty where the server does not say.
+    """
 
     id: str
     url: str
     remark: str = ""
+    author: str = ""
 
 
 Sent = Made | Retryable | Permanent | Unknown
@@ -89,14 +95,26 @@ async def send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, 
     done = await _send(http, clock, endpoint, plain, f"{key}-plain")
     if not isinstance(done, Made):
         return done
-    return Made(done.id, done.url, "; ".join(filter(None, (f"the pictures are missing: {sent.reason}", done.remark))))
+    return replace(done, remark="; ".join(filter(None, (f"the pictures are missing: {sent.reason}", done.remark))))
+
+
+def own(sent: Sent, account_id: str, others: Iterable[str]) -> Sent:
+    """Return what was sent, if the answer can be of it: of this account, and none of the posts that were there before.
+
+    A server or a proxy that mixes up its answers is not believed; what stands is looked for.
+    """
+    if isinstance(sent, Made) and (sent.author not in ("", account_id) or sent.id in others):
+        return Unknown("the server answered with another post than the one that was sent", Cause.HOST)
+    return sent
 
 
 async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     outcome = await http.call(endpoint, "POST", "/api/v1/statuses", data=_written(body), headers=headers)
     if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
-        return refusal(outcome, clock)
+        why = refusal(outcome, clock)
+        twice = isinstance(why, Permanent) and _TWICE.search(why.reason)
+        return Unknown(f"the server says that it is there already: {why.reason}") if twice else why
     made = outcome.body if isinstance(outcome.body, dict) else {}
     name = id_of(made.get("id"))
     if not name:
@@ -105,6 +123,7 @@ async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str,
         name,
         own_address(str(made.get("url") or made.get("uri") or ""), endpoint.base),
         remark_on(body, made),
+        id_of(made["account"].get("id")) if isinstance(made.get("account"), dict) else "",
     )
 
 
