@@ -93,11 +93,13 @@ class Retryable:
 class Permanent:
     """Surely not posted, and trying again will not help: the platform's words are in ``reason``.
 
-    ``begun`` is the beginning of a thread that stands although its rest was refused.
+    ``begun`` is the beginning of a thread that stands although its rest was refused. ``gone``: what it was to answer is
+    not there.
     """
 
     reason: str
     begun: Posted | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,9 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Retracted:
-    """It does not stand any more (also: it never did)."""
+    """It does not stand any more (also: it never did); ``note``: on whose word, where no platform said so."""
+
+    note: str = ""
 
 
 @dataclass(frozen=True)

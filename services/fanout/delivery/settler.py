@@ -12,7 +12,6 @@ from services.fanout.connectors.contract import Absent, CannotTell, Posted, Reco
 from services.fanout.delivery.caller import Caller, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.delivery_state import beginning_of
@@ -20,6 +19,7 @@ from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
 from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, NotCalled, Place, Settle, StepOutcome, Wait
+from services.fanout.following.earlier import EarlierPosts, Follow, deletes
 from services.fanout.hosts.line import HostSlot
 from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime
@@ -159,12 +159,12 @@ class Settler:
         request = place.state.request
         if connector is None or profile is None or request.revision != attempt.revision:
             return CannotTell(f"the post of revision {attempt.revision} on {attempt.profile} cannot be looked for")
-        follows = await self._earlier.follows(request, profile, connector)
+        follow = await self._earlier.of(request, profile, connector) or Follow(connector)
         said = (one for _, one in place.state.target(place.profile).receipts)
         key = key_of_call(attempt.idempotency_key, attempt.revision, said)
         intent = intent_of(request, profile, key, self._settings.lease)
-        intent = replace(intent, follows=follows, repost_of=place.repost_of)
-        return await self._caller.look(connector, intent)
+        intent = replace(intent, follows=follow.follows, repost_of=place.repost_of)
+        return await self._caller.look(follow.connector, intent)
 
     async def look_after_sleep(self, place: Place, attempt: Attempt, attempt_seq: int, known: int) -> StepOutcome:
         """Look what has become of a call that this process stood still over.
@@ -181,9 +181,14 @@ class Settler:
         return LookAgain()
 
     def _policy(self, place: Place) -> WhenUnknown:
-        """Return what the connector declares; without one it may be back in a moment, so that it is worth a look."""
+        """Return what the connector declares; without one it may be back in a moment, so that it is worth a look.
+
+        To delete once more what a recall deletes does no harm anywhere.
+        """
         connector = self._destinations.connector(place.profile)
-        return connector.declaration.when_unknown if connector is not None else WhenUnknown.LOOK
+        if connector is None:
+            return WhenUnknown.LOOK
+        return WhenUnknown.REPEAT if deletes(place.state.request, connector) else connector.declaration.when_unknown
 
     def _ask_for(self, place: Place, found: CannotTell) -> float:
         """A platform that is away can tell when it is back: it is asked for longer, while the request lives."""

@@ -48,7 +48,8 @@ def of_result(
     if isinstance(result, Posted):
         changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": result.note, **_where(result)}
     elif isinstance(result, Retracted):
-        changes = {"outcome": ReceiptOutcome.RECALLED, "final": True, "reason": "what stood there is taken back"}
+        reason = result.note or "what stood there is taken back"
+        changes = {"outcome": ReceiptOutcome.RECALLED, "final": True, "reason": reason}
     elif isinstance(result, HandedOver):
         changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": result.reason}
     elif isinstance(result, Permanent):
@@ -71,8 +72,8 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         policy: what the platform's connector declares for an outcome that is not known.
     """
     if isinstance(found, Posted):
-        changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": "found on the platform"}
-        changes |= _where(found)
+        reason = f"found on the platform; {found.note}" if found.note else "found on the platform"
+        changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": reason, **_where(found)}
     elif isinstance(found, Absent):
         reason = "the platform shows that it was not posted; it is tried again"
         if found.begun is not None:

@@ -74,8 +74,10 @@ async def resolve_page(request: web.Request) -> web.Response:
     """Ask what an officer found on a profile whose post is unconfirmed."""
     view, profile = await _view(request), check_id(request.match_info["profile"], "profile")
     item = unconfirmed_on(view, profile)
+    anew = item.profile == MIRROR
+    recall = view.request.act == "recall" and not anew
     return await desk_of(request).page(
-        request, "resolve.html", view=view, delivery=item, anew=item.profile == MIRROR, refresh=False
+        request, "resolve.html", view=view, delivery=item, anew=anew, recall=recall, refresh=False
     )
 
 

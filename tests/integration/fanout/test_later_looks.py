@@ -15,6 +15,7 @@ from services.kernel.fold.taken_over import late_posts
 from services.kernel.runtime.service import Runtime
 from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout
 from tests.integration.fanout.test_fanout_following import following
+from tests.integration.fanout.test_fanout_resolving import Desk
 from tests.support.emulators.folder import FolderPlatform
 from tests.support.mission import PATIENCE
 
@@ -106,6 +107,25 @@ async def test_a_recall_looks_for_what_nobody_knows_to_be_there(town: FanoutCity
         recall = await recalled(town, request)
         assert (await town.final(recall, FIRE)).outcome is ReceiptOutcome.RECALLED
     assert platforms["mastodon"].retracted(FIRE) == [f"{FIRE}-0"]
+
+
+async def test_what_a_recall_cannot_tell_an_officer_ends(town: FanoutCity, platforms: Platforms) -> None:
+    """Nothing is deleted, and nothing said to be: they look, delete by hand what is there, and have it made again."""
+    request, _ = await taken_over(town)
+    await wakes(town, platforms, request)
+    platforms["mastodon"].behave(FIRE, *["blind"] * 20)
+    before = platforms["mastodon"].retracted(FIRE)
+    async with fanout(town, platforms):
+        recall = await recalled(town, request)
+        waits = await town.final(recall, FIRE)
+        assert waits.outcome is ReceiptOutcome.UNCONFIRMED
+        assert "the timeline cannot be read" in waits.reason
+        [(entry, _)] = await town.receipts(recall, FIRE)
+        said = await Desk(town, "pio").decide(recall, FIRE, entry.seq, "post_again")
+        assert "seq" in said, said
+        ended = await town.until(recall, FIRE, lambda one: one.outcome is ReceiptOutcome.RECALLED)
+    assert "an officer looked at the profile" in ended.reason
+    assert platforms["mastodon"].retracted(FIRE) == before
 
 
 async def test_what_lands_after_its_recall_is_shown_with_it(town: FanoutCity, platforms: Platforms) -> None:

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from schemas.events.desk import DeliveryView, RequestView
 from schemas.events.envelope import RESOLUTION_TYPE
+from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.desk import statements
-from services.desk.commands.message.resolve import decision_of, unconfirmed_on
+from services.desk.commands.message.resolve import ANEW, RECALL, TWICE, asked, decision_of, unconfirmed_on
 from services.desk.views.message import outcome, unconfirmed
 from services.desk.views.message import pending as pending_view
 from services.desk.views.message import request as show
@@ -55,6 +56,27 @@ def test_status_and_pending_name_the_very_command() -> None:
         assert "Look at the profile" in page
         assert page.count("onevoice resolve") == 1
     assert "--watch" not in status, "nothing more comes by itself"
+
+
+def test_of_a_recall_it_is_said_what_to_delete_and_how_it_goes_on() -> None:
+    """Nothing of it was to be posted: what may be public is what it takes back."""
+    content = PlatformContent(platform="mastodon", parts=("It is over.",), created_at=NOW, act="recall", about="rfirst")
+    recall = half().request.model_copy(update={"replaces": "rfirst", "renderings": (Rendering.of(content),)})
+    waits = half().model_copy(update={"request": recall})
+    first, *rest = unconfirmed.lines(waits)
+    assert first.startswith("What it takes back may still be there. Look at the profile, and delete by hand")
+    assert rest == [f"  {COMMAND}"]
+    assert asked(waits, doubtful()) == ("this takes a message back once more", RECALL)
+    assert asked(waits, doubtful(MIRROR)) == asked(half(), doubtful(MIRROR)) == ("this posts a message once more", ANEW)
+    assert asked(half(), doubtful()) == ("this posts a message once more", TWICE)
+
+
+def test_what_stands_otherwise_than_was_asked_for_is_told_below_its_address() -> None:
+    note = "the earlier post is not there any more, so this one stands for itself"
+    one = delivery(FIRE, "delivered").model_copy(update={"reason": note})
+    page = shown(lambda console: show.result(console, view(Outcome.CLEARED, one, delivery(SITE, "delivered"))))
+    assert f"\n    {note}\n" in page
+    assert page.count(note) == 1
 
 
 def test_nothing_is_said_where_nothing_is_unconfirmed() -> None:

@@ -10,13 +10,21 @@ import pytest
 
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from schemas.events.requests import PlatformContent, Rendering
-from services.fanout.connectors.contract import Absent, CannotTell, Correction, Declaration, Posted, WhenUnknown
+from schemas.events.requests import PlatformContent, Rendering, Request
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Correction,
+    Declaration,
+    Intent,
+    Posted,
+    ReconcileResult,
+    WhenUnknown,
+)
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.credentials import Credentials
-from services.fanout.delivery.earlier import EarlierPosts, Follow
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAttempt
 from services.fanout.delivery.records import Written
@@ -24,6 +32,7 @@ from services.fanout.delivery.settler import Settler
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import Done, End, LookAgain, Place, Settle, Wait, next_step
+from services.fanout.following.earlier import EarlierPosts, Follow
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import HostSlot
@@ -35,7 +44,8 @@ from services.kernel.fold.borne_out import baseless_because
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
 from tests.support.virtual_time import in_virtual_time
-from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, attempt, control, profile, request, verdict
+from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, attempt, control, profile, receipt, request, verdict
+from tests.unit.states import ended_target, state
 
 
 class Records:
@@ -43,22 +53,26 @@ class Records:
 
     def __init__(self) -> None:
         self.written: list[tuple[ReceiptOutcome, int]] = []
+        self.receipts: list[Receipt] = []
 
     async def receipt(self, receipt: Receipt, expect_last: int) -> None:
         self.written.append((receipt.outcome, expect_last))
+        self.receipts.append(receipt)
 
 
 class Rig:
     """A posting worker that is beside another one, which delivers while this one is busy."""
 
-    def __init__(self, policy: WhenUnknown = WhenUnknown.LOOK) -> None:
+    def __init__(self, policy: WhenUnknown = WhenUnknown.LOOK, of: Request | None = None) -> None:
         self.records, self.clock = Records(), ManualClock(NOW)
         self.found: Posted | Absent | CannotTell = Absent()
+        self.asks = False
         made = attempt()
         self.target = TargetState(
             attempt=made, attempt_seq=50, answered=False, receipt_last=44, effective=[50], number=1
         )
-        of = request()
+        of = of or request()
+        self.known: dict[str, RequestState] = {}
         self.state = RequestState(of, 10, NOW, verdict=verdict(of), verdict_seq=VERDICT_SEQ)
         self.state.targets[made.profile] = self.target
         self.place = Place(VERDICT_SEQ, made.profile, self.state, self.target, CONTROL_SEQ)
@@ -68,10 +82,17 @@ class Rig:
         self.told: list[Any] = []
         projection = SimpleNamespace(listen=lambda listener, *_kinds: self.told.append(listener))
         runtime: Any = SimpleNamespace(
-            clock=self.clock, log=quiet, fold=fold, control=fold.control, projection=projection
+            clock=self.clock,
+            log=quiet,
+            fold=fold,
+            control=fold.control,
+            projection=projection,
+            state_on=self.state_on,
         )
         host: Any = SimpleNamespace(note_answer=lambda *_: None)
-        connector = SimpleNamespace(declaration=Declaration(policy, Correction.NEW_POST))
+        connector = SimpleNamespace(
+            declaration=Declaration(policy, Correction.NEW_POST, delete=True), platform="mastodon"
+        )
         destinations: Any = SimpleNamespace(
             profile=profile, connector=lambda _name: connector, host=lambda _profile: host
         )
@@ -97,7 +118,13 @@ class Rig:
             settings,
         )
 
-    async def look(self, *_: object) -> Posted | Absent | CannotTell:
+    async def state_on(self, request_id: str, _profile: str) -> RequestState | None:
+        return self.known.get(request_id)
+
+    async def look(self, connector: Any, intent: Intent) -> ReconcileResult:
+        if self.asks:
+            found: ReconcileResult = await connector.reconcile(intent)
+            return found
         self.another_delivers()
         return self.found
 
@@ -131,6 +158,26 @@ async def test_only_a_platform_that_can_be_asked_is_asked_again(policy: WhenUnkn
     outcome = await rig.settler.settle(rig.place, Settle(attempt(), 50, 1.0), slot)
     assert rig.records.written == wrote
     assert isinstance(outcome, Wait) == (policy is WhenUnknown.LOOK)
+
+
+@pytest.mark.parametrize("policy", list(WhenUnknown))
+async def test_a_deletion_without_an_answer_is_made_again_and_not_looked_for(policy: WhenUnknown) -> None:
+    """What is deleted leaves nothing to be found. Before, it was made again when the listing could be believed, after
+    five minutes on Facebook, or a person was asked whether the recall's own words are public.
+    """
+    earlier = request()
+    stands = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="5")
+    content = PlatformContent(platform="mastodon", parts=("So.",), created_at=NOW, act="recall", about="r1")
+    recall = request(request_id="rother", replaces="r1", renderings=(Rendering.of(content),))
+    rig = Rig(policy, recall)
+    rig.known = {"r1": state(earlier, targets={stands.profile: ended_target(stands)}), "rother": rig.state}
+    rig.asks = True
+    slot: Any = SimpleNamespace(calling=lambda: None)
+    outcome = await rig.settler.settle(rig.place, Settle(attempt(request_id="rother"), 50, 1.0), slot)
+    assert outcome == LookAgain()
+    [receipt_] = rig.records.receipts
+    assert (receipt_.outcome, receipt_.final) == (ReceiptOutcome.UNCONFIRMED, False)
+    assert "to repeat it is safe" in receipt_.reason
 
 
 async def test_who_slept_before_its_call_takes_back_nothing_that_another_delivered() -> None:

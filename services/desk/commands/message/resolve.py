@@ -29,6 +29,7 @@ app = group("Decide on a post that may be out or not.")
 
 TWICE = "If the first post is out after all, the message will appear twice. Post it again? [y/N]"
 ANEW = "The message's page on the website is written anew. Go on? [y/N]"
+RECALL = "It counts as your word that nothing is left there; a notice of the recall may appear twice. Go on? [y/N]"
 
 _EXAMPLE = """
 onevoice resolve rab12 fire-townsquare --as pio \\
@@ -61,6 +62,9 @@ async def resolve(
     message's page on the city's website), then say what you found; your signature goes on record. A task of onevoice
     tasks is confirmed with --done. Give exactly one of --posted, --done, --post-again and --give-up. The exit status
     is that of the message: 0 delivered everywhere, 3 blocked, 5 partly.
+
+    Of a recall delete by hand what is left. --post-again then has it made once more, and ends it also where no program
+    can tell whether anything is there: that is your word.
     """
     check_id(request_id, "request")
     check_id(profile, "profile")
@@ -73,15 +77,20 @@ async def resolve(
             url = await _place(here, item)
         if decision == "post_again":
             show.deliveries(talk, (item,))
-            await confirm.releasing(
-                "this posts a message once more", ANEW if item.profile == MIRROR else TWICE, confirm.YES, yes
-            )
+            await confirm.releasing(*asked(view, item), confirm.YES, yes)
         signed = _signed(here, view, item, decision, url)
         reply = await here.link.ask(subjects.DESK_DELIVERY_RESOLVE, signed, ResolutionReply)
         view = await carried_out(here.link, reply)
         with landing(talk, 0) as look:
             view = await follow(here.link, reply.request_id, 0, seconds, look)
     return report(desk, talk, view)
+
+
+def asked(view: RequestView, item: DeliveryView) -> tuple[str, str]:
+    """Return what having it posted again does, and what is asked before; pure."""
+    if view.request.act == "recall" and item.profile != MIRROR:
+        return "this takes a message back once more", RECALL
+    return "this posts a message once more", ANEW if item.profile == MIRROR else TWICE
 
 
 def decision_of(

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from schemas.events.desk import DeliveryView, RequestView
 from schemas.platforms import MANUAL
+from services.desk.views.hints import typed
 
 UNCONFIRMED = "unconfirmed"
 TASK = "task"
+
+_POST = "It may be other than was approved, or not there. Look at the profile, then say what you found:"
+_RECALL = (
+    "What it takes back may still be there. Look at the profile, and delete by hand what is left; --post-again then "
+    "has the recall made once more:"
+)
 
 
 def of(view: RequestView) -> tuple[DeliveryView, ...]:
@@ -16,7 +23,7 @@ def of(view: RequestView) -> tuple[DeliveryView, ...]:
 
 def command(request_id: str, profile: str) -> str:
     """Return what to type, as in ``onevoice resolve --help``."""
-    return f"onevoice resolve {request_id} {profile} --posted URL | --post-again | --give-up"
+    return typed(f"onevoice resolve {request_id} {profile} --posted URL | --post-again | --give-up")
 
 
 def by_hand(item: DeliveryView) -> bool:
@@ -32,10 +39,11 @@ def label(item: DeliveryView) -> str:
 def lines(view: RequestView) -> list[str]:
     """Return what a person reads of a request's unconfirmed posts, and what to type; empty where there are none."""
     found = of(view)
-    said = ["An officer has to do it by hand: onevoice tasks"] if any(map(by_hand, found)) else []
+    said = [typed("An officer has to do it by hand: onevoice tasks")] if any(map(by_hand, found)) else []
     doubtful = [item for item in found if not by_hand(item)]
     if doubtful:
-        said.append("It may be other than was approved, or not there. Look at the profile, then say what you found:")
+        recall = view.request.act == "recall"
+        said.append(_RECALL if recall else _POST)
         said += [f"  {command(view.request.request_id, item.profile)}" for item in doubtful]
     return said
 
