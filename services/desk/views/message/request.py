@@ -250,8 +250,8 @@ def word_of(view: RequestView) -> str:
 
 
 def what_to_type(console: Console, view: RequestView) -> None:
-    """Show what to type for each unconfirmed post: whole lines, so that they can be copied."""
-    for line in unconfirmed.lines(view):
+    """Show what to do about each unconfirmed or failed post: whole lines, so that they can be copied."""
+    for line in (*unconfirmed.lines(view), *unconfirmed.left(view)):
         console.print(Text(line, style="bold"), soft_wrap=True)
 
 
