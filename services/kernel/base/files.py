@@ -20,18 +20,22 @@ MOST_READ_BYTES = 1024 * 1024
 _WRITER_SECONDS = 5.0
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, most: int = MOST_READ_BYTES) -> bytes:
     """Return what a small file holds; what is no file, or endless, makes nobody wait for ever.
 
     A pipe that nobody has open to write to is empty; who has is waited for, 5 s at a time.
 
+    Args:
+        path: the file.
+        most: the bytes that it may have.
+
     Raises:
-        OSError: it cannot be read, or has more than 1 MB.
+        OSError: it cannot be read, or has more (EFBIG).
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     found = bytearray()
     try:
-        while len(found) <= MOST_READ_BYTES:
+        while len(found) <= most:
             try:
                 piece = os.read(handle, MOST_READ_BYTES)
             except BlockingIOError:

@@ -172,6 +172,8 @@ def test_a_file_that_is_written_in_pieces_is_there_whole_or_not_at_all(tmp_path:
 def test_a_small_file_is_read_whole(tmp_path: Path) -> None:
     (tmp_path / "most").write_bytes(b"x" * MOST_READ_BYTES)
     assert read_file(tmp_path / "most") == b"x" * MOST_READ_BYTES
+    with pytest.raises(OSError, match="too large"):
+        read_file(tmp_path / "most", MOST_READ_BYTES - 1)
     (tmp_path / "empty").touch()
     assert read_file(tmp_path / "empty") == b""
 
