@@ -21,6 +21,7 @@ _OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 def main() -> None:
     """Run ``onevoice`` with the arguments of the process, and exit."""
     _fill_closed_streams()
+    _keep_files_ours()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
@@ -56,6 +57,12 @@ def _fill_closed_streams() -> None:
         if getattr(sys, name) is None:
             os.open(os.devnull, os.O_RDWR)  # it takes the lowest number that is free, which is this one
             setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+
+
+def _keep_files_ours() -> None:
+    """Let files that are made be the owner's to use and nobody's else to write, whatever umask the shell has."""
+    umask = os.umask(0o077)
+    os.umask(umask & 0o077 | 0o002)
 
 
 def _say(words: str) -> None:

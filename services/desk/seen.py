@@ -6,11 +6,11 @@ One small file for each realm, ``var/desk/<realm>-seen.json``: ids with the begi
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from services.kernel.base.city import City
+from services.kernel.base.files import write_atomically
 
 MOST = 200
 WORDS = 40
@@ -24,13 +24,9 @@ def remember(city: City, shown: Iterable[tuple[str, str]]) -> None:
     kept = dict([*newest.items(), *((name, text) for name, text in before.items() if name not in newest)][:MOST])
     if list(kept.items()) == list(before.items()):
         return
-    temporary = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(kept, file)
-        temporary.replace(path)
+        write_atomically(path, json.dumps(kept).encode(), 0o600)
     except OSError:
         return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import sys
@@ -12,6 +13,7 @@ from schemas.events.authority import Role
 from schemas.languages import canonical
 from services.kernel.authority.signing import raw_public
 from services.kernel.base.errors import BadInput
+from services.kernel.base.files import read_file
 
 MAX_TEXT_READ = 1_048_576
 """How much of standard input is read as a text; intake says what a text may be."""
@@ -134,13 +136,14 @@ def pictures(images: list[Path], alts: list[str]) -> list[tuple[Path, str]]:
 def read_picture(path: Path) -> bytes:
     """Return a picture's bytes; raises BadInput ``picture.unreadable`` or ``picture.size``."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_PICTURE + 1)
+        raw = read_file(path, MAX_PICTURE)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            said = f"{path} is larger than {MAX_PICTURE // 1_048_576} MB"
+            raise BadInput("picture.size", said, "save it smaller; 2000 pixels across are plenty") from error
         raise BadInput("picture.unreadable", f"{path}: {error.strerror}", "check the path after --image") from error
-    if not raw or len(raw) > MAX_PICTURE:
-        size = "is empty" if not raw else f"is larger than {MAX_PICTURE // 1_048_576} MB"
-        raise BadInput("picture.size", f"{path} {size}", "save it smaller; 2000 pixels across are plenty")
+    if not raw:
+        raise BadInput("picture.size", f"{path} is empty", "check the path after --image")
     return raw
 
 

@@ -139,6 +139,16 @@ def test_what_to_type_next_holds_for_a_folder_with_a_space(tmp_path: Path) -> No
     assert f"onevoice up --city '{tmp_path}/our city'" in said
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o777], ids=oct)
+def test_a_city_is_its_owners_alone_to_write_whatever_umask_the_shell_has(tmp_path: Path, umask: int) -> None:
+    folder = tmp_path / "city"
+    command = [*ONEVOICE, "init", "--demo", str(folder)]
+    subprocess.run(command, umask=umask, env=Shell().env, check=True, stdout=subprocess.DEVNULL)
+    modes = {path: path.stat().st_mode for path in (folder, *folder.rglob("*"))}
+    assert folder / "authority" in modes
+    assert [path for path, mode in modes.items() if mode & 0o002 or not mode & 0o400] == []
+
+
 def test_ctrl_c_at_a_question_says_that_nothing_was_made(tmp_path: Path) -> None:
     leader, process, said = ask(Shell(), ["init", str(tmp_path / "ville")], "Name of the city")
     os.write(leader, b"\x03")

@@ -85,6 +85,9 @@ def test_without_an_editor_or_a_terminal_it_says_so(city: Shell) -> None:
     status, said = talk(city, ["publish", "--edit", *FIRE, *AS], {}, EDITOR="/nowhere/editor", VISUAL="")
     assert status == 2, said
     assert "cannot be started" in said
+    status, said = talk(city, ["publish", "--edit", *FIRE, *AS], {}, EDITOR="vi 'a", VISUAL=" ")
+    assert status == 2, said
+    assert "cannot be understood" in said
     assert city.json("publish", "--edit", *FIRE, *AS).code == "edit.terminal"
     assert city.json("publish", "-", "--edit", *FIRE, *AS).code == "edit.piped"
 

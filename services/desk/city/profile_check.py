@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from collections.abc import Iterable
 from datetime import datetime
@@ -119,7 +120,7 @@ def token_problems(city: City, profile: str) -> list[str]:
         mode, size = stat.S_IMODE(path.stat().st_mode), path.stat().st_size
     except OSError as error:
         return [f"no credential at {path}: {error.strerror}"]
-    problems = [f"{path} can be read by others: chmod 600 {path}"] if mode & 0o077 else []
+    problems = [f"{path} can be read by others: chmod 600 {shlex.quote(str(path))}"] if mode & 0o077 else []
     end = expiry_of(path)
     if end is not None and end <= SystemClock().now():
         problems.append(f"the credential ended at {zoned(end)}: onevoice profiles connect")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,8 @@ def _of_agent(path: Path, one: SealedKey | None) -> Signer:
 
 def _check_mode(path: Path) -> None:
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise BadInput("key.permissions", f"the key {path} can be read by others", f"chmod 600 {path}")
+        hint = f"chmod 600 {shlex.quote(str(path))}"
+        raise BadInput("key.permissions", f"the key {path} can be read by others", hint)
 
 
 def ask_passphrase(prompt: str, *, twice: bool = False, file: Path | None = None) -> str:

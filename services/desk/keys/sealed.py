@@ -17,6 +17,7 @@ import nacl.utils
 
 from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import BadInput
+from services.kernel.base.files import read_file
 
 SHORTEST = 12
 """Characters of a passphrase at least."""
@@ -85,7 +86,7 @@ def read_sealed(path: Path) -> SealedKey | None:
         BadInput: ``key.invalid``.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_file(path)
     except OSError:
         return None
     if not raw.lstrip().startswith(b"{"):

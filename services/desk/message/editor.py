@@ -57,8 +57,17 @@ async def written(message: MessageOptions, city: City, start: str | None = None)
     return replace(message, text=text, file=None)
 
 
+def _editor() -> list[str]:
+    named = (os.environ.get("VISUAL", "").strip() or os.environ.get("EDITOR", "").strip()) or _USUAL
+    try:
+        return shlex.split(named)
+    except ValueError as error:
+        hint = "name one: export EDITOR=nano"
+        raise BadInput("edit.editor", f"the editor {named!r} cannot be understood: {error}", hint) from error
+
+
 def _edit(path: Path) -> None:
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or _USUAL)
+    command = _editor()
     try:
         status = subprocess.run([*command, str(path)], check=False).returncode  # noqa: S603 - the person's own editor
     except OSError as error:
@@ -66,7 +75,7 @@ def _edit(path: Path) -> None:
         raise BadInput("edit.editor", f"the editor {command[0]} cannot be started: {error.strerror}", hint) from error
     if status:
         said = f"the editor ended with status {status}: nothing was sent; the text is kept in {path}"
-        raise BadInput("edit.editor", said, f"--file {path} takes it up again")
+        raise BadInput("edit.editor", said, f"--file {shlex.quote(str(path))} takes it up again")
 
 
 @contextmanager

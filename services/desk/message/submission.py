@@ -20,7 +20,7 @@ from schemas.events.requests import REPLACING, MediaReply, Picture, Request, Sub
 from services.desk import statements, words
 from services.desk.connection.follow import fetch
 from services.desk.message.draft import MessageDraft
-from services.desk.message.unanswered import Sent, Unanswered, new_id
+from services.desk.message.unanswered import Sent, Unanswered, how_to_repeat, new_id
 from services.desk.seen import remember
 from services.desk.session import Session
 from services.desk.statements import Circumstances
@@ -28,8 +28,6 @@ from services.desk.views.output import note
 from services.kernel.authority.statements import signed
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
-
-SAME_AGAIN = "type the same command again: it is sent as the same request and posted once; else onevoice doctor"
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,10 @@ class Outgoing:
     unanswered: Unanswered
     fingerprint: str
     before: Sent | None
+
+    def again(self) -> str:
+        """Say how to repeat it without an answer, so that it is the same request."""
+        return how_to_repeat(self.unanswered.find(self.fingerprint), self.draft.message.event_id, self.event.id)
 
 
 def prepare(
@@ -119,7 +121,7 @@ async def send(here: Session, out: Outgoing, event: SubmissionEvent) -> SubmitRe
     try:
         return await here.link.ask(subjects.DESK_REQUEST_SUBMIT, event, SubmitReply)
     except Unreachable as error:
-        raise Unreachable(error.code, error.message, SAME_AGAIN) from error
+        raise Unreachable(error.code, error.message, out.again()) from error
     except OneVoiceError as error:
         if out.before is not None and error.code == "request.conflict":
             raise BadInput(
@@ -163,7 +165,7 @@ async def approve_own(here: Session, out: Outgoing, seen: PreviewReply, submitte
         again = f"onevoice approve {submitted.request_id} --as OFFICER"
         if isinstance(error, Unreachable):
             message = f"{error.message}. The request {submitted.request_id} is on record; your approval may be missing"
-            raise Unreachable(error.code, message, SAME_AGAIN) from error
+            raise Unreachable(error.code, message, out.again()) from error
         raise type(error)(
             error.code,
             f"{error.message}. The request {submitted.request_id} is on record without your approval",

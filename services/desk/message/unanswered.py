@@ -7,13 +7,12 @@ it was sent under. An entry goes when its answer has come, and counts for a day.
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from services.kernel.base.city import City
+from services.kernel.base.files import write_atomically
 
 KEPT = timedelta(days=1)
 """How long a repeat is taken for the same message; a request of yesterday is over by default."""
@@ -62,9 +61,21 @@ class Unanswered:
 
     def _write(self, found: dict[str, Sent]) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary: Path = self._path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps({name: asdict(one) for name, one in found.items()}), encoding="utf-8")
-        temporary.replace(self._path)
+        written = json.dumps({name: asdict(one) for name, one in found.items()})
+        write_atomically(self._path, written.encode(), 0o600)
+
+
+def how_to_repeat(kept: Sent | None, given: str | None, event_id: str) -> str:
+    """Say how to send a submission once more as the same request.
+
+    Args:
+        kept: what the desk keeps of it; None where its disk did not take that.
+        given: the id that was typed with it.
+        event_id: the id that it was sent under.
+    """
+    if kept is None and given is None:
+        return f"type it again with --id {event_id}, which could not be kept here: else it is another request"
+    return "type the same command again: it is sent as the same request and posted once; else onevoice doctor"
 
 
 def new_id() -> str:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import os
+import shlex
 import stat
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from schemas.events.base import Contract
 from schemas.events.envelope import Envelope, Signature, pae
 from schemas.events.passkeys import Assertion
 from services.kernel.base.errors import BadInput
+from services.kernel.base.files import read_file
 from services.kernel.base.hints import in_realm
 
 _USER_PREFIX = 20 << 3
@@ -144,7 +147,7 @@ def load_key(path: Path) -> Signer:
     """
     try:
         mode = path.stat().st_mode
-        content = path.read_bytes().strip()
+        content = read_file(path).removeprefix(codecs.BOM_UTF8).strip()
     except OSError as error:
         raise BadInput(
             "key.missing",
@@ -155,7 +158,7 @@ def load_key(path: Path) -> Signer:
         raise BadInput(
             "key.permissions",
             f"the key {path} can be read by others (mode {stat.S_IMODE(mode):04o})",
-            f"chmod 600 {path}; if others may have read it, have the key revoked and make a new one",
+            f"chmod 600 {shlex.quote(str(path))}; if others may have read it, have the key revoked and make a new one",
         )
     try:
         _check_seed(content)

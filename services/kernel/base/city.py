@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from schemas.events.authority import Realm
 from services.kernel.base.errors import BadInput, first_fault
+from services.kernel.base.files import read_file
 from services.kernel.base.settings.city_file import CityFile, RealmAuthority
 from services.kernel.base.settings.city_web import WebSection
 from services.kernel.base.zones import zone_of
@@ -149,7 +150,7 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
     """
     path = folder / "city.toml"
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # Windows writes a mark before a text in UTF-8
+        text = read_file(path).decode("utf-8-sig")  # Windows writes a mark before a text in UTF-8
         table = tomllib.loads(text)
     except FileNotFoundError as error:
         raise BadInput(

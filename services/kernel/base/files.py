@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import select
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,40 @@ from typing import BinaryIO
 from filelock import lock_descriptor
 
 _COUNTER = iter(range(1 << 62))
+
+
+MOST_READ_BYTES = 1024 * 1024
+_WRITER_SECONDS = 5.0
+
+
+def read_file(path: Path, most: int = MOST_READ_BYTES) -> bytes:
+    """Return what a small file holds; what is no file, or endless, makes nobody wait for ever.
+
+    A pipe that nobody has open to write to is empty; who has is waited for, 5 s at a time.
+
+    Args:
+        path: the file.
+        most: the bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, or has more (EFBIG).
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    found = bytearray()
+    try:
+        while len(found) <= most:
+            try:
+                piece = os.read(handle, MOST_READ_BYTES)
+            except BlockingIOError:
+                if not select.select([handle], [], [], _WRITER_SECONDS)[0]:
+                    raise TimeoutError(errno.ETIMEDOUT, "nobody writes to this pipe", str(path)) from None
+                continue
+            if not piece:
+                return bytes(found)
+            found += piece
+    finally:
+        os.close(handle)
+    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:

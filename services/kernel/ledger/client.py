@@ -58,6 +58,10 @@ class Appended:
     elsewhere: bool = False
 
 
+STORES_NOTHING = "the broker stores nothing"
+"""How it begins what a service says then: a broker whose disk was full goes on so until it is restarted."""
+
+
 class Conflict(Exception):
     """Compare-and-set or the fence refused the append; nothing was stored."""
 
@@ -67,7 +71,8 @@ class Ledger(LedgerReader):
 
     ``fault``: why nothing may be appended now; receipts still are, since what was done has to be written down.
     ``highest``: the newest entry of the ledger that was seen here; each new one must stand after it. ``alarms``: what
-    was noticed that no service of ours does.
+    was noticed that no service of ours does. ``not_stored``: why the newest append was not; empty as soon as
+    anybody's is.
     """
 
     def __init__(self, asks: AskLimits = USUAL) -> None:
@@ -77,6 +82,7 @@ class Ledger(LedgerReader):
         self._fenced, self._unfenced = AppendQueue(wire), AppendQueue(wire)
         self._pending = PendingAppends()
         self.alarms = Alarms()
+        self.not_stored = ""
 
     async def append(
         self,
@@ -156,6 +162,7 @@ class Ledger(LedgerReader):
         """Take note of the next entry that the projection has folded: it may settle an append that waits."""
         if entry.seq > self.highest:
             self.highest = entry.seq
+            self.not_stored = ""
         if self._pending:
             self._pending.folded(entry)
 
@@ -177,6 +184,7 @@ class Ledger(LedgerReader):
         answer = json.loads(reply.data)
         if "error" in answer:
             raise BatchRefused(str(answer["error"].get("description")))
+        self.not_stored = ""
         return api.PubAck.from_response(answer)
 
     async def _last_seq_of(self, subject: str) -> int:
@@ -185,23 +193,27 @@ class Ledger(LedgerReader):
 
     async def _acked(self, stream: str, subject: str, raw: bytes, headers: dict[str, str]) -> api.PubAck:
         try:
-            return await ask_again(
+            ack = await ask_again(
                 lambda: self.js.publish(subject, raw, stream=stream, headers=dict(headers)), self.asks
             )
         except nats.js.errors.APIError as error:
             if error.err_code in _WRONG_LAST_SEQUENCE:
                 raise Conflict(str(error.description)) from error
+            self.not_stored = f"{STORES_NOTHING}: {error.description}"
             raise Unreachable(
                 "ledger.refused",
                 f"the broker did not store it: {error.description}",
                 "check the store and the disk of the broker: onevoice doctor",
             ) from error
         except (nats.errors.Error, OSError) as error:
+            self.not_stored = f"{STORES_NOTHING}, and does not say why"
             raise Unreachable(
                 "broker.unreachable",
                 "the broker did not acknowledge; nothing is lost, and repeating is safe",
                 "onevoice doctor",
             ) from error
+        self.not_stored = ""
+        return ack
 
     def _saw(self, seq: int, before: int) -> None:
         """Take note of an ack: a sequence that stood already when it was asked for proves that the end was lost."""

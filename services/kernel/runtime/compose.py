@@ -126,6 +126,7 @@ def assemble(
         around=around,
         looks=ports.timings.looks,
     )
+    runtime.health.not_stored = lambda: ledger.not_stored
     return runtime, bus
 
 

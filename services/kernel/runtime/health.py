@@ -25,7 +25,8 @@ _VERSION = version("onevoice")
 class HealthReporter:
     """The heartbeat.
 
-    ``trouble`` and ``troubles`` (by key) are what a person should know; ``waits`` returns what posts wait for,
+    ``trouble`` and ``troubles`` (by key) are what a person should know, as is what ``not_stored`` says of the newest
+    append; ``waits`` returns what posts wait for,
     ``profiles`` which could not be posted to, ``budgets`` what is left for their posts, ``measures`` what the service
     itself measures (services.kernel.measures).
     """
@@ -43,6 +44,7 @@ class HealthReporter:
     ) -> None:
         self.trouble: str | None = None
         self.troubles: dict[str, str] = {}
+        self.not_stored: Callable[[], str] = str
         self.waits: Callable[[], tuple[PostWait, ...]] = tuple
         self.profiles: Callable[[], tuple[ProfileTrouble, ...]] = tuple
         self.budgets: Callable[[], tuple[ProfileBudget, ...]] = tuple
@@ -81,7 +83,12 @@ class HealthReporter:
 
     def all_troubles(self) -> list[str]:
         """Return what a person should know, in sentences."""
-        found = [self._alarms.in_words(), self.trouble or self._watch.trouble, *self.troubles.values()]
+        found = [
+            self._alarms.in_words(),
+            self.not_stored(),
+            self.trouble or self._watch.trouble,
+            *self.troubles.values(),
+        ]
         projection = self._projection
         if projection.void_count:
             seq, reason = projection.voids[-1]

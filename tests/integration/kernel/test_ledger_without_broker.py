@@ -28,6 +28,7 @@ async def test_a_broker_that_is_gone_is_unreachable_and_what_was_acked_is_there_
     with pytest.raises(Unreachable) as appended:
         await intake.ledger.append(subjects.request(requests[0].request_id), requests[0])
     assert appended.value.exit_status == 6
+    assert intake.ledger.not_stored == "the broker stores nothing, and does not say why"
     intake.ledger.asks = USUAL
     await mission.restart()
 
@@ -40,6 +41,7 @@ async def test_a_broker_that_is_gone_is_unreachable_and_what_was_acked_is_there_
         assert entry is not None
         assert entry.data == request.to_bytes()
     assert (await intake.ledger.append(subjects.request(requests[0].request_id), requests[0])).duplicate is False
+    assert intake.ledger.not_stored == ""
 
 
 async def test_a_closed_connection_is_unreachable(mission: Mission) -> None:

@@ -16,6 +16,7 @@ from services.desk.views.state import health, machine_health
 from services.desk.views.state.health import Level, Line
 from services.desk.views.state.profile_findings import ProfileCheck
 from services.kernel.base.errors import Exit
+from services.kernel.ledger.client import STORES_NOTHING
 from tests.unit.desk.views import NOW
 
 
@@ -66,6 +67,14 @@ def test_a_service_in_trouble_says_so() -> None:
     beats[0] = beats[0].model_copy(update={"trouble": "the ledger is full"})
     [line] = [line for line in health.services(_view(*beats)) if line.level is Level.WARN]
     assert "the ledger is full" in line.detail
+
+
+def test_a_broker_that_stores_nothing_is_to_be_restarted() -> None:
+    """It goes on so when its disk has room again, and answers everything else as if it were well."""
+    beats = [_beat(row.name) for row in flow.SERVICES]
+    beats[0] = beats[0].model_copy(update={"trouble": f"{STORES_NOTHING}, and does not say why"})
+    [line] = [line for line in health.services(_view(*beats)) if line.level is Level.WARN]
+    assert "restart the broker" in (line.hint or "")
 
 
 @pytest.mark.parametrize(

@@ -125,3 +125,17 @@ def test_a_languages_code_may_be_typed_in_capitals() -> None:
     assert translations(["PA=ਪਾਣੀ"]) == {"pa": "ਪਾਣੀ"}
     with pytest.raises(BadInput, match="two texts in pa"):
         translations(["pa=a", "PA=b"])
+
+
+def test_what_is_no_picture_to_read_is_told_and_waited_for_by_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "empty.png").touch()
+    for path, said in (
+        (tmp_path / "pipe.png", "is empty"),
+        (tmp_path / "empty.png", "is empty"),
+        (tmp_path, "directory"),
+        (Path("/dev/zero"), "is larger than"),
+    ):
+        with pytest.raises(BadInput, match=said) as error:
+            words.read_picture(path)
+        assert ("save it smaller" in error.value.hint) == (said == "is larger than")

@@ -174,6 +174,8 @@ def test_a_telephone_number_behind_what_may_have_one_is_found() -> None:
     for text in ("For bookings: 604-555-0199", "Event: 604-555-0199", "Fire hall number 604-555-0199"):
         assert [hit.code for hit in personal.find(text, "CA", "mission.example", ())] == ["phone"]
     assert not list(personal.find("Event no. 604-555-0199", "CA", "mission.example", ()))
+    for text in ("Jane: 604·555·0199", "Jane: 604•555•0199", "NAS 130·692·544"):
+        assert len(list(personal.find(text, "CA", "mission.example", ()))) == 1, text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from services.kernel.base.files import ExclusiveLock, is_locked, locked, replace_content, replacing, write_atomically
+from services.kernel.base.files import (
+    MOST_READ_BYTES,
+    ExclusiveLock,
+    is_locked,
+    locked,
+    read_file,
+    replace_content,
+    replacing,
+    write_atomically,
+)
 from services.kernel.base.line_files import (
     ForeignWrite,
     GrowingFile,
@@ -158,3 +167,37 @@ def test_a_file_that_is_written_in_pieces_is_there_whole_or_not_at_all(tmp_path:
         raise KeyError
     assert [one.read_bytes() for one in path.parent.iterdir()] == [b"old"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_small_file_is_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "most").write_bytes(b"x" * MOST_READ_BYTES)
+    assert read_file(tmp_path / "most") == b"x" * MOST_READ_BYTES
+    with pytest.raises(OSError, match="too large"):
+        read_file(tmp_path / "most", MOST_READ_BYTES - 1)
+    (tmp_path / "empty").touch()
+    assert read_file(tmp_path / "empty") == b""
+
+
+def test_a_pipe_that_nobody_writes_to_makes_nobody_wait(tmp_path: Path) -> None:
+    """One in the place of a key, a credential or city.toml had a command hang for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    assert read_file(tmp_path / "pipe") == b""
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    """As of ``<(gpg --decrypt key)``."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    write = f"import sys; f = open({str(pipe)!r}, 'wb'); f.write(b'a'); f.flush(); sys.stdin.read(); f.write(b'b')"
+    with subprocess.Popen([sys.executable, "-c", write], stdin=subprocess.PIPE) as writer:
+        keeps = os.open(pipe, os.O_RDONLY)  # so that the writer is there
+        assert writer.stdin is not None
+        writer.stdin.close()
+        assert read_file(pipe) == b"ab"
+        os.close(keeps)
+
+
+def test_what_is_no_small_file_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none", Path("/dev/zero")):
+        with pytest.raises(OSError, match=r"directory|No such file|too large"):
+            read_file(path)

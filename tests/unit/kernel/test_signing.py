@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,32 @@ def test_a_key_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> No
         load_key(path)
     assert error.value.code == "key.permissions"
     assert "chmod 600" in error.value.hint
+
+
+def test_what_is_to_be_typed_of_a_path_with_spaces_can_be_typed(tmp_path: Path) -> None:
+    path = tmp_path / "Fire Hall 1's keys" / "a.nk"
+    path.parent.mkdir()
+    write_key(path, new_seed())
+    path.chmod(0o644)
+    with pytest.raises(BadInput) as error:
+        load_key(path)
+    assert shlex.split(error.value.hint.partition(";")[0]) == ["chmod", "600", str(path)]
+
+
+@pytest.mark.parametrize("around", [(b"", b"\n"), (b"\xef\xbb\xbf", b"\r\n"), (b" ", b"\t\n\n")])
+def test_a_key_that_an_editor_has_saved_is_the_same_key(tmp_path: Path, around: tuple[bytes, bytes]) -> None:
+    path, seed = tmp_path / "a.nk", new_seed()
+    path.touch(mode=0o600)
+    path.write_bytes(seed.join(around))
+    assert load_key(path).public_key == Signer(seed).public_key
+
+
+def test_a_pipe_in_the_place_of_a_key_is_no_key(tmp_path: Path) -> None:
+    """It had the command wait for ever."""
+    os.mkfifo(tmp_path / "a.nk", 0o600)
+    with pytest.raises(BadInput) as error:
+        load_key(tmp_path / "a.nk")
+    assert error.value.code == "key.invalid"
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def _to_sign(city: City) -> list[str]:
     files = {f"{realm.upper()}-KEY": city.manifest_path.with_name(f"manifest.{realm}.json") for realm in REALMS}
     return [
         "  keys      no person's key is here; the owners of the root keys both sign both, and then the city starts:",
-        *(f"            onevoice root sign {path} --key {key}" for key, path in files.items()),
+        *(f"            onevoice root sign {shlex.quote(str(path))} --key {key}" for key, path in files.items()),
     ]
 
 

@@ -141,6 +141,8 @@ def _is_alarm(trouble: str) -> bool:
 def _hint(trouble: str) -> str:
     if _is_alarm(trouble):
         return "somebody may have a service's key: onevoice audit verify names each entry; docs/keys.md replaces a key"
+    if "the broker stores nothing" in trouble:
+        return "see that its disk has room, then restart the broker: after a full disk it does not go on by itself"
     if "the store nears its limit" in trouble:
         return "make room on that disk or give it a larger one: docs/monitoring.md; nothing on record is taken away"
     return "its log says more; if it stays, restart it"

@@ -17,6 +17,9 @@ from services.kernel.base.clock import Clock
 NO_SCOPE = "the credential lacks a scope"
 """How the reason begins when a credential may not do this, and never will."""
 _NOT_NOW = "the login may not post now"
+_TWICE = re.compile(
+    r"\bduplicate|already (?:been )?(?:posted|published|taken|said|exists|received|processed)\b", re.IGNORECASE
+)
 _NEVER_OF_A_MESSAGE = frozenset({405, 407, 411, 417, 418, 421, 423, 425, 426, 428, 431, 499})
 """About the way that a request came, or about the moment, whatever it says (RFC 9110; RFC 8470; nginx; walls say 418).
 """
@@ -88,6 +91,11 @@ def wait_asked(outcome: Outcome, clock: Clock) -> float | None:
     if not isinstance(outcome, Answer) or not (400 <= outcome.status < 500 or outcome.status == 503):
         return None
     return wait_of(outcome.headers, clock.now(), outcome.status)
+
+
+def has_it_already(outcome: Outcome) -> bool:
+    """True where a server refuses what it says to have already: it may be this very message."""
+    return isinstance(outcome, Answer) and outcome.status in (400, 403, 409, 422) and bool(_TWICE.search(outcome.words))
 
 
 def _asks_to_wait(outcome: Answer) -> bool:

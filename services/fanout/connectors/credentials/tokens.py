@@ -28,6 +28,7 @@ from services.fanout.connectors.credentials.renewed import (
 )
 from services.fanout.connectors.credentials.sealing import MOST_KEYS, SEALED, SealFault, read_key, sealing_path, unseal
 from services.fanout.connectors.credentials.token_command import COMMANDS, CommandFault
+from services.kernel.base.files import read_file
 
 _ENVIRONMENT, _FILE, _COMMAND = REFERENCES
 _commands = ThreadPoolExecutor(max_workers=32, thread_name_prefix="credentials")
@@ -214,7 +215,7 @@ def _held(path: Path) -> str:
         known = _read.get(str(path))
         if known is not None and known[0] == how:
             return known[1]
-        token = path.read_text(encoding="ascii").strip()
+        token = read_file(path).decode("ascii").strip()
     except OSError as error:
         raise TokenFault(f"no credential at {_shown(path)}: {error.strerror}") from error
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ from schemas import canonical
 from schemas.events.requests import PlatformContent
 from schemas.platforms import Limits, counted_length
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http
-from services.fanout.connectors.calls.refusals import refusal
+from services.fanout.connectors.calls.refusals import has_it_already, refusal
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
@@ -27,8 +27,6 @@ from services.kernel.base.remember import by_identity
 PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
 """How often, and after how long, a status is sent again that was refused with its pictures."""
 
-_TWICE = re.compile(r"\bduplicate|already (?:been )?(?:posted|published|taken|said|exists)\b", re.IGNORECASE)
-"""What servers say of words that they have already: it may be this very message that stands."""
 _MENTION = re.compile(r"@([\w.-]+)@[\w.-]+\w")
 
 
@@ -113,7 +111,7 @@ async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str,
     outcome = await http.call(endpoint, "POST", "/api/v1/statuses", data=_written(body), headers=headers)
     if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
         why = refusal(outcome, clock)
-        twice = isinstance(why, Permanent) and _TWICE.search(why.reason)
+        twice = isinstance(why, Permanent) and has_it_already(outcome)
         return Unknown(f"the server says that it is there already: {why.reason}") if twice else why
     made = outcome.body if isinstance(outcome.body, dict) else {}
     name = id_of(made.get("id"))

@@ -17,6 +17,7 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.calls.http import Answer, Endpoint
+from services.fanout.connectors.calls.refusals import has_it_already
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -77,6 +78,8 @@ class WebhookConnector(SendOnlyConnector):
             if is_page(outcome):
                 return Unknown("the server answered with a page, not as a receiver of events does", Cause.HOST)
             return delivered(intent)
+        if outcome.status != 403 and has_it_already(outcome):
+            return delivered(intent, "the receiver says that it has the event already")
         if outcome.status == 403:
             return credential_refused(outcome, "the receiver refuses the signature")
         return self._failed(outcome)

@@ -20,6 +20,9 @@ from services.intake.domain.findings.masks import mask_dates, mask_digits
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\u3000"), " ")
 
+_DOTTED = re.compile(r"(?<=\d)[\u00b7\u2022\u2027\u22c5\u30fb](?=\d)")
+"""Dots in the middle, as in 604·555·0199."""
+
 _GAP = r" ?[.\-/]? ?"
 _ALONE = r"(?<![\w+])(?<!\d[ .,\-/])"
 _ENDS = r"(?!\w|[ .,\-/]?\d)"
@@ -122,6 +125,7 @@ def find(
         published_addresses: e-mail addresses, or hosts of such, that may be published.
     """
     plain = unicodedata.normalize("NFKC", text).translate(_DASHES).translate(_SPACES)
+    plain = _DOTTED.sub(".", plain)
     numbers = mask_digits(mask_dates(plain), published_numbers)
     for hit, start, end in list(_registered(numbers)):
         yield hit
