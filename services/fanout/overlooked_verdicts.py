@@ -12,6 +12,7 @@ from datetime import datetime
 from schemas import streams
 from services.fanout.delivery.work import Work
 from services.fanout.domain.delivery_state import is_held_back
+from services.fanout.domain.retry import retry_left
 from services.fanout.overlooked import OverlookedWork
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.state import RequestState, TargetState
@@ -30,9 +31,9 @@ class OverlookedVerdicts(OverlookedWork):
 
     async def look_once(self) -> None:
         """Take up what was unfinished at the last look already and that nobody is to be handed."""
-        now, time = self._runtime.clock.monotonic(), self._runtime.clock.now()
+        now, time = self._runtime.clock.monotonic(), self._runtime.present()
         with_message = {state.verdict_seq: state for state in unfinished(self._runtime.fold)}
-        idle = {seq: state for seq, state in with_message.items() if _is_to_be_done(state, time)}
+        idle = {seq: state for seq, state in with_message.items() if _is_to_be_done(state, time, now)}
         hands = self._work.verdicts_in_hand | self._tasks.keys()
         next_look = now + self._pace.look
         self._due = {seq: next_look if seq in hands else self._due.get(seq, next_look) for seq in idle}
@@ -66,12 +67,13 @@ def unfinished(fold: LedgerFold) -> Iterator[RequestState]:
             yield state
 
 
-def _is_to_be_done(state: RequestState, now: datetime) -> bool:
-    return any(not rests(state.target(profile), now) for profile in state.left)
+def _is_to_be_done(state: RequestState, now: datetime, boot: float) -> bool:
+    return any(not rests(state.target(profile), now, boot) for profile in state.left)
 
 
-def rests(target: TargetState, now: datetime) -> bool:
-    """Return whether nothing is to be done about a profile: not before the next verdict, or not yet."""
-    receipt = target.receipt
-    waits = receipt is not None and receipt.retry_at is not None and receipt.retry_at > now
-    return is_held_back(target) or (waits and not target.is_open)
+def rests(target: TargetState, now: datetime, boot: float) -> bool:
+    """Return whether nothing is to be done about a profile: not before the next verdict, or not yet.
+
+    ``now`` is the present in UTC, ``boot`` in boot-time seconds.
+    """
+    return is_held_back(target) or (retry_left(target, now, boot) > 0 and not target.is_open)

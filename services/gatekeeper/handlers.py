@@ -25,6 +25,7 @@ from services.gatekeeper.domain.dossier import (
 from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.overlooked import OverlookedRequests
 from services.gatekeeper.policy.decide import decide
+from services.gatekeeper.policy.validity import changed_last
 from services.gatekeeper.second_look import SecondLook
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import OneVoiceError, Unreachable
@@ -102,7 +103,7 @@ class GateHandlers:
             state = runtime.fold.requests.get(request_id)
             if state is None or state.phase not in OPEN_TO_A_VERDICT:
                 return
-            now = await self._server_time.now_for(state.request.expires_at, runtime.ledger.server_time)
+            now = await self._now_for(state)
             if runtime.fold.requests.get(request_id) is not state:  # while the broker was asked
                 continue
             facts = facts_of(state, runtime.control, now, runtime.fold.chain)
@@ -121,12 +122,22 @@ class GateHandlers:
             return
         raise Unreachable("verdict.busy", f"{request_id} changes faster than it can be decided")
 
+    async def _now_for(self, state: RequestState) -> datetime:
+        """Return the present for a decision: what it rests on has ended or begun only if it has by the broker's clock.
+
+        Raises:
+            Unreachable: the broker did not say.
+        """
+        runtime, own = self.runtime, self.runtime.present()
+        changed = changed_last(facts_of(state, runtime.control, own, runtime.fold.chain))
+        return own if changed is None else await self._server_time.now_for(own, changed, runtime.ledger.server_time)
+
     def _look_again(self, request_id: str, again: datetime, now: datetime) -> None:
         """Have a request decided again at a time, or soon where the broker's clock was taken and not ours."""
         ahead = self.runtime.clock.now() - now
         if ahead > CLOCK_SKEW:
             self.runtime.log.warning(
-                "by the broker's clock it has not expired yet: is this machine's clock right?", request_id=request_id
+                "by the broker's clock it is not so late yet: is this machine's clock right?", request_id=request_id
             )
             again = now + ahead + min(again - now, AHEAD_AGAIN)
         self.schedule.add(request_id, again)
@@ -135,7 +146,7 @@ class GateHandlers:
         """Decide again what time alone may have changed, and what a receipt has reopened; without end."""
         self._schedule_all()
         while True:
-            now = self.runtime.clock.now()
+            now = self.runtime.present()
             for request_id in await self._judge_all([*self.schedule.take_due(now), *self.overlooked.take()]):
                 self.schedule.add(request_id, now + RETRY)
             await asyncio.sleep(self._pause)

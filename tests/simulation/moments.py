@@ -62,6 +62,7 @@ class Theme:
     afterwards: bool = False
     everywhere: float = 0.0
     approvers: tuple[str, ...] = ()
+    clocks: tuple[str, ...] = ()
     rejects: float = 0.08
     keyed: bool | None = None
     vanish: float = 0.0
@@ -416,6 +417,15 @@ THEMES: dict[str, Theme] = {
         lasts=(20, 60, 300),
         targets="parks-townsquare",
         rejects=0.2,
+        chaos=90.0,
+    ),
+    "clocks are wrong": Theme(
+        {"fanout.call.ended": ((0.1, die_within(0.1)),)},
+        pairs=frozenset({"fanout", "gatekeeper"}),
+        clocks=("fanout", "fanout", "gatekeeper"),
+        mischief=("busy", "busy", "refused", "accepted_500", "late"),
+        lies=0.5,
+        lasts=(20, 60, 3_600),
         chaos=90.0,
     ),
     "a clean day": Theme(

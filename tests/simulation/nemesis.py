@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.fanout.domain.settling import SETTLING
 from tests.simulation.moments import NO_THEME
 from tests.simulation.network import Weather
+from tests.simulation.simulated_city import START
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -21,13 +23,14 @@ COPIES = {"registry": 1, "eoc_state": 2, "intake": 2, "gatekeeper": 2, "fanout":
 
 def settle_in(world: World) -> None:
     """Choose the machines: how many copies of each service, and how wrong their clocks are."""
+    from tests.simulation.runtime import SimClock
     from tests.simulation.world import Slot
 
     rng = world.rng
     for service, most in COPIES.items():
         for number in range(most if service in world.theme.pairs else rng.randint(1, most)):
             skew = 0.0 if rng.random() < 0.3 else rng.uniform(-SKEW, SKEW)
-            world.slots.append(Slot(f"{service}-{number + 1}", service, skew))
+            world.slots.append(Slot(f"{service}-{number + 1}", service, SimClock(world.loop, START, skew)))
 
 
 def come(world: World) -> None:
@@ -51,6 +54,9 @@ def come(world: World) -> None:
     if world.theme.alone:
         world.crash_rate = 0.0
     _themed(world)
+    for service in world.theme.clocks:
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            _later(world, rng.uniform(0, world.theme.chaos - 10), step_clock(service))
     if world.theme is not NO_THEME and (world.theme.alone or rng.random() < 0.7):
         return  # nothing else is to get into the theme's way
     for _ in range(rng.choice((0, 1, 3, 6))):
@@ -96,6 +102,7 @@ def leave(world: World) -> None:
     world.platforms.lies = world.platforms.blind = world.platforms.lag = world.platforms.vanish = 0.0
     world.platforms.trick = lambda _intent: None
     for slot in world.slots:
+        slot.clock.skew = max(-SKEW, min(SKEW, slot.clock.skew))
         if slot.process is not None and slot.process.stopped:
             slot.process.go_on()
     if not world.server.up:
@@ -179,6 +186,19 @@ def _damage(world: World) -> None:
     changed = raw[:place] + bytes([raw[place] ^ (1 << world.rng.randrange(8))]) + raw[place + 1 :]
     slot.disk.raw = world.rng.choice((None, raw[:place], changed))
     world.tell(slot.name, "its snapshot is damaged")
+
+
+def step_clock(service: str) -> Callable[[World], None]:
+    """The clock of a machine is put right, or wrong by seconds or by the offset of a time zone."""
+
+    def step(world: World) -> None:
+        slot = world.rng.choice([slot for slot in world.slots if slot.service == service])
+        ahead = world.rng.choice((0.0, 20.0, 100.0, 100.0, 7_200.0)) * world.rng.choice((-1.0, 1.0))
+        if not world.calm:
+            world.tell(slot.name, f"its clock is {ahead:.0f} s ahead now")
+            slot.clock.skew = ahead
+
+    return step
 
 
 def _suspend(world: World) -> None:

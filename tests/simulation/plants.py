@@ -35,6 +35,7 @@ from services.fanout.delivery import (
 )
 from services.fanout.domain import delivery_state, retry, step
 from services.gatekeeper import handlers as gate
+from services.gatekeeper import overlooked
 from services.gatekeeper.domain.dossier import undecided
 from services.gatekeeper.policy.clauses import setting_schedule
 from services.kernel.authority.post_authorization import post_violations
@@ -50,6 +51,7 @@ from services.kernel.ledger.entry import MESSAGE_ID
 from services.kernel.projection.projection import Projection
 from services.kernel.runtime import flights
 from services.kernel.runtime.messages.dependencies import EntryOf
+from services.kernel.runtime.service import Runtime
 from tests.simulation import server
 
 Patch = tuple[Any, str, Any]
@@ -162,6 +164,10 @@ def _replica_believed() -> list[Patch]:
 
 
 # --- the fan-out ------------------------------------------------------------------------------------------
+
+
+def _own_clock_alone() -> list[Patch]:
+    return [(Runtime, "present", lambda self: self.clock.now())]
 
 
 def _no_second_look() -> list[Patch]:
@@ -369,7 +375,7 @@ def _forgets_cleared() -> list[Patch]:
     def without_cleared(known: Any) -> list[str]:
         return [name for name in real(known) if not known.requests[name].is_cleared]
 
-    return [(gate, "undecided", without_cleared)]
+    return [(gate, "undecided", without_cleared), (overlooked, "undecided", without_cleared)]
 
 
 def _no_sweep() -> list[Patch]:
@@ -617,6 +623,11 @@ PLANTS: dict[str, Mutant] = {
     ),
     "replica_believed": Mutant(
         "a request is reopened with what a replica happens to know", _replica_believed, theme="what is over comes back"
+    ),
+    "own_clock_alone": Mutant(
+        "a service goes by its own machine's clock, whatever the ledger's stamps say",
+        _own_clock_alone,
+        theme="clocks are wrong",
     ),
     "no_second_look": Mutant("the call is not judged again", _no_second_look, harmless=True),
     "blind_repeat": Mutant(

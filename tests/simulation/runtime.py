@@ -42,14 +42,14 @@ Tell = Callable[[str, str], None]
 
 
 class SimClock:
-    """One process's clock: ``skew`` seconds ahead of the true time."""
+    """One machine's clock: ``skew`` seconds ahead of the true time, until somebody puts it right, or wrong."""
 
     def __init__(self, loop: Any, start: datetime, skew: float) -> None:
-        self._loop, self._start = loop, start + timedelta(seconds=skew)
+        self._loop, self._start, self.skew = loop, start, skew
 
     def now(self) -> datetime:
         """Return what this machine thinks the time is."""
-        return self._start + timedelta(seconds=self._loop.now)
+        return self._start + timedelta(seconds=self._loop.now + self.skew)
 
     def monotonic(self) -> float:
         """Return seconds that go on also while the process is stopped."""

@@ -44,7 +44,7 @@ class Slot:
 
     name: str
     service: str
-    skew: float
+    clock: SimClock
     starts: int = 0
     process: Process | None = None
     runtime: Runtime | None = None
@@ -119,10 +119,9 @@ class World:
         process = Process(self.loop, f"{slot.name}.{slot.starts}")
         slot.process = process
         self.processes.append(process)
-        clock = SimClock(self.loop, START, slot.skew)
         log = SimLog(self.tell, process.name, self.faults)
         files = (slot.disk, slot.mark)
-        service = SimService(slot.service, self.town.city, self.network, process, clock, log, *files)
+        service = SimService(slot.service, self.town.city, self.network, process, slot.clock, log, *files)
         slot.runtime = service.runtime
         self.tell(process.name, "START")
         genesis = getattr(importlib.import_module(f"services.{slot.service}.wiring"), "genesis", None)

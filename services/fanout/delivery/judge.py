@@ -34,7 +34,7 @@ class Judge:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._now = runtime.clock.now()
+        self._now = runtime.present()
 
     def violations(self, place: Place, profile: Profile) -> tuple[PostViolation, ...]:
         """Return what speaks against posting it now; empty: it may be posted."""
@@ -58,7 +58,7 @@ class Judge:
         )
 
     def _moment(self) -> datetime:
-        now = self._runtime.clock.now()
+        now = self._runtime.present()
         if not timedelta(0) <= now - self._now < MOMENT:
             self._now = now
         return self._now

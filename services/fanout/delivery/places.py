@@ -79,8 +79,8 @@ class Places:
 
     def next_step(self, place: Place) -> Step:
         """Return what is next now."""
-        clock = self._runtime.clock
-        return next_step(place, clock.now(), clock.monotonic(), self._lease)
+        runtime = self._runtime
+        return next_step(place, runtime.present(), runtime.clock.monotonic(), self._lease)
 
 
 def _busy(fold: LedgerFold, request_id: str, profile: str) -> Busy | None:

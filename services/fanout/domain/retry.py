@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.kernel.fold.state import TargetState
+
 BASE_SECONDS = 2.0
 CAP_SECONDS = 300.0
 LATE_CAP_SECONDS = 900.0
@@ -26,6 +28,10 @@ HOLD_SECONDS = 30.0
 
 CALL_STARTS_WITHIN = 1 / 3
 """The part of the lease in which a platform call may start; the rest is for its answer and the receipt."""
+
+
+MOMENT = 0.001
+"""What is left of a wait by less than this is no wait: so little is how its ends were rounded."""
 
 
 @dataclass(frozen=True)
@@ -117,3 +123,28 @@ def look_again(over_for: float, ask_for: float) -> float | None:
 def may_start(age: float, lease: float) -> bool:
     """True when a platform call may start: the attempt is ``age`` seconds old, its lease ``lease`` long."""
     return 0.0 <= age < lease * CALL_STARTS_WITHIN
+
+
+def seconds_left(until: datetime, since: datetime, now: datetime, folded_at: float, boot: float) -> float:
+    """Return the seconds until a time; 0.0: it has come.
+
+    They are no more than the whole wait, counted in boot-time seconds from when it was folded here: a clock that was
+    put back by an hour keeps nothing waiting for an hour.
+
+    Args:
+        until: the time in UTC, by the clock of who wrote it.
+        since: when the wait began, by the same clock.
+        now: the present in UTC, by this machine's clock.
+        folded_at: when it was folded here, in boot-time seconds.
+        boot: the present in boot-time seconds.
+    """
+    left = min((until - now).total_seconds(), (until - since).total_seconds() - (boot - folded_at))
+    return left if left >= MOMENT else 0.0
+
+
+def retry_left(target: TargetState, now: datetime, boot: float) -> float:
+    """Return the seconds until a post that surely does not stand is tried again; ``now`` and ``boot`` as above."""
+    receipt = target.receipt
+    if receipt is None or receipt.retry_at is None:
+        return 0.0
+    return seconds_left(receipt.retry_at, receipt.at, now, target.receipt_folded_at, boot)

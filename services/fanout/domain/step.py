@@ -14,6 +14,7 @@ from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.fanout.domain.delivery_state import ENDED, MAY_BE_PUBLIC, OPEN, beginning_of, state_of
+from services.fanout.domain.retry import retry_left, seconds_left
 from services.kernel.fold.state import RequestState, TargetState
 
 LEASE_SLACK = 1.0
@@ -197,14 +198,13 @@ def _post(place: Place, now: datetime, boot: float, lease: float) -> Step:
     if place.out_of_order:
         return Wait(ORDER_SECONDS, place.out_of_order, shown=True, hold=True)
     if place.profile == MIRROR:
-        waits = _mirror(place, now)
+        waits = _mirror(place, now, boot)
         if waits is not None:
             return waits
-    if place.lead and (waits := _lead(place, now)) is not None:
+    if place.lead and (waits := _lead(place, now, boot)) is not None:
         return waits
-    receipt = target.receipt
-    if receipt is not None and receipt.retry_at is not None and receipt.retry_at > now:
-        return Wait((receipt.retry_at - now).total_seconds(), receipt.reason)
+    if target.receipt is not None and (seconds := retry_left(target, now, boot)) > 0:
+        return Wait(seconds, target.receipt.reason)
     if place.busy is not None:
         left = place.busy.folded_at + lease + LEASE_SLACK - boot
         return (
@@ -231,7 +231,7 @@ def _over(place: Place) -> str:
     return f"it is on record as {receipt.outcome}: {receipt.reason}" if ended else ""
 
 
-def _mirror(place: Place, now: datetime) -> Step | None:
+def _mirror(place: Place, now: datetime, boot: float) -> Step | None:
     """Return what the website's page waits for; None when it is to be written.
 
     It follows the first post, and is written once: with the addresses that are known a moment later. The fold has
@@ -244,21 +244,21 @@ def _mirror(place: Place, now: datetime) -> Step | None:
         if not left:
             return End(ReceiptOutcome.WITHHELD, True, "it is nowhere that the website could mirror")
         return Wait(3_600.0, "it follows the first post")
-    ready = (state.first_delivered or now) + MIRROR_GRACE
-    if left and now < ready:
-        return Wait((ready - now).total_seconds(), "it waits a moment for the other addresses")
-    return None
+    first = state.first_delivered or now
+    seconds = seconds_left(first + MIRROR_GRACE, first, now, state.first_folded_at, boot)
+    return Wait(seconds, "it waits a moment for the other addresses") if left and seconds > 0 else None
 
 
-def _lead(place: Place, now: datetime) -> Wait | None:
+def _lead(place: Place, now: datetime, boot: float) -> Wait | None:
     """Return what a post waits for that is to show the lead's; None when it is to be made.
 
     A lead that does not deliver soon, or has failed, keeps nobody silent: then each posts for itself.
     """
     verdict, target = place.state.verdict, place.lead_target
-    if target is None or target.is_final or verdict is None or now >= verdict.at + LEAD_GRACE:
+    if target is None or target.is_final or verdict is None:
         return None
-    return Wait((verdict.at + LEAD_GRACE - now).total_seconds(), f"it shows the post of {place.lead}", hold=True)
+    seconds = seconds_left(verdict.at + LEAD_GRACE, verdict.at, now, place.state.verdict_folded_at, boot)
+    return Wait(seconds, f"it shows the post of {place.lead}", hold=True) if seconds > 0 else None
 
 
 def _others(profiles: set[str]) -> int:

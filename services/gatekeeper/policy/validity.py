@@ -40,6 +40,18 @@ def look_again(facts: Facts) -> datetime | None:
     These are the ends of the request, of the approvals on record and of the grants of who is concerned, and the
     beginnings of what is dated ahead. Deciding again at that time is always right, if sometimes not needed.
     """
+    return min((time for time in _times(facts) if time > facts.now), default=None)
+
+
+def changed_last(facts: Facts) -> datetime | None:
+    """Return the newest time that has come at which the decision may have changed with no new fact, or None.
+
+    By a clock that is ahead it has not come yet: whoever decides asks for that.
+    """
+    return max((time for time in _times(facts) if time <= facts.now), default=None)
+
+
+def _times(facts: Facts) -> list[datetime]:
     times = [facts.request.expires_at, facts.request.not_before or facts.request.expires_at]
     people = {facts.request.author}
     for fact in facts.approvals:
@@ -50,4 +62,4 @@ def look_again(facts: Facts) -> datetime | None:
     for name in people & facts.control.officers.keys():
         for grant in facts.control.officers[name].grants:
             times += [time for time in (grant.valid_from, grant.valid_until) if time is not None]
-    return min((time for time in times if time > facts.now), default=None)
+    return times

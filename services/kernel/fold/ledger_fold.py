@@ -169,7 +169,7 @@ class LedgerFold:
             state.rejections[officer] = (entry.seq, statement)
         state.fact_seq = state.changed = entry.seq
 
-    def _verdict(self, entry: Entry, _boot: float) -> None:
+    def _verdict(self, entry: Entry, boot: float) -> None:
         state = self.state_of(place_of(entry.subject)[1])
         state.verdict_last = entry.seq
         verdict = parse(Verdict, entry.data)
@@ -181,7 +181,7 @@ class LedgerFold:
         if verdict.control_seq != control_seq:
             why = LostRace if was_overtaken(self.revisions, verdict) else Void
             raise why(f"the verdict is not of control revision {control_seq}")
-        state.verdict, state.verdict_seq = verdict, entry.seq
+        state.verdict, state.verdict_seq, state.verdict_folded_at = verdict, entry.seq, boot
         state.changed = entry.seq
         if verdict.outcome is Outcome.CLEARED:
             state.want(wanted_by(verdict))
@@ -227,7 +227,7 @@ class LedgerFold:
         if profile != MIRROR:
             self.busy[profile] = (seq, request_id)
 
-    def _receipt(self, entry: Entry, _boot: float) -> None:
+    def _receipt(self, entry: Entry, boot: float) -> None:
         _, request_id, profile = place_of(entry.subject)
         state = self.state_of(request_id)
         target = state.target_of(profile)
@@ -248,7 +248,7 @@ class LedgerFold:
         unknown = self.control.unknown
         self.taken_over = after_receipt(self.taken_over, receipt, state, unknown, self.chain, entry)
         target.answered = target.answered or receipt.attempt_seq == target.attempt_seq
-        target.receipt, target.receipt_seq = receipt, entry.seq
+        target.receipt, target.receipt_seq, target.receipt_folded_at = receipt, entry.seq, boot
         target.receipts.append((entry.seq, receipt))
         state.note(profile)
         if receipt.resolution_seq is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
@@ -25,8 +26,9 @@ class TargetState:
 
     ``attempt`` is the newest effective attempt, ``folded_at`` when it was folded here (boot-time seconds): its lease
     counts from then. ``answered``: a receipt says how it ended; ``lapsed``: one says that nobody knows yet.
-    ``number`` is the highest number of any attempt. ``receipt`` is the newest receipt that says how it ended,
-    ``receipts`` all of them; ``receipt_last`` is the last sequence on the subject, whatever is there.
+    ``number`` is the highest number of any attempt. ``receipt`` is the newest receipt that says how it ended, folded
+    here at ``receipt_folded_at`` (infinite: there is none), ``receipts`` all of them; ``receipt_last`` is the last
+    sequence on the subject, whatever is there.
     """
 
     attempt: Attempt | None = None
@@ -39,6 +41,7 @@ class TargetState:
     effective: list[int] = field(default_factory=list)
     receipt: Receipt | None = None
     receipt_seq: int = 0
+    receipt_folded_at: float = inf
     receipt_last: int = 0
     receipts: list[tuple[int, Receipt]] = field(default_factory=list)
     resolutions: list[tuple[int, Resolution]] = field(default_factory=list)
@@ -78,7 +81,8 @@ class RequestState:
     last genuine statement of each officer with its sequence, ``said`` the same without it, ``rejections`` those of them
     that say no (a rejection or a return), ``statements`` all genuine ones and ``spoken`` the last sequence on each
     officer's subject. ``previous`` is the revision before, ``returned`` who returned an earlier one. ``verdict`` is the
-    newest that counts, ``verdict_last`` the last sequence on its subject, also of one that does not. ``wanted``
+    newest that counts, ``verdict_last`` the last sequence on its subject, also of one that does not. It was folded here
+    at ``verdict_folded_at``, the first delivered receipt at ``first_folded_at`` (boot-time seconds). ``wanted``
     is where the newest cleared verdict has it posted, ``left`` what of it is not final, ``opened``, ``unconfirmed`` and
     ``standing`` (delivered) the targets that are so, ``first_delivered`` when the first of them was, the website's
     mirror aside. ``fact_seq`` is the newest fact that the gate decides by.
@@ -95,6 +99,7 @@ class RequestState:
     spoken: dict[str, int] = field(default_factory=dict)
     verdict: Verdict | None = None
     verdict_seq: int = 0
+    verdict_folded_at: float = inf
     verdict_last: int = 0
     wanted: tuple[str, ...] = ()
     targets: dict[str, TargetState] = field(default_factory=dict)
@@ -103,6 +108,7 @@ class RequestState:
     unconfirmed: set[str] = field(default_factory=set)
     standing: set[str] = field(default_factory=set)
     first_delivered: datetime | None = None
+    first_folded_at: float = inf
     fact_seq: int = 0
     changed: int = 0
     previous: Request | None = None
@@ -199,6 +205,7 @@ class RequestState:
             (names.add if holds else names.discard)(profile)
         if target.is_standing and target.receipt is not None and profile != MIRROR:
             self.first_delivered = min(self.first_delivered or target.receipt.at, target.receipt.at)
+            self.first_folded_at = min(self.first_folded_at, target.receipt_folded_at)
         if target.is_final:
             self.left.discard(profile)
         elif profile in self.targets and profile in set_of(self.wanted):

@@ -20,6 +20,16 @@ TRY_SECONDS = 60.0
 """Between two entries of a process whose stamps are to tell the time: a clock that was put right is noticed."""
 
 
+def present(clock: Clock, newest: Entry | None) -> datetime:
+    """Return the present for what has to have come by now: this machine's time, or the newest entry's stamp if later.
+
+    Whether an entry counts is decided by its stamp. Who went by a clock that is behind would take an approval for one
+    of the future, and what has ended for what may go on.
+    """
+    own = clock.now()
+    return own if newest is None else max(own, newest.at)
+
+
 class ServerTime:
     """Follows the broker's time by the entries that are folded, and by boot-time seconds between them."""
 
@@ -37,16 +47,15 @@ class ServerTime:
         if self._newest is None or at > self._least(*self._newest):
             self._newest = (at, self._clock.monotonic())
 
-    async def now_for(self, end: datetime, ask: Callable[[], Awaitable[datetime]]) -> datetime:
+    async def now_for(self, own: datetime, end: datetime, ask: Callable[[], Awaitable[datetime]]) -> datetime:
         """Return the present for a decision that is another one from this time on: never the end before it is there.
 
-        It is this machine's time, unless that says that the end is there and the broker's does not: then the broker's.
+        It is ``own``, this machine's, unless that says that the end is there and the broker's does not: the broker's.
         ``ask`` returns the broker's time; it is asked once a minute at the most.
 
         Raises:
             Unreachable: the broker did not say.
         """
-        own = self._clock.now()
         if own < end or self._left(end) <= 0:
             return own
         async with self._turn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from schemas import flow, streams
@@ -15,6 +16,7 @@ from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.request_entries import state_on
+from services.kernel.projection.server_time import present
 from services.kernel.projection.snapshots import Snapshots
 from services.kernel.projection.source import Source
 from services.kernel.runtime.facts import LedgerFacts
@@ -83,6 +85,10 @@ class Runtime:
     def orders(self) -> dict[str, int]:
         """The orders that were carried out: their hash, and where each is."""
         return self.fold.orders
+
+    def present(self) -> datetime:
+        """Return the time to decide by, in UTC: as ``kernel.projection.server_time.present``."""
+        return present(self.clock, self.projection.newest)
 
     def alarm(self, said: str, **about: Any) -> None:
         """Say aloud that something was noticed that no service of ours does: in the log, and by the heartbeat."""

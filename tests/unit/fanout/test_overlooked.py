@@ -40,7 +40,7 @@ RESTING: dict[str, tuple[TargetState, bool]] = {
 def test_what_rests(name: str) -> None:
     """What waits for its time and what only a verdict can change is left alone, and nothing else."""
     target, resting = RESTING[name]
-    assert rests(target, NOW) is resting
+    assert rests(target, NOW, 0.0) is resting
 
 
 def fold_of(target: TargetState) -> LedgerFold:

@@ -87,6 +87,7 @@ class Rig:
             fold=fold,
             control=fold.control,
             projection=projection,
+            present=self.clock.now,
             state_on=self.state_on,
         )
         host: Any = SimpleNamespace(note_answer=lambda *_: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -198,6 +199,20 @@ def test_the_time_that_the_platform_asked_for_is_waited_out() -> None:
     assert step(waiting, now=NOW + timedelta(seconds=9)) == Post(2)
 
 
+def test_a_clock_that_is_put_back_keeps_nothing_waiting() -> None:
+    """Each wait is over when it has lasted, by boot-time seconds, whatever the time of day is by then."""
+    put_back, soon = NOW - timedelta(hours=2), BOOT + 9.0
+    waiting = withheld(retry_at=NOW + timedelta(seconds=9), reason="busy")
+    waiting.receipt_folded_at = BOOT
+    assert step(waiting, now=put_back) == Wait(9.0, "busy")
+    assert step(waiting, now=put_back, boot=soon) == Post(2)
+    assert step(waiting, now=NOW + timedelta(seconds=9)) == Post(2), "a clock that was put ahead calls a little sooner"
+    led = state(REQUEST, verdict_folded_at=BOOT)
+    assert isinstance(step(of=led, now=put_back, lead_target=TargetState(), **LEAD), Wait)
+    over = BOOT + LEAD_GRACE.total_seconds()
+    assert step(of=led, now=put_back, boot=over, lead_target=TargetState(), **LEAD) == Post(1)
+
+
 def test_another_requests_attempt_is_stood_in_line_for_and_lapses_with_its_lease() -> None:
     assert step(busy=BUSY) == Occupied(LEASE + LEASE_SLACK, "a post of r-other is under way there")
     assert isinstance(step(busy=BUSY, boot=OVER - 0.001), Occupied)
@@ -216,10 +231,12 @@ TARGETS = ("fire-social", "parks-social")
 MIRRORED = request(targets=TARGETS)
 
 
-def mirror(fire: TargetState | None = None, parks: TargetState | None = None, now: datetime = NOW) -> Step:
+def mirror(
+    fire: TargetState | None = None, parks: TargetState | None = None, now: datetime = NOW, boot: float = BOOT
+) -> Step:
     targets = {name: one for name, one in zip(TARGETS, (fire, parks), strict=True) if one is not None}
     of = state(MIRRORED, verdict(MIRRORED, mirror=True), targets=targets)
-    return step(TargetState(), of, profile=MIRROR, now=now)
+    return step(TargetState(), of, profile=MIRROR, now=now, boot=boot)
 
 
 def said(profile: str, outcome: ReceiptOutcome, *, final: bool = True, at: datetime = NOW) -> TargetState:
@@ -240,6 +257,12 @@ def test_the_website_follows_the_first_post() -> None:
 def test_it_waits_a_moment_for_the_other_addresses_and_no_longer() -> None:
     assert mirror(STANDS) == Wait(MIRROR_GRACE.total_seconds(), "it waits a moment for the other addresses")
     assert mirror(STANDS, now=NOW + MIRROR_GRACE) == Post(1)
+
+
+def test_a_clock_that_is_put_back_keeps_no_page_waiting() -> None:
+    stands = replace(STANDS, receipt_folded_at=BOOT)
+    assert isinstance(mirror(stands, now=NOW - timedelta(hours=2)), Wait)
+    assert mirror(stands, now=NOW - timedelta(hours=2), boot=BOOT + MIRROR_GRACE.total_seconds()) == Post(1)
 
 
 @pytest.mark.parametrize("outcome", [ReceiptOutcome.DELIVERED, ReceiptOutcome.FAILED])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from schemas.events.envelope import CLOCK_SKEW
+from schemas.events.requests import SCHEDULE_GRACE
 from schemas.events.verdicts import Outcome
 from services.kernel.fold.state import RequestState
 from tests.support.virtual_time import in_virtual_time
@@ -33,6 +37,35 @@ async def test_what_has_hours_left_is_cleared_and_not_refused() -> None:
     assert [one.outcome for one in copy.written] == [Outcome.CLEARED]
     assert abs(copy.written[0].at - copy.server_now) < CLOCK_SKEW, "it is dated by the broker's clock"
     assert copy.warned == [held.request_id], "and said aloud"
+
+
+@pytest.mark.parametrize("ahead", [HOUR, -HOUR, -DAY])
+@in_virtual_time
+async def test_an_approval_of_this_minute_counts_whatever_the_clock_says(ahead: timedelta) -> None:
+    """By a clock that is an hour ahead it is over, by one that is behind it was never given: the broker's counts."""
+    copy = SecondCopy(ahead)
+    held = waiting("approve")
+    copy.submitted(held)
+    await copy.gate.judge(held.request_id)
+    assert [one.outcome for one in copy.written] == [Outcome.CLEARED]
+
+
+@in_virtual_time
+async def test_what_is_timed_does_not_go_out_early_by_a_clock_that_is_ahead() -> None:
+    copy = SecondCopy(ahead=timedelta(minutes=3))
+    goes_out = NOW + HOUR / 2
+    of = request(author="clerk", expires_at=goes_out + SCHEDULE_GRACE, not_before=goes_out)
+    until: Any = {"expires_at": of.expires_at, "request_expires_at": of.expires_at}
+    answer = approval(of, "mcpe", decision="approve", not_before=goes_out, **until)
+    held = undecided_state(of, seq=5, approvals={"mcpe": (9, answer)}, statements=[(9, answer)])
+    async with copy.sweeping():
+        copy.submitted(held)
+        await copy.gate.judge(held.request_id)
+        assert [one.outcome for one in copy.written] == [Outcome.BLOCKED]
+        await asyncio.sleep((HOUR / 2).total_seconds() - 120)
+        assert [one.outcome for one in copy.written] == [Outcome.BLOCKED]
+        await asyncio.sleep(120 + 70)
+    assert [one.outcome for one in copy.written] == [Outcome.BLOCKED, Outcome.CLEARED]
 
 
 @in_virtual_time

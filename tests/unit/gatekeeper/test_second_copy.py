@@ -27,6 +27,7 @@ from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
 from services.kernel.projection.listeners import Listener, Listeners
+from services.kernel.projection.server_time import present
 from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.world import NOW, approval, control, officer, request
 from tests.unit.states import undecided_state
@@ -43,6 +44,7 @@ class SecondCopy:
     def __init__(self, ahead: timedelta = timedelta(0)) -> None:
         self.ahead, self.asked = ahead, 0
         self.listeners, self.warned = Listeners(), list[str]()
+        self.newest: Entry | None = None
         self.fold: Any = SimpleNamespace(requests={}, chain=Chain(), control=control(), seq=10)
         self._seqs = itertools.count(11)
         self.written: list[Verdict] = []
@@ -53,6 +55,7 @@ class SecondCopy:
             clock=SimpleNamespace(monotonic=self._passed, now=lambda: self.server_now + self.ahead),
             ledger=SimpleNamespace(append=self._append, server_time=self._server_time),
             log=SimpleNamespace(warning=self._warn, info=lambda *_, **__: None),
+            present=lambda: present(runtime.clock, self.newest),
         )
         self.began = asyncio.get_running_loop().time()
         self.runtime = runtime
@@ -87,8 +90,9 @@ class SecondCopy:
 
     def _tell(self, kind: str, subject: str, data: bytes = b"{}") -> int:
         seq = self.fold.seq = next(self._seqs)
+        self.newest = Entry(seq, subject, self.server_now, data, {})
         for listener in self.listeners.of(kind):
-            listener(Entry(seq, subject, self.server_now, data, {}), Applied(seq, kind))
+            listener(self.newest, Applied(seq, kind))
         return seq
 
     def submitted(self, held: RequestState) -> None:

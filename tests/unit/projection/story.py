@@ -237,11 +237,15 @@ def folded(story: Story) -> Reader:
     return Reader().read(story.entries)
 
 
+def _is_when(name: str) -> bool:
+    return name.endswith("folded_at")
+
+
 def gist(state: RequestState) -> dict[str, Any]:
     """Everything that a request's state says, but when it was folded."""
-    said = {name: value for name, value in vars(state).items() if name != "targets"}
+    said = {name: value for name, value in vars(state).items() if name != "targets" and not _is_when(name)}
     targets = {
-        profile: {name: value for name, value in vars(target).items() if name != "folded_at"}
+        profile: {name: value for name, value in vars(target).items() if not _is_when(name)}
         for profile, target in state.targets.items()
     }
     return {**said, "targets": targets}

@@ -1,0 +1,60 @@
+"""A worker whose clock is behind goes by the ledger's stamps: it holds nothing back, and goes on with nothing over."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.fanout.delivery.judge import Judge
+from services.fanout.delivery.places import Places
+from services.fanout.domain.step import End, Post, Step
+from services.kernel.authority.post_authorization import PostViolation
+from services.kernel.ledger.entry import Entry
+from services.kernel.projection.server_time import present
+from tests.unit.fanout.test_posting_receipts import Rig
+from tests.unit.fanout.world import NOW, approval, profile
+
+BEHIND = timedelta(minutes=10)
+
+
+class BehindRig(Rig):
+    """A worker ten minutes behind; the newest entry of the ledger was stored at ``stamp``."""
+
+    def __init__(self, stamp: datetime) -> None:
+        super().__init__()
+        self.state.said = (approval(self.state.request, "mcpe", issued_at=NOW - timedelta(seconds=2)),)
+        self.clock.time = stamp - BEHIND
+        self.newest: Entry | None = Entry(70, "ledger.verdict.r2", stamp, b"", {})
+        parts: Any = self.posting
+        self.runtime = parts._runtime
+        self.runtime.city = SimpleNamespace(realm="live")
+        self.runtime.present = lambda: present(self.clock, self.newest)
+
+    def violations(self) -> tuple[PostViolation, ...]:
+        return Judge(self.runtime).violations(self.place, profile("fire-social"))
+
+    def next_step(self) -> Step:
+        self.state.targets.clear()
+        places = Places(self.runtime, 15.0)
+        return places.next_step(places.in_state(self.state, "fire-social"))
+
+
+def test_an_approval_of_this_moment_is_none_of_the_future() -> None:
+    """It would be held back behind its verdict for good, also for the copies whose clocks are right."""
+    assert not BehindRig(NOW).violations()
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_what_is_over_by_the_ledger_s_stamps_is_not_attempted_any_more(over: bool) -> None:
+    """Such an attempt would not count, and the next one would follow a second later, until the clock is there."""
+    rig = BehindRig(NOW)
+    assert rig.next_step() == Post(1)
+    ends = rig.state.verdict.valid_until if rig.state.verdict is not None else None
+    assert ends is not None
+    late = BehindRig(ends + timedelta(seconds=1))
+    if not over:
+        late.newest = None
+    assert isinstance(late.next_step(), End if over else Post)
