@@ -147,14 +147,18 @@ def test_systems_come_and_go(city: Shell) -> None:
 def test_settings_are_proposed_and_confirmed(city: Shell) -> None:
     proposed = city.json("settings", "set", "--second-approver", "extreme", "--approval-minutes", "20", "--as", "mcpe")
     confirmed(city, proposed, "pio")
-    shown = city.json("settings", "show").body["settings"]
-    assert (shown["approval_seconds"], shown["second_approver_severities"]) == (1_200, ["extreme"])
-    for words, code in (
-        (("settings", "set", "--as", "mcpe"), "settings.none"),
-        (("settings", "set", "--second-approver", "huge", "--as", "mcpe"), "settings.invalid"),
-        (("officers", "confirm", "1", "--as", "pio", "--yes"), "proposal.unknown"),
-    ):
-        assert city.json(*words).code == code
+    try:
+        shown = city.json("settings", "show").body["settings"]
+        assert (shown["approval_seconds"], shown["second_approver_severities"]) == (1_200, ["extreme"])
+        for words, code in (
+            (("settings", "set", "--as", "mcpe"), "settings.none"),
+            (("settings", "set", "--second-approver", "huge", "--as", "mcpe"), "settings.invalid"),
+            (("officers", "confirm", "1", "--as", "pio", "--yes"), "proposal.unknown"),
+        ):
+            assert city.json(*words).code == code
+    finally:
+        usual = ("--second-approver", "none", "--approval-minutes", "30")
+        confirmed(city, city.json("settings", "set", *usual, "--as", "mcpe"), "pio")
 
 
 def test_an_enrolment_keeps_what_is_there(city: Shell, home: Path) -> None:
