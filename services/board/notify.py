@@ -12,7 +12,7 @@ import smtplib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, timedelta
 
-from services.board.domain.notices import Notice, NoticeSchedule, Waiting, body, due, title, waiting_of
+from services.board.domain.notices import Notice, NoticeSchedule, Waiting, body, due, title, waits_of
 from services.board.notice_record import NoticeRecord
 from services.kernel.base.city import City
 from services.kernel.base.files import ExclusiveLock
@@ -73,8 +73,7 @@ class Notifier:
     async def look(self, record: NoticeRecord) -> bool:
         """Send what is due and note it; False when something could not be sent."""
         now = self._runtime.clock.now()
-        states = self._runtime.fold.requests.values()
-        waiting = [one for state in states if (one := waiting_of(state, now)) is not None]
+        waiting = [one for state in self._runtime.fold.requests.values() for one in waits_of(state, now)]
         waiting += self._others()
         await record.settle()
         for notice in due(waiting, record.told, record.last_first, self._schedule, now):
@@ -96,7 +95,7 @@ def send(notice: Notice, city: City, settings: NotifySection) -> None:
     name = city.settings.city.name if city.realm == "live" else f"EXERCISE {city.settings.city.name}"
     zone = city.zone or UTC
     times = [(in_words(one.since, zone), in_words(one.ends, zone)) for one in notice.waiting]
-    subject, text = title(notice, name), body(notice, times)
+    subject, text = title(notice, name), body(notice, times, city.realm)
     mail = [one for one in notice.to if "://" not in one]
     other = [one for one in notice.to if "://" in one]
     if mail:

@@ -21,6 +21,7 @@ from typer.main import get_command, get_group
 
 from services.desk.keys.desk_folder import default_folder
 from services.desk.menu import MENU, root_help
+from services.desk.views.hints import hint_in
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -151,9 +152,11 @@ def _given(city: Path | None, realm: Realm | None, as_json: bool, verbose: bool)
 
 def _invocation(ctx: typer.Context) -> Invocation:
     given = ctx.meta
+    realm = given.get("realm") or _realm_of_environment()
+    hint_in(realm)
     return Invocation(
         folder=Path(given.get("city") or os.environ.get("ONEVOICE_CITY") or default_folder()),
-        realm=given.get("realm") or _realm_of_environment(),
+        realm=realm,
         as_json=given.get("as_json", False),
         verbose=given.get("verbose", False),
     )

@@ -14,6 +14,7 @@ from schemas.events.desk import AuthorityView, BoardQuery, OfficerView
 from services.desk import sent, session
 from services.desk.app import Invocation
 from services.desk.session import Session
+from services.desk.views.hints import typed
 from services.desk.views.message import outcome
 from services.desk.views.state import city
 from services.kernel.base.clock import SystemClock
@@ -82,7 +83,7 @@ def say_waits(desk: Invocation, proposal: int, said: dict[str, Any]) -> None:
 
     def draw(out: Console) -> None:
         out.print(Text(f"Proposal {proposal} is on record. It waits for another officer, for 24 h."))
-        out.print(Text(f"  cao, mcpe, pio or eoc_director: onevoice officers confirm {proposal} --as OFFICER"))
+        out.print(Text(typed(f"  cao, mcpe, pio or eoc_director: onevoice officers confirm {proposal} --as OFFICER")))
 
     desk.answer(said | {"proposal": proposal}, draw)
 

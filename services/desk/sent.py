@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from services.desk.views.hints import typed
+
 _acts = False
 _sent = False
 _instead: str | None = None
@@ -42,7 +44,7 @@ def when_stopped() -> str:
     if _instead is not None:
         return _instead
     if _sent:
-        return "Stopped here. What was sent already goes on without you: onevoice pending shows what waits."
+        return typed("Stopped here. What was sent already goes on without you: onevoice pending shows what waits.")
     return "Stopped. Nothing was sent."
 
 

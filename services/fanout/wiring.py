@@ -20,7 +20,6 @@ from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.credentials import Credentials
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.judge import Judge
 from services.fanout.delivery.later_looks import LaterLooks
 from services.fanout.delivery.places import Places, declared_leads
@@ -33,6 +32,7 @@ from services.fanout.delivery.work import Work
 from services.fanout.domain.limits import OTHER, limit_of
 from services.fanout.domain.retry import USUAL_PACE, DeliveryPace
 from services.fanout.domain.settings import ASK_SECONDS, FanoutSettings
+from services.fanout.following.earlier import EarlierPosts
 from services.fanout.handlers import Handlers
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry, Limits

@@ -36,7 +36,17 @@ class EarlierRequests:
             raise BadInput("about.unknown", f"there is no request {request_id}", "onevoice pending lists the open ones")
         chain = self._runtime.fold.chain
         reposts = await self._reposts_of(request_id) if act in ENDING else ()
-        return earlier_of(state, chain.replaced.get(request_id, ""), reposts)
+        return earlier_of(state, chain.replaced.get(request_id, ""), reposts, await self._replaced_by(state))
+
+    async def _replaced_by(self, state: RequestState) -> tuple[RequestState, ...]:
+        """Return what a request replaces, and what that replaces in its turn, the nearest first."""
+        found: dict[str, RequestState] = {}
+        while (name := state.request.replaces) is not None and name not in found:
+            earlier = await _known(self._runtime, name)
+            if earlier is None:
+                break
+            found[name] = state = earlier
+        return tuple(found.values())
 
     async def _reposts_of(self, request_id: str) -> tuple[RequestState, ...]:
         """Return the reposts of a request, of what it comes after and of these, that nothing replaced."""

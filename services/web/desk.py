@@ -11,6 +11,7 @@ from aiohttp import web
 
 from schemas.events.base import Contract
 from schemas.events.desk import EocView
+from services.desk.views.hints import hint_in
 from services.desk.views.timetext import read_in
 from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
@@ -86,6 +87,7 @@ class WebDesk:
     ) -> web.Response:
         """Fill in a page with what the city was a moment ago."""
         read_in(self.city.zone)
+        hint_in(self.city.realm)
         session: WebSession | None = request.get(SESSION)
         holes: Holes | None = request.get(HOLES)
         now, catalogue = self.clock.now(), self.catalogues[language_of(request)]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from services.desk.views.hints import hint_in
 from services.desk.views.timetext import in_city_time, read_in
 from services.kernel.base import logs
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
@@ -58,6 +59,7 @@ async def errors_as_pages(request: web.Request, handler: Handler) -> web.StreamR
     """Show what went wrong, what it means, and what to do; never a traceback."""
     desk = desk_of(request)
     read_in(desk.city.zone)
+    hint_in(desk.city.realm)
     try:
         return await handler(request)
     except OneVoiceError as error:

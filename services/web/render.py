@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from schemas.events.control import Posture
+from services.desk.views.hints import typed
 from services.desk.views.timetext import in_city_time, local
 from services.kernel.base.clock import Clock
 from services.web.components import component
@@ -137,7 +138,14 @@ def environment(texts: Texts, faults: Faults, clock: Clock) -> Environment:
         "forms": FormParts(texts),
         "govuk": component,
     }
-    made.filters |= {"when": when, "clock": at_clock, "told": in_english, "reach": reach, "fault": faults.of}
+    made.filters |= {
+        "when": when,
+        "clock": at_clock,
+        "told": in_english,
+        "typed": typed,
+        "reach": reach,
+        "fault": faults.of,
+    }
     return made
 
 

@@ -69,7 +69,7 @@ class Browser:
     def _get(self, address: str) -> None:
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
         try:
-            with opener.open(address, timeout=10) as answer:
+            with opener.open(address, timeout=PATIENCE) as answer:
                 self.page, self.address = answer.read().decode(), answer.url
         except urllib.error.HTTPError as error:
             self.page, self.address = error.read().decode(), error.url
@@ -172,7 +172,7 @@ def test_a_login_in_the_browser_gives_a_credential(desk: Desk, browser: Browser,
     done = desk.connect(platform, stdin=typed)
     assert kept(desk, done, f"fire-{platform}") == credential
     assert (done.body["account"], done.body["may"]) == (account, may)
-    browser.threads[0].join(10)
+    browser.threads[0].join(PATIENCE)
     assert "<h1>Done</h1>" in browser.page
     end = expiry_of(desk.token(f"fire-{platform}"))
     if platform in SIXTY_DAYS:
@@ -526,7 +526,7 @@ class _Officer(Browser):
         form = fields | {"account": self.account, "password": self.password, "answer": "agree"}
         where = address.partition("?")[0]
         try:
-            with urllib.request.urlopen(where, urllib.parse.urlencode(form).encode(), timeout=10) as answer:
+            with urllib.request.urlopen(where, urllib.parse.urlencode(form).encode(), timeout=PATIENCE) as answer:
                 self.page = answer.read().decode()
         except urllib.error.HTTPError as error:
             self.page = error.read().decode()

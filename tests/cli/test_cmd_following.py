@@ -56,6 +56,22 @@ def test_a_correction_stands_under_what_it_corrects(city: Shell) -> None:
     assert done.body["request_id"] in again.body["error"]["message"]
 
 
+def test_a_correction_of_what_was_deleted_by_hand_stands_for_itself_and_status_says_so(city: Shell) -> None:
+    """Whoever saw the wrong words has to see the right ones."""
+    assert city.folder is not None
+    request_id, _, url = published(city)
+    root, _, number = url.rpartition("/")
+    token = (city.folder / "secrets" / "live" / "fire-townsquare.token").read_text().strip()
+    api, headers = f"{root.rpartition('/')[0]}/api/v1/statuses/{number}", {"Authorization": f"Bearer {token}"}
+    urllib.request.urlopen(urllib.request.Request(api, headers=headers, method="DELETE")).close()
+    assert page(url) == ""
+    done = city.json("correct", request_id, words("It is hall 3."), *AS)
+    assert done.status == 0, done
+    assert "Correction: " in page(url_of(done.body))
+    told = city("status", done.body["request_id"]).out
+    assert "the earlier post is not there any more, so this one stands for itself" in " ".join(told.split())
+
+
 @pytest.fixture(scope="module")
 def recalled(city: Shell) -> tuple[str, str, Done]:
     """A message that was taken back: its id, the address of its post, and what the command said."""

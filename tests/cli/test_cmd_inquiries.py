@@ -16,7 +16,7 @@ from schemas.events.inquiries import InquiriesQuery, InquiriesReply
 from services.kernel.base.city import load_city
 from tests.cli.conftest import Shell, lower_city, raise_city
 from tests.cli.messages import words
-from tests.support.broker import connect
+from tests.support.broker import PATIENCE, connect
 from tests.support.emulators.hosted import hosted
 from tests.support.emulators.meta import token_of
 from tests.support.emulators.threads import ThreadsEmulator
@@ -99,7 +99,7 @@ async def test_the_officers_pages_get_them_from_the_service_that_has_the_credent
     place.x.ask("meg", "@water when is it back?")
     client = await connect(place.broker, load_city(place.city.folder).service_key_path(flow.WEB), flow.WEB)
     subject = subjects.desk(subjects.DESK_INQUIRIES, flow.WEB)
-    answers = [(await client.request(subject, InquiriesQuery().to_bytes(), timeout=20)).data for _ in range(2)]
+    answers = [(await client.request(subject, InquiriesQuery().to_bytes(), timeout=PATIENCE)).data for _ in range(2)]
     await client.close()
     first, again = (InquiriesReply.from_bytes(one) for one in answers)
     assert again == first
@@ -167,7 +167,7 @@ def test_watch_shows_what_comes_and_ends_at_ctrl_c(place: Asked) -> None:
             pass
         assert said["text"] == "@fire is Lougheed open?"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode in (0, 130)
     assert "Traceback" not in err
 

@@ -370,7 +370,7 @@ def test_an_outside_post_is_shown_everywhere_until_an_officer_has_acknowledged_i
             pass
         assert told["post"]["outside"] == name
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     line = next(one for one in city.json("doctor").body["checks"] if one["check"] == "outside posts")
     assert line["level"] == "warn"
     assert name in line["detail"]

@@ -39,7 +39,9 @@ def opened(city: Shell, device: Authenticator, officer: str, link: str) -> dict[
         try:
             made = enrolment_of(device, officer, token, datetime.now(UTC))
             subject = subjects.desk(subjects.DESK_WEB_ENROLL, flow.WEB)
-            said: dict[str, Any] = canonical.loads((await client.request(subject, made.to_bytes(), timeout=30)).data)
+            said: dict[str, Any] = canonical.loads(
+                (await client.request(subject, made.to_bytes(), timeout=PATIENCE)).data
+            )
             return said
         finally:
             await client.close()

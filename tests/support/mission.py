@@ -153,7 +153,8 @@ def a_request(state: ControlState, name: str | None = None, **changes: Any) -> R
         targets = state.departmental_profiles()
     platforms = sorted({state.profiles[t].platform for t in targets} | {"website"})
     text = str(changes.pop("text", f"Road closed ({name}). https://mission.example/roads"))
-    about = {"act": changes.pop("act"), "about": changes.get("follows")} if "act" in changes else {}
+    earlier = changes.get("replaces") or changes.get("follows")
+    about = {"act": changes.pop("act"), "about": earlier} if "act" in changes else {}
     renderings = renderings_of(text, platforms, now(), **about)
     fields = {"realm": state.realm, "targets": targets, "submitted_posture": str(state.posture)}
     return request_of(name, text, renderings, now(), **(fields | changes))

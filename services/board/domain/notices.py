@@ -5,15 +5,18 @@ At once, again after a while, and then the deputies too. What is due at the same
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from schemas.events.authority import Realm
 from schemas.events.broadcasts import LatePost, ProfileTrouble
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.notices import notice_key
+from schemas.events.verdicts import Finding
 from schemas.platforms import MANUAL
+from services.kernel.base.hints import in_realm
 from services.kernel.fold.request_phase import RequestPhase
 from services.kernel.fold.state import RequestState
 
@@ -25,8 +28,11 @@ PAUSE = timedelta(seconds=60)
 FOR_EVER = timedelta(days=3_650)
 """What no time ends waits for so long."""
 
+TOGETHER = timedelta(minutes=5)
+"""Posts of a request that become unconfirmed within it are told of as one; the same profile's, once more, is not."""
+
 _URGENT = ("severe", "extreme")
-_SHOWN, _WORDS = 20, 280
+_SHOWN, _WORDS, _NAMES = 20, 280, 5
 
 
 class Step(StrEnum):
@@ -85,30 +91,32 @@ class Notice:
     waiting: tuple[Waiting, ...]
 
 
-def waiting_of(state: RequestState, now: datetime) -> Waiting | None:
-    """Return what a request waits for, None when no person is needed."""
-    request, found = state.request, state.verdict
-    if found is None:
-        return None
-    urgent = request.crisis or request.severity in _URGENT
-    since, to_type = state.at, f"onevoice show {request.request_id}; onevoice approve {request.request_id} --as YOU"
-    ends, about = request.expires_at, ""
-    if state.phase in (RequestPhase.BLOCKED, RequestPhase.TAKEN_BACK):
-        blocking = [one for one in found.findings if one.outcome == "blocked" and one.clause not in NO_PERSON]
-        if not blocking or ends <= now:
-            return None
-        since = found.at if state.phase is RequestPhase.TAKEN_BACK else since
-        missing = "; ".join(one.reason for one in blocking)
-    elif state.phase is RequestPhase.UNCONFIRMED:
-        # A request may have expired by then: what is out, or may be, waits for a person all the same.
-        missing, to_type = _unconfirmed(state)
-        since = _unconfirmed_since(state)
-        ends, about = since + FOR_EVER, f"asked for by {request.author}"
-    else:
-        return None
+def waits_of(state: RequestState, now: datetime) -> Iterator[Waiting]:
+    """Yield what a request waits for: an officer's word that it may go out, and a look at posts that nobody is sure of.
+
+    The look is needed whatever becomes of the request and of its other posts: what is out, or may be, stays so.
+    """
+    request = state.request
     text = " ".join(request.text.split())
     text = text if len(text) <= _WORDS else text[: _WORDS - 1] + "…"
-    return Waiting(request.request_id, since, request.author, text, urgent, missing, to_type, ends, about=about)
+    urgent = request.crisis or request.severity in _URGENT
+    one = Waiting(request.request_id, state.at, request.author, text, urgent, "", "", request.expires_at)
+    blocking = _blocking(state)
+    if blocking and state.verdict is not None and request.expires_at > now:
+        since = state.verdict.at if state.phase is RequestPhase.TAKEN_BACK else state.at
+        to_type = f"onevoice show {request.request_id}; onevoice approve {request.request_id} --as YOU"
+        yield replace(one, since=since, missing="; ".join(found.reason for found in blocking), to_type=to_type)
+    if state.unconfirmed:
+        missing, to_type = _unconfirmed(state)
+        since, about = _unconfirmed_since(state), f"asked for by {request.author}"
+        yield replace(one, since=since, ends=since + FOR_EVER, missing=missing, to_type=to_type, about=about)
+
+
+def _blocking(state: RequestState) -> list[Finding]:
+    """Return what an officer's word may change of what keeps a request from going out."""
+    if state.verdict is None or state.phase not in (RequestPhase.BLOCKED, RequestPhase.TAKEN_BACK):
+        return []
+    return [one for one in state.verdict.findings if one.outcome == "blocked" and one.clause not in NO_PERSON]
 
 
 def profile_waits(trouble: ProfileTrouble) -> Waiting:
@@ -137,23 +145,39 @@ def _unconfirmed(state: RequestState) -> tuple[str, str]:
     receipts = {name: state.target(name).receipt for name in state.unconfirmed}
     by_hand = sorted(name for name, one in receipts.items() if one is not None and one.platform == MANUAL)
     unknown = sorted(state.unconfirmed - set(by_hand))
-    said = [f"it is to be done by hand for {', '.join(by_hand)}"] if by_hand else []
     what = "what it takes back may still be" if state.request.act == "recall" else "nobody knows whether it is out"
-    said += [f"{what} on {', '.join(unknown)}"] if unknown else []
+    said = [f"it is to be done by hand for {_listed(by_hand)}"] if by_hand else []
+    said += [f"{what} on {_listed(unknown)}"] if unknown else []
     typed = ["onevoice tasks"] if by_hand else []
     typed += [f"onevoice show {state.request_id}; onevoice resolve --help"] if unknown else []
     return "; ".join(said), "; ".join(typed)
 
 
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
 def _unconfirmed_since(state: RequestState) -> datetime:
-    """Return when the last post of it became so; what was found out of others since moves nothing."""
-    said = [
-        receipt.at
-        for target in state.targets.values()
+    """Return when the newest posts of it became so, all within a while; what was found out of others moves nothing.
+
+    What is to be done by hand is known at once, and does not stand for what nobody knows a minute later.
+    """
+    said = sorted(
+        (receipt.at, profile, receipt.platform == MANUAL)
+        for profile, target in state.targets.items()
         for _, receipt in target.receipts
         if receipt.final and receipt.outcome is ReceiptOutcome.UNCONFIRMED
-    ]
-    return max(said, default=state.at)
+    )
+    found = [state.at]
+    for kind in (True, False):
+        since, together = state.at, set[str]()
+        for at, profile in ((at, profile) for at, profile, by_hand in said if by_hand is kind):
+            if not together or at - since >= TOGETHER or profile in together:
+                since, together = at, set()
+            together.add(profile)
+        found.append(since)
+    return max(found)
 
 
 def due(
@@ -224,7 +248,7 @@ def title(notice: Notice, city: str) -> str:
     return " ".join(f"{lead}{city}: {what}{again} for an officer".split())
 
 
-def body(notice: Notice, times: Sequence[tuple[str, str]]) -> str:
+def body(notice: Notice, times: Sequence[tuple[str, str]], realm: Realm = "live") -> str:
     """Return the text of a notice; ``times`` has since when and until when each waits, in words."""
     lines = []
     for one, (since, ends) in list(zip(notice.waiting, times, strict=True))[:_SHOWN]:
@@ -233,10 +257,10 @@ def body(notice: Notice, times: Sequence[tuple[str, str]]) -> str:
         lines += [
             f"{one.request_id}: {one.about}, since {since}" if one.about else head,
             f"  {one.text}",
-            f"  It waits: {one.missing}",
-            f"  {one.to_type}",
+            f"  It waits: {in_realm(one.missing, realm)}",
+            f"  {in_realm(one.to_type, realm)}",
             "",
         ]
     more = len(notice.waiting) - _SHOWN
     lines += [f"And {more} more.", ""] if more > 0 else []
-    return "\n".join([*lines, "All that waits: onevoice inbox", ""])
+    return "\n".join([*lines, in_realm("All that waits: onevoice inbox", realm), ""])

@@ -194,8 +194,7 @@ async def _streams(city: City, url: str) -> list[Line]:
         return [Line("streams", Level.FAIL, f"the broker did not say: {error}", "look into var/nats/nats.log")]
     if different:
         shown = "; ".join(different[:3]) + (f"; and {len(different) - 3} more" if len(different) > 3 else "")
-        realm = "" if city.realm == "live" else f" --realm {city.realm}"
-        return [Line("streams", Level.FAIL, shown, f"onevoice provision{realm}")]
+        return [Line("streams", Level.FAIL, shown, "onevoice provision")]
     return [Line("streams", Level.OK, "as they have to be")]
 
 

@@ -19,6 +19,7 @@ from services.audit.record.folder import writing
 from services.desk import sent
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.link import broker_url
+from services.desk.views.hints import typed
 from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock, monotonic
@@ -247,6 +248,6 @@ def report(out: Console, done: RestoreResult) -> None:
     if done.warning:
         out.print(Text(done.warning, style="yellow"), soft_wrap=True)
     if done.alarms:
-        command = 'onevoice audit close-alarms --as OFFICER --reason "..."'
+        command = typed('onevoice audit close-alarms --as OFFICER --reason "..."')
         out.print(Text(f"{done.alarms} alarms are on record. If this answers them: {command}"), soft_wrap=True)
-    out.print(Text("Next: onevoice up, then onevoice audit verify and onevoice doctor."))
+    out.print(Text(typed("Next: onevoice up, then onevoice audit verify and onevoice doctor.")))

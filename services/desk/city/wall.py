@@ -38,7 +38,7 @@ def refuse_live(city: City, profiles: Iterable[Profile]) -> None:
     live = _accounts(city, "live")
     for one in profiles:
         if theirs := live.get((one.platform, one.account.lower())):
-            hint = f"an exercise has accounts of its own: onevoice profiles remove {one.id} --realm exercise"
+            hint = f"an exercise has accounts of its own: onevoice profiles remove {one.id}"
             message = f"{one.account} on {one.platform}, profile {one.id}, is {theirs} of the live realm"
             raise BadInput("realms.account", message, hint)
 

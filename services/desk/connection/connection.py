@@ -15,6 +15,7 @@ from services.kernel.base.errors import OneVoiceError, Refused, Unreachable
 from services.kernel.base.network import silence
 from services.kernel.base.network.refusal import why_not_connected
 from services.kernel.base.network.tls import client_context
+from services.kernel.base.network.unconnected import abort
 from services.kernel.base.tasks import cancel_all
 
 CONNECT_SECONDS = 5
@@ -100,6 +101,8 @@ class Connection:
             raise self._why(error) from error
         finally:
             await let_go(connecting, refused)
+            if not self.client.is_connected:
+                abort(self.client)
 
     async def close(self) -> None:
         """Let go of the connection; a broker that is gone already is no news here."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from services.desk.views.hints import typed
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError
 from services.kernel.base.parts import missing_part
@@ -67,16 +68,17 @@ def show(error: OneVoiceError, as_json: bool) -> int:
     """Print an error and return its exit status."""
     from services.desk.views import output
 
+    message, hint = typed(error.message), typed(error.hint)
     if as_json:
-        body = {"code": error.code, "message": error.message, "hint": error.hint}
+        body = {"code": error.code, "message": message, "hint": hint}
         output.print_json({"error": body})
         return int(error.exit_status)
     console = output.errors_console()
     console.print("error:", style="bold red", end=" ")
-    console.print(error.message, markup=False)
-    if error.hint:
+    console.print(message, markup=False)
+    if hint:
         console.print("  hint:", style="bold", end=" ")
-        console.print(error.hint, markup=False)
+        console.print(hint, markup=False)
     console.print(f"  code: {error.code}", style="dim", markup=False)
     return int(error.exit_status)
 

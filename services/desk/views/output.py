@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from schemas import unseen
+from services.desk.views.hints import typed
 
 LEAST_WIDTH, USUAL_WIDTH = 30, 80
 """Columns that a table needs for one to read it, and those of a terminal that does not say how many it has (0)."""
@@ -56,7 +57,7 @@ def people_console(as_json: bool) -> Console:
 
 def note(text: str) -> None:
     """Say something that is not the result, faintly, on standard error."""
-    errors_console().print(Text(text, style="dim"), soft_wrap=True)
+    errors_console().print(Text(typed(text), style="dim"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

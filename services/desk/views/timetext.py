@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
 
+from services.desk.views.hints import typed
 from services.kernel.base.errors import BadInput
 from services.kernel.base.zones import in_zone
 
@@ -156,8 +157,11 @@ def zoned(at: datetime) -> str:
 
 
 def in_city_time(reason: str) -> str:
-    """Return what a service says with its times in the zone that people read in; never for words of a message."""
-    return in_zone(reason, _zone.get())
+    """Return what a service says with its times in the zone, and its commands in the realm, that people read in.
+
+    Never for words of a message.
+    """
+    return typed(in_zone(reason, _zone.get()))
 
 
 def ago(seconds: float) -> str:

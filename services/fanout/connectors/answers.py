@@ -8,7 +8,7 @@ from services.fanout.connectors.contract import CannotTell, Cause, Intent, Perma
 
 OTHER_TEXT = "the platform shows the text otherwise than it was approved"
 NOT_OURS = Permanent("what it answers is not a post of this platform")
-GONE = Permanent("the post that it answers is not there, or this profile may not see it")
+GONE = Permanent("the post that it answers is not there, or this profile may not see it", gone=True)
 
 
 def not_let_in(why: Retryable | Permanent | Unknown) -> CannotTell:

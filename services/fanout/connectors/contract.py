@@ -93,11 +93,13 @@ class Retryable:
 class Permanent:
     """Surely not posted, and trying again will not help: the platform's words are in ``reason``.
 
-    ``begun`` is the beginning of a thread that stands although its rest was refused.
+    ``begun`` is the beginning of a thread that stands although its rest was refused. ``gone``: what it was to answer is
+    not there.
     """
 
     reason: str
     begun: Posted | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True)

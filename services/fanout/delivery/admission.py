@@ -76,6 +76,8 @@ class Admission:
         if isinstance(entered, Stop):
             wait = min(entered.seconds, LONGEST_WAIT) * (1.0 + retry.SPREAD * _chance())
             return Wait(wait, f"{host.name} does not answer: {host.breaker.last_reason}", shown=True)
+        if not entered.trial and (told := self.credentials.wait_for(profile.id)) is not None:
+            return _not_let_in(profile, *told)
         if entered.trial or profile.id in self.credentials:
             refused = await self._try_the_host(profile, connector, host, slot)
             if refused is not None:
@@ -134,10 +136,10 @@ class Admission:
         health = await self._caller.check(connector, profile)
         host.note_trial(profile.id, health)
         if health.cause in _CREDENTIAL:
-            self.credentials.lose(profile.id, health.detail, files)
-            delay = retry.credential_look(len(self.credentials), _chance(), self._pace.credential_look)
-            # It stays in hand however long that is: only this copy notices when the next look is worth while.
-            return Wait(delay, f"{profile.id} is not let in: {health.detail}", shown=True, hold=True)
+            lost = len(self.credentials) + (profile.id not in self.credentials)
+            delay = retry.credential_look(lost, _chance(), self._pace.credential_look)
+            self.credentials.lose(profile.id, health.detail, files, delay)
+            return _not_let_in(profile, delay, health.detail)
         if health.cause is not None:
             return Wait(retry.BASE_SECONDS, f"{host.name} does not answer: {health.detail}", shown=True)
         self._let_in(profile.id, host)
@@ -176,6 +178,11 @@ class Admission:
     def on_reported(self, profile: Profile, reported: ReportedQuota) -> None:
         """Note what a platform says is left of a profile's quota."""
         self._hosts.of(profile).quota.on_reported(profile.id, reported, self._runtime.clock.monotonic())
+
+
+def _not_let_in(profile: Profile, delay: float, why: str) -> Wait:
+    # It stays in hand however long that is: only this copy notices when the next look is worth while.
+    return Wait(delay, f"{profile.id} is not let in: {why}", shown=True, hold=True)
 
 
 def _chance() -> float:

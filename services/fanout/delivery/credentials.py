@@ -18,15 +18,25 @@ AT_A_TIME = 3
 mended for a hundred profiles at a stroke is found in five rounds, and what was mended for one costs three looks.
 """
 
+FRESH_SECONDS = 5.0
+"""So long an answer counts for all posts of its profile. One that comes later, an evacuation order say, asks for itself
+and for the others: it may have been mended meanwhile.
+"""
+
 FileState = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass
 class _Refused:
-    """The platform's words, and the state of the credential's files when they were read for it."""
+    """The platform's words, and the state of the credential's files when they were read for it.
+
+    ``fresh_until``: until then nobody asks again; ``due``: then who waits does. In boot-time seconds.
+    """
 
     reason: str
     files: FileState
+    fresh_until: float = 0.0
+    due: float = 0.0
 
 
 class Credentials:
@@ -51,8 +61,18 @@ class Credentials:
         path = self._runtime.city.token_path(profile)
         return tuple(_state_of(one) for one in (path, renewed_path(path)))
 
-    def lose(self, profile: str, reason: str, files: FileState | None = None) -> None:
-        """Note that a profile is not let in; ``files``: their state before it was asked for, else the present one."""
+    def wait_for(self, profile: str) -> tuple[float, str] | None:
+        """Return the seconds to the next look, and the words of the last one, while that counts for all posts."""
+        refused, now = self._lost.get(profile), self._runtime.clock.monotonic()
+        if refused is None or now >= min(refused.fresh_until, refused.due):
+            return None
+        return refused.due - now, refused.reason
+
+    def lose(self, profile: str, reason: str, files: FileState | None = None, again: float = 0.0) -> None:
+        """Note that a profile is not let in.
+
+        ``files``: their state before it was asked for, else the present one. ``again``: the seconds to the next look.
+        """
         if self._lost.pop(profile, None) is None:
             self._runtime.log.error(
                 "the platform does not let this profile in: its deliveries wait until its credential is fixed",
@@ -60,7 +80,9 @@ class Credentials:
                 reason=reason,
                 hint=f"onevoice profiles connect gets one: secrets/{self._runtime.city.realm}/{profile}.token",
             )
-        self._lost[profile] = _Refused(reason, self.files_of(profile) if files is None else files)
+        now = self._runtime.clock.monotonic()
+        files = self.files_of(profile) if files is None else files
+        self._lost[profile] = _Refused(reason, files, now + FRESH_SECONDS, now + again)
         self._report()
 
     def found(self, profile: str) -> bool:
@@ -72,11 +94,12 @@ class Credentials:
         return True
 
     def next_ones(self, beside: Callable[[str], bool]) -> list[str]:
-        """Return the first few profiles for which ``beside`` holds; they are behind all others then."""
+        """Return the first few profiles for which ``beside`` holds, to be asked for: behind all others then."""
         self._forget_others()
         chosen = [name for name in self._lost if beside(name)][:AT_A_TIME]
         for name in chosen:
             self._lost[name] = self._lost.pop(name)
+            self._lost[name].due = 0.0
         return chosen
 
     def changed(self) -> list[str]:
@@ -86,7 +109,7 @@ class Credentials:
         for name, refused in self._lost.items():
             files = self.files_of(name)
             if files != refused.files:
-                refused.files = files
+                refused.files, refused.due = files, 0.0
                 found.append(name)
         return found
 

@@ -20,7 +20,6 @@ from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.earlier import EarlierPosts, cannot_answer
 from services.fanout.delivery.judge import Judge, end_of, in_words
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.records import Records
@@ -31,6 +30,7 @@ from services.fanout.domain.delivery_state import beginning_of
 from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import Done, End, LookAgain, Place, Post, StepOutcome, Wait
+from services.fanout.following.earlier import EarlierPosts, cannot_answer
 from services.fanout.hosts.host import Host
 from services.fanout.hosts.line import HostSlot
 from services.fanout.hosts.starts import Start, Starts

@@ -20,10 +20,11 @@ from schemas.events.requests import Request
 from services.fanout.connectors.contract import Altered, CannotTell, HandedOver, Posted, ReadBackResult, ReadsBack
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
 from services.fanout.domain.receipts import altered, unknown_before, vanished
 from services.fanout.domain.settling import settling_of
+from services.fanout.following.answering import STANDS_ALONE
+from services.fanout.following.earlier import EarlierPosts
 from services.fanout.hosts.starts import Starts
 from services.kernel.fold.reading import is_readable, parse
 from services.kernel.fold.state import TargetState
@@ -164,7 +165,8 @@ class ReadBack:
         if not watched.booked and (wait := host.quota.read_back(now)) > 0:
             self._plan(replace(watched, booked=True), self._runtime.clock.now() + timedelta(seconds=wait))
             return
-        follows = await self._earlier.follows(request, profile, connector)
+        alone = STANDS_ALONE in receipt.reason
+        follows = "" if alone else await self._earlier.follows(request, profile, connector)
         intent = replace(intent_of(request, profile, "", min(self._lease, 5.0)), follows=follows)
         found = await self._caller.read_back(connector, intent, receipt.remote_id or "")
         host.note_answer(profile.id, found)

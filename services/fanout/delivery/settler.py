@@ -12,7 +12,6 @@ from services.fanout.connectors.contract import Absent, CannotTell, Posted, Reco
 from services.fanout.delivery.caller import Caller, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.earlier import EarlierPosts, Follow, deletes
 from services.fanout.delivery.judge import CLOCK
 from services.fanout.delivery.records import Records
 from services.fanout.domain import receipts, retry
@@ -21,6 +20,7 @@ from services.fanout.domain.resolution import key_of_call
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
 from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, NotCalled, Place, Settle, StepOutcome, Wait
+from services.fanout.following.earlier import EarlierPosts, Follow, deletes
 from services.fanout.hosts.line import HostSlot
 from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime

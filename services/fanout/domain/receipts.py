@@ -72,8 +72,8 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         policy: what the platform's connector declares for an outcome that is not known.
     """
     if isinstance(found, Posted):
-        changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": "found on the platform"}
-        changes |= _where(found)
+        reason = f"found on the platform; {found.note}" if found.note else "found on the platform"
+        changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": reason, **_where(found)}
     elif isinstance(found, Absent):
         reason = "the platform shows that it was not posted; it is tried again"
         if found.begun is not None:

@@ -31,7 +31,8 @@ _NOT_THERE = frozenset(
 class Earlier:
     """The request that a submission is about.
 
-    ``carried_by``: the profiles on which it is, may be, or is still to be posted. ``is_decided``: it was cleared
+    ``carried_by``: the profiles on which it is, may be, or is still to be posted, and where what it was to replace
+    stands, since it has failed there. ``is_decided``: it was cleared
     once. ``replaced_by`` is its cleared correction or recall, the empty text where there is none. ``shown_again``: the
     reposts of it that hold, each with its profiles.
     """
@@ -43,11 +44,25 @@ class Earlier:
     shown_again: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-def earlier_of(state: RequestState, replaced_by: str, reposts: tuple[RequestState, ...] = ()) -> Earlier:
-    """Return what the fold holds of a request, and of its reposts that nothing replaced."""
+def earlier_of(
+    state: RequestState,
+    replaced_by: str,
+    reposts: tuple[RequestState, ...] = (),
+    before: tuple[RequestState, ...] = (),
+) -> Earlier:
+    """Return what the fold holds of a request.
+
+    Args:
+        state: the request.
+        replaced_by: its cleared correction or recall; empty: none.
+        reposts: of it, that nothing replaced.
+        before: what it replaces, and what that replaces in its turn.
+    """
     again = ((one.request_id, _carriers(one)) for one in reposts)
     held = tuple((name, profiles) for name, profiles in again if profiles)
-    return Earlier(state.request, _carriers(state), bool(state.wanted), replaced_by, held)
+    left = [name for one in before for name in one.request.targets if _stands(one, name)] if state.wanted else []
+    carried = tuple(dict.fromkeys((*_carriers(state), *left)))
+    return Earlier(state.request, carried, bool(state.wanted), replaced_by, held)
 
 
 def _carriers(state: RequestState) -> tuple[str, ...]:
@@ -60,6 +75,13 @@ def _is_carried(state: RequestState, profile: str) -> bool:
         # Of a thread that failed its beginning may stand.
         return target.receipt.outcome not in _NOT_THERE or target.receipt.remote_id is not None
     return profile in state.wanted
+
+
+def _stands(state: RequestState, profile: str) -> bool:
+    """Say whether a post of what is replaced is there, or may be."""
+    target = state.target(profile)
+    said = target.receipt is not None and target.receipt.outcome not in _NOT_THERE
+    return said or target.is_open or (target.receipt is not None and target.receipt.remote_id is not None)
 
 
 def carriers(data: Submission, earlier: Earlier, state: ControlState) -> tuple[tuple[str, ...], tuple[str, ...]]:

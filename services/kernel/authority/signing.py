@@ -20,6 +20,7 @@ from schemas.events.base import Contract
 from schemas.events.envelope import Envelope, Signature, pae
 from schemas.events.passkeys import Assertion
 from services.kernel.base.errors import BadInput
+from services.kernel.base.hints import in_realm
 
 _USER_PREFIX = 20 << 3
 
@@ -128,8 +129,8 @@ def _get_back(path: Path) -> str:
     folders, name = path.parts[-3:-1], path.stem
     if "services" not in folders:
         return ""
-    realm = " --realm exercise" if folders[-1] == "exercise" else ""
-    return f"bring it back from the backup, or make a new one: onevoice keys rotate --service {name}{realm}"
+    hint = f"bring it back from the backup, or make a new one: onevoice keys rotate --service {name}"
+    return in_realm(hint, "exercise" if folders[-1] == "exercise" else "live")
 
 
 def load_key(path: Path) -> Signer:

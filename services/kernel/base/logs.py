@@ -15,6 +15,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from services.kernel.base.clock import SystemClock
+from services.kernel.base.hints import in_realm
 
 _SECRET_NAMES = re.compile(r"seed|token|secret|password|authorization|private", re.IGNORECASE)
 _SECRET_VALUES = re.compile(r"\bS[UAON][A-Z2-7]{56}\b|(?i:bearer)\s+\S+")
@@ -25,6 +26,13 @@ def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     """Mask what may not stand in a log (a structlog processor)."""
     for name, value in event.items():
         event[name] = _masked(name, value)
+    return event
+
+
+def name_realm_in_hint(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Have a hint's commands name the realm of the line that it stands on (a structlog processor)."""
+    if event.get("realm") == "exercise" and isinstance(event.get("hint"), str):
+        event["hint"] = in_realm(event["hint"], "exercise")
     return event
 
 
@@ -57,6 +65,7 @@ def configure(form: str, level: str, stream: TextIO | None = None, zone: tzinfo 
         structlog.processors.TimeStamper(fmt="iso", utc=True) if form == "json" else _stamper(zone or UTC),
         structlog.processors.format_exc_info,
         mask_secrets,
+        name_realm_in_hint,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)

@@ -20,6 +20,7 @@ from services.kernel.base import logs
 from services.kernel.base.city import City, load_city
 from services.kernel.base.crashpoints import arm_from_environment
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError
+from services.kernel.base.hints import in_realm
 from services.kernel.base.network.reach import refuse_plain
 from services.kernel.base.network.web import Running as WebPage
 from services.kernel.base.tasks import cancel_all
@@ -205,6 +206,7 @@ def run_until_stopped(names: list[str], folder: Path, realm: str, url: str | Non
         logs.configure(city.settings.log.format, city.settings.log.level, zone=city.zone)
         asyncio.run(run_services(names, city, url))
     except OneVoiceError as error:
-        sys.stderr.write(f"{error.message}\n  {error.hint}\n  ({error.code})\n")
+        hint = in_realm(error.hint, "exercise" if realm == "exercise" else "live")
+        sys.stderr.write(f"{error.message}\n  {hint}\n  ({error.code})\n")
         return int(error.exit_status)
     return int(Exit.DONE)

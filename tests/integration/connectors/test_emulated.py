@@ -33,7 +33,7 @@ ERRORS: dict[str, dict[str, tuple[type, Cause | None]]] = {
         "unauthorized": (Retryable, Cause.CREDENTIAL),
         "credits": (Retryable, Cause.CREDENTIAL),
         "suspended": (Permanent, None),
-        "access": (Permanent, None),
+        "access": (Retryable, Cause.CREDENTIAL),
         "too_long": (Permanent, None),
         "reply": (Permanent, None),
         "invalid": (Permanent, None),

@@ -23,6 +23,7 @@ from services.fanout.connectors.mastodon.answering import status_at
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.clock import SystemClock
 from tests.integration.connectors.rigs import MastodonRig, an_intent, published, store
+from tests.support.broker import PATIENCE
 
 ANSWER = ("Yes: boil it for a minute. (1/2)", "The reception centre has water. (2/2)")
 
@@ -109,7 +110,7 @@ async def test_an_address_is_found_by_the_page_or_by_search(mastodon: MastodonRi
     token = mastodon.city.token_path("fire-mastodon").read_text().strip()
     http, base = Http(4), mastodon.running.url
     try:
-        endpoint = Endpoint(base, token, asyncio.get_running_loop().time() + 10)
+        endpoint = Endpoint(base, token, asyncio.get_running_loop().time() + PATIENCE)
         found = await status_at(http, SystemClock(), endpoint, form.format(base=base, id=question))
     finally:
         await http.close()

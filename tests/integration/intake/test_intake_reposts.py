@@ -13,10 +13,15 @@ UPDATES = 20
 
 
 async def delivered(
-    mission: Mission, intake: Runtime, writer: Writer, fanout: Writer, name: str, act: str = ""
+    mission: Mission,
+    intake: Runtime,
+    writer: Writer,
+    fanout: Writer,
+    name: str,
+    outcome: ReceiptOutcome = ReceiptOutcome.DELIVERED,
+    **about: str,
 ) -> None:
     """A message of one profile that went all its way, and has left memory."""
-    about = {"act": act, "follows": "rflood"} if act else {}
     request = await writer.submit(name, author="fire-publisher", **about)
     await writer.approve(request, "fire-publisher")
 
@@ -25,7 +30,7 @@ async def delivered(
         return bool(intake.fold.requests[name].wanted)
 
     await eventually(cleared)
-    await fanout.receipt(request, await fanout.attempt(request, FIRE), FIRE)
+    await fanout.receipt(request, await fanout.attempt(request, FIRE), FIRE, outcome)
     await fanout.receipt(request, 0, MIRROR, ReceiptOutcome.WITHHELD)
 
 
@@ -44,7 +49,7 @@ async def test_a_message_with_many_updates_is_not_read_follower_by_follower(miss
     updates: list[Request] = [await writer.submit(f"rnews{n}", act="update", follows="rflood") for n in range(UPDATES)]
     for one in updates:
         await writer.approve(one, "mcpe", decision="reject", reason="no")
-    await delivered(mission, intake, writer, fanout, "ragain", "repost")
+    await delivered(mission, intake, writer, fanout, "ragain", act="repost", follows="rflood")
 
     async def over() -> bool:
         await intake.catch_up()
@@ -56,3 +61,14 @@ async def test_a_message_with_many_updates_is_not_read_follower_by_follower(miss
     assert (none, reposts) == ((), (("ragain", (FIRE,)),))
     assert few < 10
     assert more < 20
+
+
+async def test_where_two_corrections_failed_the_first_message_is_still_carried(mission: Mission) -> None:
+    """All of them have left memory."""
+    await mission.begin()
+    intake, _ = await mission.run("intake", "gatekeeper")
+    writer, fanout = await mission.writer("intake"), await mission.writer("fanout")
+    await delivered(mission, intake, writer, fanout, "rflood")
+    for name, replaces in (("rone", "rflood"), ("rtwo", "rone")):
+        await delivered(mission, intake, writer, fanout, name, ReceiptOutcome.FAILED, act="correct", replaces=replaces)
+    assert (await EarlierRequests(intake).find("rtwo", "recall")).carried_by == (FIRE,)

@@ -1,9 +1,19 @@
-"""A client that is closed while it connects again ends, also where its cancellation is lost."""
+"""A client that is closed while it connects again ends, and one that could not connect leaves no socket open."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
 
+import nats.errors
+import pytest
+
+from services.desk.connection.connection import Connection
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City
+from services.kernel.base.errors import OneVoiceError
+from services.kernel.runtime.messages import encrypted_client
 from tests.support.mission import PATIENCE, Mission
 
 
@@ -29,3 +39,35 @@ async def test_a_closed_client_connects_no_more_though_its_cancellation_was_lost
     _, going_on = await asyncio.wait({connecting}, timeout=PATIENCE)
     connecting.cancel()
     assert not going_on, "it connects again and again, and no process ends before its last task"
+
+
+async def of_a_service(city: City, url: str) -> None:
+    key = str(city.service_key_path("board"))
+    async with asyncio.timeout(0.5):
+        await encrypted_client.connect(url, nkeys_seed=key, allow_reconnect=False)
+
+
+async def of_a_desk(city: City, url: str) -> None:
+    await Connection("pio", url).open(city, load_key(city.key_path("pio")))
+
+
+@pytest.mark.parametrize("connect", [of_a_service, of_a_desk])
+@pytest.mark.parametrize("answer", [b"", b"INFO {\"max_payload\":9}\r\n-ERR 'Authorization Violation'\r\n"])
+async def test_who_could_not_connect_leaves_no_socket_open(
+    demo_city: City, connect: Callable[[City, str], Awaitable[None]], answer: bytes
+) -> None:
+    """As while a broker is stopped, or reloads: who tries again and again has no file left to open one day."""
+    open_ones: set[asyncio.Task[None]] = set()
+
+    async def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones.add(asyncio.current_task())  # type: ignore[arg-type]
+        writer.write(answer)
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(taken, "127.0.0.1", 0) as server:
+        with pytest.raises((OSError, TimeoutError, nats.errors.Error, OneVoiceError)):
+            await connect(demo_city, f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        _, still_open = await asyncio.wait(open_ones, timeout=PATIENCE)
+    assert not still_open

@@ -30,7 +30,7 @@ from services.audit.proof import verify_record
 from services.kernel.authority.passkeys import passkey_code
 from services.kernel.authority.signing import load_key
 from tests.support.authenticator import Authenticator, enrolment_of, sealed
-from tests.support.broker import connect
+from tests.support.broker import PATIENCE, connect
 from tests.support.mission import Mission, Writer, an_attempt, eventually, now
 from tests.support.people import order_of, statement_on
 
@@ -49,7 +49,7 @@ class Browser:
         self.mission, self.web, self.officer, self.device = mission, web, officer, device
 
     async def send(self, base: str, body: Contract, sender: str = flow.WEB) -> dict[str, Any]:
-        answer = await self.web.request(subjects.desk(base, sender), body.to_bytes(), timeout=30)
+        answer = await self.web.request(subjects.desk(base, sender), body.to_bytes(), timeout=PATIENCE)
         said: dict[str, Any] = canonical.loads(answer.data)
         return said
 

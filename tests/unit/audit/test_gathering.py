@@ -9,6 +9,7 @@ from nats.aio.msg import Msg
 
 from schemas.streams import AUDIT_COPY
 from services.audit.pull import Puller
+from tests.support.broker import PATIENCE
 
 
 class Broker:
@@ -36,7 +37,7 @@ async def test_what_follows_close_on_another_comes_along_until_it_has_been_long_
             await asyncio.sleep(0.005)
 
     coming = asyncio.create_task(without_end())
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE):
         first = await puller.batch(1.0, 0.05, 0.15)
     coming.cancel()
     assert len(first) > 1
@@ -47,5 +48,5 @@ async def test_a_full_batch_waits_for_nothing_more() -> None:
     puller = Puller(cast(Any, Broker()), AUDIT_COPY, 2)
     for _ in range(3):
         await puller._on_message(message())
-    async with asyncio.timeout(1.0):
-        assert len(await puller.batch(1.0, 60.0, 60.0)) == 2
+    async with asyncio.timeout(PATIENCE):
+        assert len(await puller.batch(1.0, 600.0, 600.0)) == 2

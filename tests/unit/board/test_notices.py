@@ -21,7 +21,7 @@ from services.board.domain.notices import (
     due,
     late_post_waits,
     title,
-    waiting_of,
+    waits_of,
 )
 from services.kernel.fold.state import RequestState
 from tests.unit.fanout.world import NOW, receipt, request, verdict
@@ -108,6 +108,13 @@ def blocked(clause: str = "3(iv)(c)") -> RequestState:
     return state(said=verdict(request(), outcome="blocked", valid_until=None, findings=(missing,)))
 
 
+def waiting_of(of: RequestState, now: datetime) -> Waiting | None:
+    """All that it waits for, which is one thing or none."""
+    found = list(waits_of(of, now))
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
 def unconfirmed(**changes: Any) -> Receipt:
     return receipt(outcome=ReceiptOutcome.UNCONFIRMED, final=True, **changes)
 
@@ -139,7 +146,7 @@ def test_it_is_told_anew_though_people_were_told_that_the_same_request_was_block
     first = waiting_of(blocked(), NOW)
     profiles = ("fire-social", "parks-social")
     targets = {
-        name: ended_target(unconfirmed(profile=name, at=NOW + timedelta(minutes=number)))
+        name: ended_target(unconfirmed(profile=name, at=NOW + timedelta(minutes=1 + number)))
         for number, name in enumerate(profiles)
     }
     of = state(request(targets=profiles), targets=targets)
@@ -166,3 +173,64 @@ def test_what_is_blocked_waits_until_it_expires() -> None:
 def test_what_needs_no_person_waits_for_none() -> None:
     for one in (undecided_state(), state(), blocked("setting: hold")):
         assert waiting_of(one, NOW) is None
+
+
+def many(unsure: int, *, of: int = 26, apart: timedelta = timedelta(seconds=2)) -> RequestState:
+    """A request to many profiles: some are unconfirmed, one after the other, and the others still to be posted."""
+    names = tuple(f"p{number:02d}" for number in range(of))
+    targets = {
+        name: ended_target(unconfirmed(profile=name, at=NOW + n * apart)) for n, name in enumerate(names[:unsure])
+    }
+    asked = request(targets=names)
+    return state(asked, verdict(asked, targets=names), targets=targets)
+
+
+def test_what_is_typed_for_the_exercise_names_it() -> None:
+    said = body(Notice(Step.FIRST, (), (ONE,)), [("12:00", "never")], "exercise")
+    assert "  onevoice --realm exercise show r1\n" in said
+    assert said.endswith("All that waits: onevoice --realm exercise inbox\n")
+
+
+def test_a_few_unconfirmed_posts_of_many_are_told_once_while_the_others_are_not_done() -> None:
+    """Before, an officer was told when the last of all posts had ended; one in trouble may hold it up for hours."""
+    of = many(3)
+    assert of.phase == "cleared"
+    one = waiting_of(of, NOW)
+    assert one is not None
+    assert (one.since, one.missing) == (NOW, "nobody knows whether it is out on p00, p01, p02")
+    later = waiting_of(many(12), NOW)
+    assert later is not None
+    assert later.key(Step.FIRST) == one.key(Step.FIRST)
+    assert later.missing == "nobody knows whether it is out on p00, p01, p02, p03, p04 and 7 more"
+    assert after(10, Step.FIRST, one=later) == [Step.REMINDER]
+
+
+def test_what_becomes_unconfirmed_long_after_or_once_more_is_told_anew() -> None:
+    late = waiting_of(many(2, apart=timedelta(minutes=5)), NOW)
+    assert late is not None
+    assert late.since == NOW + timedelta(minutes=5)
+    again = ended_target(unconfirmed(at=NOW))
+    again.receipts.append((60, unconfirmed(at=NOW + timedelta(minutes=1))))
+    once_more = waiting_of(state(targets={"fire-social": again}), NOW)
+    assert once_more is not None
+    assert once_more.since == NOW + timedelta(minutes=1)
+
+
+def test_what_nobody_knows_is_told_though_people_were_told_that_another_is_to_be_done_by_hand() -> None:
+    of = many(2)
+    by_hand = of.target("p00").receipts[0][1].model_copy(update={"platform": "manual"})
+    of.targets["p00"] = ended_target(by_hand)
+    one = waiting_of(of, NOW)
+    assert one is not None
+    assert one.since == NOW + timedelta(seconds=2)
+    assert one.missing == "it is to be done by hand for p00; nobody knows whether it is out on p01"
+
+
+def test_what_was_taken_back_waits_for_an_approval_and_for_a_look() -> None:
+    of = many(1)
+    missing = Finding(clause="3(iv)(c)", outcome=FindingOutcome.BLOCKED, reason="an approval is missing")
+    of.verdict = verdict(of.request, outcome="blocked", valid_until=None, findings=(missing,), at=NOW)
+    assert [one.missing for one in waits_of(of, NOW)] == [
+        "an approval is missing",
+        "nobody knows whether it is out on p00",
+    ]

@@ -14,6 +14,7 @@ from services.fanout.connectors.calls.http import Http
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent
 from services.kernel.base.clock import SystemClock
 from tests.integration.connectors.rigs import a_profile, an_intent
+from tests.support.broker import PATIENCE
 
 APP = "https://bsky.app"
 DID = "did:plc:abcdefghijklmnopqrstuvwx"
@@ -23,7 +24,7 @@ NOWHERE = "http://127.0.0.1:1"
 
 async def led_to(intent: Intent) -> Intent | CannotTell | Permanent:
     http = Http(1)
-    deadline = asyncio.get_running_loop().time() + 2.0
+    deadline = asyncio.get_running_loop().time() + PATIENCE
     found = await answering(Reader(http, SystemClock(), "en"), NOWHERE, APP, intent, deadline)
     await http.close()
     return found

@@ -12,6 +12,7 @@ from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnsw
 from services.fanout.connectors.calls.refusals import cannot_tell, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import ManualClock
+from tests.support.broker import PATIENCE
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 
@@ -24,8 +25,7 @@ NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
         *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (401, 429)],
         *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (402, 405, 407, 421, 425, 426, 431)],
         *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (400, 403, 404, 410, 413, 422)],
-        (Answer(409, {"error": "no"}, CIMultiDict()), Unknown),
-        (Answer(409, None, CIMultiDict({"Content-Type": "text/html"})), Unknown),
+        *[(Answer(409, body, CIMultiDict()), Unknown) for body in ({"error": "no"}, None)],
         *[(Answer(code, None, CIMultiDict()), Retryable) for code in (301, 307, 308, 400, 403, 404, 422)],
         (Answer(303, None, CIMultiDict()), Unknown),
         *[(Answer(code, None, CIMultiDict()), Unknown) for code in (408, 500, 502, 503, 504)],
@@ -87,6 +87,28 @@ def test_what_is_about_the_message_is_its_end() -> None:
         "This link has been identified as spam",
         "You may not mention this person",
         "Media is missing",
+        "Your account has been suspended for rate limit abuse",
+        "Your account is suspended; the access token was revoked",
+        "Your message is a duplicate. Please slow down",
+        "Status contains banned word: token expired",
+        "Not allowed: 'the token expired, see the firewall' is forbidden",
+        "You are not authorized to reply to this post",
+        "You do not have permission to mention this person",
+        "Only the author has the right to reply",
+        "Thread is locked",
+        "This message looks like spam",
+        "Message too long",
+        "Cannot attach files that have not finished processing. Try again in a moment!",
+        "Request size limit exceeded",
+        "It exceeds the posting limit of 500 characters",
+        "Unauthorized link in text",
+        "Unauthorized use of a trademark",
+        "You are not authorized to use this hashtag",
+        "You do not have access to this conversation",
+        "Links to cloudflare.com are not allowed",
+        "A hashtag was used too often",
+        "Invalid token in markup at line 2",
+        "error code: 1404 text refused",
     ):
         assert isinstance(refusal(Answer(403, {"error": words}, CIMultiDict()), ManualClock(NOW)), Permanent)
 
@@ -148,6 +170,36 @@ def test_who_spoke_and_about_what_says_whose_trouble_it_is(outcome: Answer, caus
             {"title": "Error 1015: You are being rate limited", "status": 429, "cloudflare_error": True},
             Cause.LIMIT,
         ),
+        (420, {"error": "Enhance your calm"}, Cause.LIMIT),
+        (422, {"error": "Too many requests"}, Cause.LIMIT),
+        (404, {"error": "Request was throttled."}, Cause.LIMIT),
+        (403, {"error": {"code": 403, "message": "x", "errors": [{"reason": "rateLimitExceeded"}]}}, Cause.LIMIT),
+        (403, {"error": "quota exceeded"}, Cause.LIMIT),
+        (403, {"error": "Daily posting limit reached"}, Cause.LIMIT),
+        (403, {"errors": [{"code": 185, "message": "User is over daily status update limit."}]}, Cause.LIMIT),
+        (
+            403,
+            {
+                "detail": "This request looks automated. To protect our users from spam and other malicious "
+                "activity, we can't complete this action right now. Please try again later."
+            },
+            Cause.LIMIT,
+        ),
+        (400, {"error": "Please wait a few minutes before you try again."}, Cause.LIMIT),
+        (403, {"error": "You have posted too often, try again later"}, Cause.LIMIT),
+        (403, {"message": "Access denied", "code": "1020"}, Cause.HOST),
+        (403, {"error": "error code: 1020"}, Cause.HOST),
+        (403, {"error_code": 1010, "cloudflare_error": True, "title": "Error 1010: Access denied"}, Cause.HOST),
+        (403, {"Message": "Forbidden"}, Cause.HOST),
+        (403, {"status": 403, "error": "Forbidden"}, Cause.HOST),
+        (404, {"code": 404, "message": "HTTP 404 Not Found"}, Cause.HOST),
+        (404, {"error": "default backend - 404"}, Cause.HOST),
+        (404, {"fault": {"faultstring": "Unable to identify proxy"}}, Cause.HOST),
+        (403, {"error": {"code": "WAFBlocked", "message": "x"}}, Cause.HOST),
+        (403, {"error": "Your IP address has been blocked"}, Cause.HOST),
+        (403, {}, Cause.HOST),
+        (403, [], Cause.HOST),
+        (403, "Forbidden", Cause.HOST),
         (403, {"success": False, "errors": [{"code": 1020, "message": "Access denied"}]}, Cause.HOST),
         (403, {"error": {"code": "ApplicationGatewayFirewall"}}, Cause.HOST),
         (403, {"error": "Blocked by the web application firewall"}, Cause.HOST),
@@ -162,6 +214,24 @@ def test_who_spoke_and_about_what_says_whose_trouble_it_is(outcome: Answer, caus
         (400, {"error": "invalid_grant"}, Cause.CREDENTIAL),
         (400, {"error": "ExpiredToken", "message": "Token has expired"}, Cause.CREDENTIAL),
         (406, {"error": "This API requires an authenticated user"}, Cause.CREDENTIAL),
+        *[(status, {"error": "The access token is invalid"}, Cause.CREDENTIAL) for status in (404, 422)],
+        (403, {"error": "Unauthorized"}, Cause.CREDENTIAL),
+        (400, {"error": "invalid_client"}, Cause.CREDENTIAL),
+        (403, {"error": "Bad credentials"}, Cause.CREDENTIAL),
+        (403, {"error": "Your application is not authorised"}, Cause.CREDENTIAL),
+        (403, {"error": "You must be logged in"}, Cause.CREDENTIAL),
+        (403, {"detail": "You do not have permission to perform this action."}, Cause.CREDENTIAL),
+        (403, {"error": "Missing write:statuses permission"}, Cause.CREDENTIAL),
+        (403, {"error": "The token does not have write access"}, Cause.CREDENTIAL),
+        (403, {"error": "read-only token"}, Cause.CREDENTIAL),
+        (403, {"error": "Your account has not been approved yet"}, Cause.CREDENTIAL),
+        (403, {"error": "Your account has been temporarily locked"}, Cause.CREDENTIAL),
+        (
+            403,
+            {"errors": [{"message": "To protect our users from spam this account is temporarily locked."}]},
+            Cause.CREDENTIAL,
+        ),
+        (403, {"error": "Please verify your email"}, Cause.CREDENTIAL),
         (403, {"error": "missing_permission"}, Cause.CREDENTIAL),
         (403, {"error": "Token lacks write:statuses"}, Cause.CREDENTIAL),
         (403, {"error": "token has insufficient privileges"}, Cause.CREDENTIAL),
@@ -174,13 +244,11 @@ def test_who_spoke_and_about_what_says_whose_trouble_it_is(outcome: Answer, caus
         (403, {"error": "You do not have the permission to do this"}, Cause.CREDENTIAL),
         (400, {"fault": {"faultstring": "Invalid access token"}}, Cause.CREDENTIAL),
         (403, {"fault": {"faultstring": "Quota limit exceeded"}}, Cause.LIMIT),
-        (404, {"fault": {"faultstring": "Unable to identify proxy"}}, Cause.HOST),
         (420, {"error": "Enhance Your Calm"}, Cause.LIMIT),
         (403, {"error": "You have reached your daily post limit"}, Cause.LIMIT),
         (400, {"error": "Please try again later"}, Cause.LIMIT),
         (404, {"error": "maintenance mode"}, Cause.HOST),
         (400, {"error": "The server is in read-only mode"}, Cause.HOST),
-        (403, {"error": "Your IP address has been blocked"}, Cause.HOST),
         (400, {"error": "Invalid host header"}, Cause.HOST),
         (400, {"error": "The plain HTTP request was sent to HTTPS port"}, Cause.HOST),
         (418, {"error": "I'm a teapot"}, Cause.HOST),
@@ -212,6 +280,31 @@ def test_a_refusal_that_names_a_wait_is_waited_for(status: int) -> None:
     assert (found.cause, found.after) == (Cause.LIMIT, 60.0)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "This text was rejected"},
+        {"detail": "You cannot post this text"},
+        {"message": "Duplicate content is not allowed"},
+        {"success": False, "errors": [{"message": "Duplicate status"}]},
+        "This text was rejected",
+        "Cannot attach more than 4 files",
+        {"error": "Text was rejected", "text": "We widen the scope; the token lacks what the firewall throttles"},
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "60"}])
+def test_what_is_said_of_the_message_is_its_end_in_any_form(body: object, headers: dict[str, str]) -> None:
+    """What the answer quotes is not what it says."""
+    found = refusal(Answer(403, body, CIMultiDict(headers)), ManualClock(NOW))
+    about = "Duplicate" in str(body) or "attach" in str(body) or not headers
+    assert isinstance(found, Permanent if about else Retryable)
+
+
+def test_a_validation_that_speaks_of_a_firewall_is_the_messages_end() -> None:
+    for said in ("Validation failed: Text contains forbidden word 'cloudflare'", "Validation failed: invalid token"):
+        assert isinstance(refusal(Answer(422, {"error": said}, CIMultiDict()), ManualClock(NOW)), Permanent)
+
+
 @pytest.mark.parametrize("status", [408, 409])
 def test_what_may_have_been_done_is_looked_for_whatever_it_asks(status: int) -> None:
     outcome = Answer(status, {"error": "rate limit"}, CIMultiDict({"Retry-After": "60"}))
@@ -221,6 +314,6 @@ def test_what_may_have_been_done_is_looked_for_whatever_it_asks(status: int) -> 
 @pytest.mark.parametrize("address", ["http://[x", "https://social.example:99999"])
 async def test_an_address_that_is_none_is_the_citys_to_correct(address: str) -> None:
     http = Http(1)
-    outcome = await http.call(Endpoint(address, "token", asyncio.get_running_loop().time() + 1.0), "GET", "/")
+    outcome = await http.call(Endpoint(address, "token", asyncio.get_running_loop().time() + PATIENCE), "GET", "/")
     await http.close()
     assert outcome == NotSent("the platform's address in city.toml is not a URL")

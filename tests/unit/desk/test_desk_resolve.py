@@ -11,7 +11,7 @@ from rich.console import Console
 
 from schemas.events.desk import DeliveryView, RequestView
 from schemas.events.envelope import RESOLUTION_TYPE
-from schemas.events.requests import PlatformContent, Rendering
+from schemas.events.requests import Act, PlatformContent, Rendering
 from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
@@ -58,17 +58,55 @@ def test_status_and_pending_name_the_very_command() -> None:
     assert "--watch" not in status, "nothing more comes by itself"
 
 
+def replacing(act: Act, *rows: DeliveryView) -> RequestView:
+    """A correction or recall of ``rfirst``."""
+    content = PlatformContent(platform="mastodon", parts=("It is over.",), created_at=NOW, act=act, about="rfirst")
+    changes = {"replaces": "rfirst", "renderings": (Rendering.of(content),)}
+    return view(Outcome.CLEARED, *rows).model_copy(update={"request": half().request.model_copy(update=changes)})
+
+
+@pytest.mark.parametrize("ended", ["failed", "expired"])
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        ("recall", f"What it takes back may still be there: look at the profile, and delete it by hand on {FIRE}."),
+        ("correct", f"What it corrects may still stand on {FIRE}. To reach it once more: onevoice correct {ID} TEXT"),
+    ],
+)
+def test_where_it_failed_it_is_said_what_is_left_to_do(act: Act, said: str, ended: str) -> None:
+    """The wrong words are public there, and nothing comes by itself."""
+    one = replacing(act, delivery(FIRE, ended, True), delivery(SITE, "delivered"), delivery(MIRROR, ended, True))
+    assert unconfirmed.left(one) == [said]
+    assert f"{said}\n" in shown(lambda console: show.result(console, one))
+    assert unconfirmed.left(one.model_copy(update={"replaced_by": "rnext"})) == []
+
+
+def test_where_nothing_is_left_nothing_is_said_of_it() -> None:
+    for one in (
+        replacing("recall", delivery(FIRE, "recalled", True), delivery(SITE, "withheld", True)),
+        replacing("correct", delivery(FIRE, "failed", False)),
+        view(Outcome.CLEARED, delivery(FIRE, "failed", True)),
+    ):
+        assert unconfirmed.left(one) == []
+
+
 def test_of_a_recall_it_is_said_what_to_delete_and_how_it_goes_on() -> None:
     """Nothing of it was to be posted: what may be public is what it takes back."""
-    content = PlatformContent(platform="mastodon", parts=("It is over.",), created_at=NOW, act="recall", about="rfirst")
-    recall = half().request.model_copy(update={"replaces": "rfirst", "renderings": (Rendering.of(content),)})
-    waits = half().model_copy(update={"request": recall})
+    waits = replacing("recall", doubtful())
     first, *rest = unconfirmed.lines(waits)
     assert first.startswith("What it takes back may still be there. Look at the profile, and delete by hand")
     assert rest == [f"  {COMMAND}"]
     assert asked(waits, doubtful()) == ("this takes a message back once more", RECALL)
     assert asked(waits, doubtful(MIRROR)) == asked(half(), doubtful(MIRROR)) == ("this posts a message once more", ANEW)
     assert asked(half(), doubtful()) == ("this posts a message once more", TWICE)
+
+
+def test_what_stands_otherwise_than_was_asked_for_is_told_below_its_address() -> None:
+    note = "the earlier post is not there any more, so this one stands for itself"
+    one = delivery(FIRE, "delivered").model_copy(update={"reason": note})
+    page = shown(lambda console: show.result(console, view(Outcome.CLEARED, one, delivery(SITE, "delivered"))))
+    assert f"\n    {note}\n" in page
+    assert page.count(note) == 1
 
 
 def test_nothing_is_said_where_nothing_is_unconfirmed() -> None:

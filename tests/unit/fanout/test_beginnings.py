@@ -20,10 +20,10 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted, intent_of
-from services.fanout.delivery.earlier import EarlierPosts, Follow
-from services.fanout.delivery.taking_back import TakesBack
 from services.fanout.domain import receipts
 from services.fanout.domain.step import End
+from services.fanout.following.earlier import EarlierPosts, Follow
+from services.fanout.following.taking_back import TakesBack
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.state import RequestState
 from tests.support.virtual_time import in_virtual_time

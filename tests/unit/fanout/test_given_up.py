@@ -13,11 +13,11 @@ import pytest
 from schemas import subjects
 from schemas.events.deliveries import Attempt, ReceiptOutcome
 from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
-from services.fanout.delivery.earlier import Follow
 from services.fanout.delivery.given_up import KEPT, OF_A_PLACE, GivenUpAttempts
 from services.fanout.delivery.records import Records
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.step import LookAgain, NotCalled, Post, Wait
+from services.fanout.following.earlier import Follow
 from services.fanout.hosts.host import Host
 from services.fanout.hosts.starts import Starts
 from services.kernel.base.errors import Unreachable

@@ -26,12 +26,22 @@ NAMES = tuple(f"p{number:03}-social" for number in range(MANY))
 REFUSED = Retryable("the server refuses the credential", cause=Cause.CREDENTIAL)
 
 
+class LoopsClock(ManualClock):
+    """Its monotonic time is the loop's, and 0 before there is one."""
+
+    def monotonic(self) -> float:
+        try:
+            return asyncio.get_running_loop().time()
+        except RuntimeError:
+            return 0.0
+
+
 class LockedOut:
     """A city whose profiles all lost their way in, on one host, and whose posts wait for it."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "secrets" / "live").mkdir(parents=True)
-        self.clock, self.signals = ManualClock(NOW), Signals()
+        self.clock, self.signals = LoopsClock(NOW), Signals()
         self.control = control(profiles={name: profile(name) for name in NAMES})
         quiet = SimpleNamespace(error=lambda *_, **__: None, warning=lambda *_, **__: None)
         self.city = SimpleNamespace(realm="live", token_path=lambda name: folder / "secrets" / "live" / f"{name}.token")
@@ -71,6 +81,16 @@ class LockedOut:
             await self.signals.wait([f"@{name}"], wait.delay)
         return asyncio.get_running_loop().time()
 
+    async def post_in_line(self, name: str) -> float:
+        """The same in the line of the host, where a profile has one at a time."""
+        while True:
+            async with self.host.line.slot(name, (0,)):
+                wait = await self.enter(name)
+            if wait is None:
+                return asyncio.get_running_loop().time()
+            assert wait.hold
+            await self.signals.wait([f"@{name}"], wait.delay)
+
 
 @pytest.fixture
 def locked(tmp_path: Path) -> LockedOut:
@@ -101,6 +121,34 @@ async def test_what_was_mended_for_one_has_few_others_asked_for(locked: LockedOu
     assert sum(post.done() for post in posts) <= 1
     for post in posts:
         post.cancel()
+
+
+@in_virtual_time
+async def test_one_post_asks_for_all_of_its_profile(locked: LockedOut) -> None:
+    """Before, each of twenty messages asked the platform for itself, a hundred times in the first minute."""
+    name = NAMES[7]
+    for other in NAMES:
+        if other != name:
+            locked.credentials.found(other)
+    posts = [asyncio.create_task(locked.post_in_line(name)) for _ in range(20)]
+    await asyncio.sleep(58.0)
+    assert 2 <= locked.looks <= 6
+    locked.mended.add(name)
+    posts.append(asyncio.create_task(locked.post_in_line(name)))  # a new one may ask again, for all
+    assert max(await asyncio.gather(*posts)) < 70.0
+
+
+@in_virtual_time
+async def test_a_new_post_asks_again_when_the_last_answer_is_old(locked: LockedOut) -> None:
+    """With a hundred lost the next look is minutes away; an evacuation order does not wait for it."""
+    waiting = asyncio.create_task(locked.post_in_line(NAMES[7]))
+    await asyncio.sleep(2.0)
+    soon = await locked.enter(NAMES[7])
+    assert (locked.looks, soon is not None and soon.delay > 200.0) == (1, True)
+    await asyncio.sleep(4.0)
+    locked.mended.add(NAMES[7])
+    assert await locked.post_in_line(NAMES[7]) < 7.0
+    assert await waiting < 7.0
 
 
 @in_virtual_time

@@ -25,7 +25,6 @@ from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.credentials import Credentials
-from services.fanout.delivery.earlier import EarlierPosts, Follow
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAttempt
 from services.fanout.delivery.records import Written
@@ -33,6 +32,7 @@ from services.fanout.delivery.settler import Settler
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import Done, End, LookAgain, Place, Settle, Wait, next_step
+from services.fanout.following.earlier import EarlierPosts, Follow
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import HostSlot

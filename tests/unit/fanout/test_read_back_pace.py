@@ -14,9 +14,9 @@ from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.connectors.contract import Correction, Declaration, Posted, ReadsBack, WhenUnknown
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.readback import ReadBack
 from services.fanout.domain.later_look import MOMENTS
+from services.fanout.following.earlier import EarlierPosts
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.starts import Starts
 from services.kernel.base.clock import ManualClock

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 from schemas.streams import LEASE_SECONDS
 from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
-from services.fanout.delivery.earlier import Follow
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.retry import CALL_STARTS_WITHIN
 from services.fanout.domain.step import LookAgain
+from services.fanout.following.earlier import Follow
 from services.fanout.hosts.host import Host
 from services.fanout.hosts.starts import AT_ONCE, Starts
+from tests.support.broker import PATIENCE
 from tests.unit.fanout.test_posting_receipts import Rig
 from tests.unit.fanout.world import profile
 
@@ -69,4 +70,4 @@ async def test_no_attempt_is_made_before_there_is_a_place_for_its_call() -> None
         await asyncio.sleep(0.01)
         assert not post.done()
         other.over()
-        assert await asyncio.wait_for(post, 5.0) == LookAgain()
+        assert await asyncio.wait_for(post, PATIENCE) == LookAgain()

@@ -30,9 +30,10 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.delivery.caller import intent_of
-from services.fanout.delivery.earlier import EarlierPosts, Follow
-from services.fanout.delivery.taking_back import TakesBack, ToDelete
 from services.fanout.domain.outside import Ours
+from services.fanout.following.answering import AnswersEarlier
+from services.fanout.following.earlier import EarlierPosts, Follow
+from services.fanout.following.taking_back import TakesBack, ToDelete
 from services.kernel.base.errors import Unreachable
 from services.kernel.fold.state import RequestState
 from services.kernel.fold.taken_over import TakenOver
@@ -248,6 +249,20 @@ async def test_a_late_correction_is_looked_for_under_what_it_corrects() -> None:
     assert found is not None
     await found.connector.publish(intent_of(recall, FIRE, "other", 5.0), _no_media)
     assert [(one.request_id, one.follows) for one in platform.looked_for] == [("rcorrect", "5")]
+
+
+@pytest.mark.parametrize(("question", "way"), [(None, AnswersEarlier), ("https://m.example/@jo/1", Timeline)])
+@in_virtual_time
+async def test_what_is_about_an_answer_to_somebody_never_stands_for_itself(question: str | None, way: type) -> None:
+    """All else does, where the post that it would answer is gone."""
+    content = PlatformContent(platform="mastodon", parts=("So.",), created_at=NOW, answers=question)
+    first = request(renderings=(Rendering.of(content),))
+    correction = following("rcorrect", "correct", first.request_id)
+    stands = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="5")
+    platform: Any = Timeline(Absent(), Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True))
+    found = await earlier_posts([(first, stands), (correction, None)], stands).of(correction, FIRE, platform)
+    assert found is not None
+    assert (type(found.connector), found.follows) == (way, "5")
 
 
 def following(request_id: str, act: Act, about: str) -> Request:

@@ -173,6 +173,28 @@ def test_who_carries_it(target: TargetState, carried: bool) -> None:
     assert earlier_of(state, "").carried_by == ((FIRE,) if carried else ())
 
 
+@pytest.mark.parametrize(
+    ("first", "carried"),
+    [
+        (TargetState(receipt=receipt(request(), ReceiptOutcome.DELIVERED)), True),
+        (TargetState(receipt=receipt(request(), ReceiptOutcome.UNCONFIRMED)), True),
+        (TargetState(receipt=receipt(request(), ReceiptOutcome.FAILED, remote_id="1")), True),
+        (TargetState(answered=False, attempt_seq=5), True),
+        (TargetState(receipt=receipt(request(), ReceiptOutcome.WITHHELD)), False),
+        (TargetState(), False),
+    ],
+    ids=["delivered", "unconfirmed", "begun", "under way", "withheld", "never posted"],
+)
+def test_where_a_correction_failed_what_it_was_to_correct_is_carried(first: TargetState, carried: bool) -> None:
+    """Before, neither the next correction nor a recall reached that profile, and the first message stayed there."""
+    failed = TargetState(receipt=receipt(request(), ReceiptOutcome.FAILED))
+    correction = RequestState(request(targets=[FIRE]), 9, NOW, wanted=(FIRE,), targets={FIRE: failed})
+    earlier = RequestState(request(targets=[FIRE]), 3, NOW, wanted=(FIRE,), targets={FIRE: first})
+    assert earlier_of(correction, "", before=(earlier,)).carried_by == ((FIRE,) if carried else ())
+    undecided = RequestState(request(targets=[FIRE]), 9, NOW)
+    assert earlier_of(undecided, "", before=(earlier,)).carried_by == ()
+
+
 def test_only_reposts_that_stand_somewhere_are_shown_again() -> None:
     """One that failed everywhere needs no recall."""
     stands = RequestState(request(targets=[FIRE]), 3, NOW, wanted=(FIRE,))

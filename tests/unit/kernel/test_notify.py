@@ -15,6 +15,7 @@ from services.kernel.base.errors import Unreachable
 from services.kernel.base.tasks import cancel_all
 from services.kernel.runtime.notify import ServiceManager
 from tests.support.mission import PATIENCE
+from tests.support.virtual_time import in_virtual_time
 
 
 @pytest.fixture
@@ -64,6 +65,7 @@ async def test_it_beats_after_each_look_and_not_after_one_that_failed(manager: s
     assert said(manager) == ["WATCHDOG=1"] * 2
 
 
+@in_virtual_time
 async def test_a_look_that_hangs_brings_no_beat(manager: socket.socket) -> None:
     async def look() -> None:
         await asyncio.sleep(60)

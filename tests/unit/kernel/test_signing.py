@@ -196,7 +196,7 @@ def test_it_is_said_how_a_services_key_comes_back(tmp_path: Path, content: bytes
             path.chmod(0o600)
         with pytest.raises(BadInput) as error:
             load_key(path)
-        assert error.value.hint.endswith(f"onevoice keys rotate --service gatekeeper{realm}")
+        assert error.value.hint.endswith(f"onevoice{realm} keys rotate --service gatekeeper")
 
 
 def test_a_signer_does_not_show_its_seed() -> None:

@@ -17,6 +17,7 @@ from services.desk.views.message.messages import MessageIndex
 from services.kernel.base.clock import ManualClock
 from services.web.domain.news import news_of
 from services.web.hub import KEPT, Hub
+from tests.support.broker import PATIENCE
 
 AT = datetime(2026, 11, 26, 11, 14, 7, tzinfo=UTC)
 
@@ -86,7 +87,7 @@ async def test_who_waits_is_woken_by_the_next_entry() -> None:
     waiting = asyncio.create_task(hub.wait(30))
     await asyncio.sleep(0)
     hub.add(event(1))
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, PATIENCE)
 
 
 def test_what_holds_is_out_and_neither_ended_nor_expired() -> None:

@@ -19,6 +19,7 @@ from services.desk.connection.changes import Watch, of_request
 from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
+from services.desk.views.hints import typed
 from services.desk.views.message import advice, difference, outcome, outside, promised
 from services.desk.views.message import pending as pending_view
 from services.desk.views.message import request as show
@@ -66,17 +67,17 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
             outside.listed(out, strange, now)
         promised.listed(out, owed, now)
         if checks.level is not health.Level.OK:
-            out.print(Text(f"\nProfiles: {checks.detail} ({checks.hint})", style="yellow"))
+            out.print(Text(typed(f"\nProfiles: {checks.detail} ({checks.hint})"), style="yellow"))
         for said in alarms:
-            out.print(Text(f"\nALARM, {in_city_time(said)} (onevoice doctor)", style="bold red"))
+            out.print(Text(typed(f"\nALARM, {in_city_time(said)} (onevoice doctor)"), style="bold red"))
 
     desk.answer([_with_earlier(view, earlier[view.request.request_id]) for view in views], draw)
     if desk.as_json:
         # A program that reads only requests must not hide from whoever runs it that something else waits.
         for what, found, more in (
-            ("dead letters", failed, "onevoice dead list --json"),
-            ("posts from outside", strange, "onevoice outside list --json"),
-            ("alarms", alarms, "onevoice doctor"),
+            ("dead letters", failed, typed("onevoice dead list --json")),
+            ("posts from outside", strange, typed("onevoice outside list --json")),
+            ("alarms", alarms, typed("onevoice doctor")),
         ):
             if found:
                 errors_console().print(Text(f"{what}: {len(found)}; {more}"))

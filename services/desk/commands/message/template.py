@@ -12,6 +12,7 @@ from rich.text import Text
 from services.desk.app import Invocation, command, group
 from services.desk.message import templates
 from services.desk.message.templates import Template
+from services.desk.views.hints import typed
 from services.desk.views.layout import table, width
 from services.kernel.base.errors import BadInput, Exit
 
@@ -26,14 +27,14 @@ def list_(desk: Invocation) -> int:
 
     def draw(out: Console) -> None:
         if not rows:
-            out.print(Text("There are no templates. The usual ones: onevoice template install"))
+            out.print(Text(typed("There are no templates. The usual ones: onevoice template install")))
             return
         shown = table("template", "severity", "fields", "what it says")
         for row in rows:
             fields = ", ".join(row["fields"])
             shown.add_row(Text(row["name"]), Text(row["severity"] or ""), Text(fields), Text(row["summary"]))
         out.print(shown, width=width(out))
-        out.print(Text("To read one: onevoice template show NAME", style="dim"))
+        out.print(Text(typed("To read one: onevoice template show NAME"), style="dim"))
 
     desk.answer(rows, draw)
     return Exit.DONE
@@ -93,4 +94,5 @@ def _json(name: str, template: Template) -> dict[str, Any]:
 
 def _example(name: str, template: Template) -> str:
     fields = [f"--set {field}={shlex.quote('...')}" for field in template.fields]
-    return " ".join(["onevoice publish --template", shlex.quote(name), *fields, "--to PROFILE --link URL --as OFFICER"])
+    words = ["onevoice publish --template", shlex.quote(name), *fields, "--to PROFILE --link URL --as OFFICER"]
+    return typed(" ".join(words))

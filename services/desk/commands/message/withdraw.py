@@ -12,6 +12,7 @@ from services.desk import confirm, options, sent, session
 from services.desk.app import Invocation, command, group
 from services.desk.commands.message.following import follow_up
 from services.desk.connection.follow import fetch
+from services.desk.views.hints import typed
 from services.desk.views.message import outcome
 from services.desk.views.message import request as show
 from services.desk.words import check_id, reason_text
@@ -67,10 +68,10 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
             out.print(Text(f"Withdrawn: {whole_id}, at control revision {control_seq}."))
         show.deliveries(out, view.deliveries)
         if view.replaced_by is not None:
-            out.print(Text(f"{view.replaced_by} corrects it or takes it back: onevoice show {view.replaced_by}"))
+            out.print(Text(typed(f"{view.replaced_by} corrects it or takes it back: onevoice show {view.replaced_by}")))
         elif _can_be_recalled(view):
             out.print(Text("What is posted already stays there. To take it back:"))
-            out.print(Text(f"  onevoice recall {whole_id}"))
+            out.print(Text(typed(f"  onevoice recall {whole_id}")))
 
     written = {} if control_seq is None else {"control_seq": control_seq}
     desk.answer(outcome.request_json(view) | written, draw)

@@ -18,6 +18,7 @@ from services.desk.app import Invocation, command, group
 from services.desk.commands.message.tasks import open_tasks
 from services.desk.connection.follow import until_active
 from services.desk.connection.live import messages, until_interrupted
+from services.desk.views.hints import typed
 from services.desk.views.message import advice, outcome
 from services.desk.views.output import console, people_console, print_json_line
 from services.desk.views.state import city
@@ -54,7 +55,9 @@ async def activate(
         view = await until_active(here, reply, lambda count: talk.print(Text(_in_flight(count), style="yellow")))
         answer(desk, view, reply)
         if stopped := [task for task in await open_tasks(here) if task.stop]:
-            talk.print(Text(f"{len(stopped)} may not be entered by hand any more: onevoice tasks", style="bold red"))
+            talk.print(
+                Text(typed(f"{len(stopped)} may not be entered by hand any more: onevoice tasks"), style="bold red")
+            )
     return Exit.DONE
 
 

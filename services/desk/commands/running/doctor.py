@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from services.desk import options
 from services.desk.app import Invocation, command, group
 from services.desk.city import checks
+from services.desk.views.hints import typed
 from services.desk.views.state import city as shown
 from services.desk.views.state import health
 from services.desk.views.state.health import Level, Line
@@ -25,6 +26,7 @@ async def doctor(desk: Invocation, as_: options.LooksAs = None) -> int:
     city = desk.city()
     lines = [Line("city folder", Level.OK, f"{city.settings.city.name}, realm {city.realm}, {city.folder}")]
     lines += [*checks.local(city), *await checks.remote(desk, city, as_)]
+    lines = [replace(line, detail=typed(line.detail), hint=typed(line.hint)) for line in lines]
     status = health.exit_status(lines)
     found = {"ok": status is Exit.DONE, "checks": [asdict(line) for line in lines]}
     desk.answer(found, lambda out: shown.checks(out, lines))

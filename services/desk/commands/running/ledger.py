@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from services.desk.app import Invocation, command, group
+from services.desk.views.hints import typed
 from services.desk.views.output import note
 from services.kernel.base.errors import Exit
 
@@ -47,7 +48,7 @@ def move(
         start = (
             "onevoice up" if city.settings.nats.embedded else "have the broker reload its accounts, start the services"
         )
-        out.print(Text(f"Next: {start}, then onevoice doctor."), soft_wrap=True)
+        out.print(Text(typed(f"Next: {start}, then onevoice doctor.")), soft_wrap=True)
 
     desk.answer(asdict(done), draw)
     return Exit.DONE

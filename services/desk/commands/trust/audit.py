@@ -25,6 +25,7 @@ from services.desk.city.second_copy import currency
 from services.desk.commands.trust.audit_export import CHECK_EXAMPLE, EXPORT_EXAMPLE, check, export, whole_id
 from services.desk.keys.opening import open_keys
 from services.desk.session import run
+from services.desk.views.hints import typed
 from services.desk.views.output import note
 from services.desk.views.state import record
 from services.kernel.base.clock import SystemClock
@@ -196,7 +197,7 @@ def quarantine_(
         for found in examined.found:
             note(f"{found.code}: {found.message}")
         quarantine(city, examined, open_keys(city, by).signing, by, reason.strip(), SystemClock().now())
-    said = f"Entry {seq} is quarantined. onevoice audit verify names it as a warning from now on."
+    said = typed(f"Entry {seq} is quarantined. onevoice audit verify names it as a warning from now on.")
     desk.answer({"quarantined": seq}, lambda out: out.print(Text(said)))
     return Exit.DONE
 
@@ -216,6 +217,6 @@ def close_alarms_(desk: Invocation, reason: options.Reason, as_: options.ActsAs 
             count = close_alarms(city.audit_folder, by, reason.strip(), SystemClock().now())
     except AlarmsUnreadable as error:
         raise Unproven("alarms.damaged", str(error), "look at the file, and move it away") from error
-    closed = f"{count} alarms are closed. They stay on record; onevoice audit verify shows them."
+    closed = typed(f"{count} alarms are closed. They stay on record; onevoice audit verify shows them.")
     desk.answer({"closed": count}, lambda out: out.print(Text(closed)))
     return Exit.DONE

@@ -20,6 +20,7 @@ from services.desk.keys.invitation import invitation_of, read_invitation
 from services.desk.keys.opening import ask_passphrase, key_paths
 from services.desk.keys.rotation import next_paths
 from services.desk.keys.sealed import SealedKey, read_sealed
+from services.desk.views.hints import typed
 from services.desk.views.timetext import duration
 from services.desk.words import check_id
 from services.kernel.base.errors import BadInput, Exit
@@ -59,7 +60,7 @@ def invite(
         out.print(Text(f"The city's code: {made.code()}", style="bold"))
         if not needs_authority(made.broker):
             out.print(Text("Only this machine reaches that broker. For others: --broker tls://..."), soft_wrap=True)
-        out.print(Text(f"On the person's machine: onevoice enroll ID --from {file.name}"), soft_wrap=True)
+        out.print(Text(typed(f"On the person's machine: onevoice enroll ID --from {file.name}")), soft_wrap=True)
 
     desk.answer({"file": str(file), "code": made.code(), "broker": made.broker}, draw)
     return Exit.DONE
@@ -131,7 +132,7 @@ def unlock(
         raise BadInput("unlock.nothing", f"no key of {name} here has a passphrase", "onevoice keys list")
     passphrase = ask_passphrase(f"Passphrase of {name}", file=passphrase_file)
     agent.start(agent.socket_path(), _opened(sealed, passphrase), time.total_seconds())
-    said = Text(f"The keys of {name} are open for {lasting}. onevoice lock closes them.")
+    said = Text(typed(f"The keys of {name} are open for {lasting}. onevoice lock closes them."))
     desk.answer({"officer": name, "seconds": int(time.total_seconds())}, lambda out: out.print(said))
     return Exit.DONE
 

@@ -20,6 +20,7 @@ from services.desk.keys import agent, rotation
 from services.desk.keys.code import short_code
 from services.desk.keys.opening import ask_passphrase
 from services.desk.keys.sealed import read_sealed, seal_seed
+from services.desk.views.hints import typed
 from services.desk.views.layout import table, table_width
 from services.desk.words import check_id
 from services.kernel.authority.signing import load_key, new_seed, write_key
@@ -137,7 +138,7 @@ async def rotate(
         desk.answer(made, lambda out: out.print(Text(f"New keys for {name}. Code {new.code}", style="bold")))
     say_waits(desk, reply.proposal, made)
     if not desk.as_json:
-        desk.answer(made, lambda out: out.print(Text("Then: onevoice keys rotate --finish")))
+        desk.answer(made, lambda out: out.print(Text(typed("Then: onevoice keys rotate --finish"))))
     return Exit.BLOCKED
 
 
@@ -149,8 +150,14 @@ def _audit(desk: Invocation, city: City, *, finish: bool) -> int:
     else:
         key = rotation.prepare_audit(city)
         said = [f"The next audit key is {key}.", "It seals when the root names it:"]
-        said += [f"  onevoice root renew next.root --audit-key {key}", "  onevoice root sign next.root --as OFFICER"]
-        said += ["  onevoice root submit next.root --as OFFICER", "  onevoice keys rotate --service audit --finish"]
+        said += [
+            typed(f"  onevoice root renew next.root --audit-key {key}"),
+            typed("  onevoice root sign next.root --as OFFICER"),
+        ]
+        said += [
+            typed("  onevoice root submit next.root --as OFFICER"),
+            typed("  onevoice keys rotate --service audit --finish"),
+        ]
     desk.answer({"service": "audit", "key": key}, lambda out: out.print(Text("\n".join(said)), soft_wrap=True))
     return Exit.DONE
 

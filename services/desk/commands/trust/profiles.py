@@ -24,6 +24,7 @@ from services.desk.commands.trust import profiles_limits
 from services.desk.commands.trust.profiles_connect import CONNECT_EXAMPLE, connect
 from services.desk.commands.trust.profiles_seal import SEAL_EXAMPLE, seal
 from services.desk.session import Session
+from services.desk.views.hints import typed
 from services.desk.views.message import outcome
 from services.desk.views.output import note
 from services.desk.views.state import city as shown
@@ -234,7 +235,9 @@ async def _order(desk: Invocation, as_: str | None, action: Action, profile_id: 
         since = f"since control revision {reply.control_seq}." if reply.changed else f"already. {outcome.NOT_WRITTEN}"
         out.print(Text(f"{profile_id} is {state} {since}"))
         if now is not None and now.official:
-            out.print(Text("It can be posted to at once, without a restart: onevoice profiles check", style="dim"))
+            out.print(
+                Text(typed("It can be posted to at once, without a restart: onevoice profiles check"), style="dim")
+            )
 
     said = {"id": profile_id, "removed": True} if now is None else outcome.profile_json(now)
     desk.answer(said | {"control_seq": reply.control_seq, "changed": reply.changed}, draw)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from services.desk import completion, confirm, deadline, options
 from services.desk.app import Invocation
+from services.desk.views.hints import typed
 from services.desk.views.timetext import utc, zoned
 from services.desk.words import check_id
 from services.kernel.base.city import City
@@ -119,4 +120,6 @@ def _draw(out: Console, profile: str, platform: str, access: Access, stored: Pat
     for remark in access.remarks:
         out.print(Text(f"Note: {remark}."))
     adding = f"onevoice profiles add {profile} --platform {platform} --account {access.account} ..."
-    out.print(Text(f"If the profile is new: {adding}\nThen: onevoice profiles check", style="dim"), soft_wrap=True)
+    out.print(
+        Text(typed(f"If the profile is new: {adding}\nThen: onevoice profiles check"), style="dim"), soft_wrap=True
+    )

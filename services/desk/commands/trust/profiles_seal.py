@@ -10,6 +10,7 @@ from rich.text import Text
 
 from services.desk import confirm, options
 from services.desk.app import Invocation
+from services.desk.views.hints import typed
 from services.kernel.base.errors import Exit
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _draw(out: Console, done: SealedFolder, key: str) -> None:
     for name, why in done.failed:
         out.print(Text(f"{name} is not sealed anew: {why}", style="red"))
     out.print(Text(_reach(key), style="yellow"))
-    out.print(Text("The services read them at once, without a restart: onevoice profiles check", style="dim"))
+    out.print(Text(typed("The services read them at once, without a restart: onevoice profiles check"), style="dim"))
 
 
 def _reach(key: str) -> str:

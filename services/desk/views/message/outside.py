@@ -12,6 +12,7 @@ from rich.text import Text
 
 from schemas import unseen
 from schemas.events.outside import OutsideView
+from services.desk.views.hints import typed
 from services.desk.views.layout import width
 from services.desk.views.timetext import ago, local
 
@@ -66,4 +67,4 @@ def _what_now(view: OutsideView, now: datetime) -> list[str]:
         when = local(view.acknowledged_at, now)
         return [f"acknowledged by {view.acknowledged_by}, {when}: {unseen.shown(view.reason or '')}"]
     name = view.post.outside
-    return [f"look at it, take it down there if it has to go, then: onevoice outside ack {name} --reason TEXT"]
+    return [typed(f"look at it, take it down there if it has to go, then: onevoice outside ack {name} --reason TEXT")]

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from schemas import unseen
 from schemas.events.notices import PromisedUpdate
+from services.desk.views.hints import typed
 from services.desk.views.layout import width
 from services.desk.views.output import errors_console
 from services.desk.views.timetext import ago, local
@@ -30,7 +31,7 @@ def listed(console: Console, owed: Sequence[PromisedUpdate], now: datetime) -> N
         console.print(Text(head, style="yellow" if left > 0 else "bold red"), soft_wrap=True)
         words = " ".join(unseen.shown(one.text).split())
         lines = [words if len(words) <= _SHORT else words[: _SHORT - 1] + "…"]
-        lines += [f"onevoice update {one.request_id} TEXT", f"onevoice all-clear {one.request_id}"]
+        lines += [typed(f"onevoice update {one.request_id} TEXT"), typed(f"onevoice all-clear {one.request_id}")]
         for line in lines:
             console.print(Padding(Text(line), (0, 0, 0, 2)), width=width(console))
 
@@ -38,4 +39,6 @@ def listed(console: Console, owed: Sequence[PromisedUpdate], now: datetime) -> N
 def named(owed: Sequence[PromisedUpdate]) -> None:
     """Name them on standard error, for programs, whose answer is the list of requests."""
     if owed:
-        errors_console().print(Text(f"promised updates: {', '.join(one.request_id for one in owed)}; onevoice pending"))
+        errors_console().print(
+            Text(typed(f"promised updates: {', '.join(one.request_id for one in owed)}; onevoice pending"))
+        )

@@ -18,6 +18,7 @@ from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from schemas.platforms import length_on
+from services.desk.views.hints import typed
 from services.desk.views.languages import name_of
 from services.desk.views.layout import WIDTH, table, table_width, width
 from services.desk.views.message import difference, outcome, unconfirmed
@@ -165,7 +166,7 @@ def whole_request(
         console.print(Text(line, style="bold"), width=width(console))
         if earlier is not None:
             difference.show(console, earlier, request)
-        console.print(Text(f"To see it: onevoice history {request.earlier}", style="dim"))
+        console.print(Text(typed(f"To see it: onevoice history {request.earlier}"), style="dim"))
     if previous is not None:
         difference.show(console, previous, request)
     message(console, request.renderings, request.targets, request.scope, request.screening)
@@ -206,6 +207,8 @@ def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
         fits = len(line) + 2 + len(where) <= width(console)
         line.append(f"{'  ' if fits else chr(10) + '    '}{where}" if where else "")
         console.print(line, soft_wrap=True)
+        if item.url and item.reason:  # it stands, and is less than was asked for, or other
+            console.print(Text(f"    {in_city_time(item.reason)}", style="dim"), soft_wrap=True)
 
 
 def waiting_for(item: DeliveryView) -> str:
@@ -224,15 +227,14 @@ def result(console: Console, view: RequestView) -> None:
     else:
         console.print(Text(word_of(view).upper(), style=VERDICT_STYLE[view.verdict.outcome]))
     if view.replaced_by is not None:
-        said = f"{view.replaced_by} corrects it or takes it back: onevoice show {view.replaced_by}"
+        said = typed(f"{view.replaced_by} corrects it or takes it back: onevoice show {view.replaced_by}")
         console.print(Text(said, style="bold yellow"), width=width(console))
     for line in next_steps(view):
         console.print(Text(line), width=width(console))
     deliveries(console, view.deliveries)
     for letter in view.dead_letters:
-        said = (
-            f"{letter.service} could not handle it: {in_city_time(letter.reason)} (onevoice dead show {letter.letter})"
-        )
+        said = f"{letter.service} could not handle it: {in_city_time(letter.reason)} "
+        said += typed(f"(onevoice dead show {letter.letter})")
         console.print(Text(said, style="red"), width=width(console))
     what_to_type(console, view)
     if view.verdict is not None:
@@ -248,8 +250,8 @@ def word_of(view: RequestView) -> str:
 
 
 def what_to_type(console: Console, view: RequestView) -> None:
-    """Show what to type for each unconfirmed post: whole lines, so that they can be copied."""
-    for line in unconfirmed.lines(view):
+    """Show what to do about each unconfirmed or failed post: whole lines, so that they can be copied."""
+    for line in (*unconfirmed.lines(view), *unconfirmed.left(view)):
         console.print(Text(line, style="bold"), soft_wrap=True)
 
 
@@ -271,13 +273,16 @@ def next_steps(view: RequestView) -> list[str]:
     if found.outcome is Outcome.BLOCKED:
         blocking = [one for one in found.findings if one.outcome is FindingOutcome.BLOCKED]
         if outcome.scheduled(view):
-            return [*(in_city_time(one.reason) for one in blocking), f"To take it back: onevoice withdraw {request_id}"]
+            return [
+                *(in_city_time(one.reason) for one in blocking),
+                typed(f"To take it back: onevoice withdraw {request_id}"),
+            ]
         reasons = [f"It waits: {in_city_time(one.reason)} [{one.clause}]" for one in blocking]
         if blocking and all(one.clause == HOLD_CLAUSE for one in blocking):
-            return [*reasons, "To let posts go again: onevoice hold off --as OFFICER"]
+            return [*reasons, typed("To let posts go again: onevoice hold off --as OFFICER")]
         if any(one.clause == RETURNED_CLAUSE for one in blocking):
             return reasons
-        return [*reasons, f"To approve it: onevoice approve {request_id} --as OFFICER"]
+        return [*reasons, typed(f"To approve it: onevoice approve {request_id} --as OFFICER")]
     if found.outcome is Outcome.REFUSED:
         refusing = [one for one in found.findings if one.outcome is FindingOutcome.REFUSED]
         return [
@@ -288,5 +293,5 @@ def next_steps(view: RequestView) -> list[str]:
     done = "Taken back on" if view.request.act == "recall" else "Delivered to"
     line = f"{done} {count} of {asked} profile{'s' if asked != 1 else ''}."
     if not outcome.settled(view):
-        return [line, f"To follow the rest: onevoice status {request_id} --watch"]
+        return [line, typed(f"To follow the rest: onevoice status {request_id} --watch")]
     return [line]

@@ -16,6 +16,7 @@ from schemas.events.desk import EocView, RequestView
 from schemas.events.requests import Act
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MANUAL
+from services.desk.views.hints import typed
 from services.desk.views.layout import width
 from services.desk.views.message import unconfirmed
 from services.desk.views.timetext import local, utc
@@ -46,12 +47,12 @@ class Task:
     @property
     def confirm(self) -> str:
         """What to type when it is done."""
-        return f"onevoice resolve {self.request_id} {self.profile} --done --as OFFICER"
+        return typed(f"onevoice resolve {self.request_id} {self.profile} --done --as OFFICER")
 
     @property
     def leave(self) -> str:
         """What to type when it was not done, and will not be."""
-        return f"onevoice resolve {self.request_id} {self.profile} --give-up --as OFFICER"
+        return typed(f"onevoice resolve {self.request_id} {self.profile} --give-up --as OFFICER")
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -102,7 +103,7 @@ def stopped(view: RequestView, eoc: EocView, now: datetime) -> str:
     if view.request.expires_at <= now:
         return "it is over: missed, not late"
     if found is None or found.outcome is not Outcome.CLEARED:
-        return f"it is {found.outcome if found else 'undecided'} now: onevoice status {view.request.request_id}"
+        return typed(f"it is {found.outcome if found else 'undecided'} now: onevoice status {view.request.request_id}")
     if eoc.hold:
         return "HOLD is on: nothing is posted, by hand neither"
     if eoc.posture in _EOC and found.control_seq < eoc.began_seq:

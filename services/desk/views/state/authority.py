@@ -13,6 +13,7 @@ from schemas.events.authority import Grant, Manifest, Officer, Renewal, Settings
 from schemas.events.desk import AuthorityView
 from schemas.events.proposals import ProposalView
 from services.desk.keys.code import short_code
+from services.desk.views.hints import typed
 from services.desk.views.layout import table, table_width
 from services.desk.views.state import passkeys
 from services.desk.views.timetext import local, utc
@@ -74,7 +75,7 @@ def proposals(console: Console, found: Sequence[ProposalView]) -> None:
         console.print(Text(f"{one.proposal}  {sentence(one.action)}", style="bold"), soft_wrap=True)
         by = ", ".join(one.asked)
         console.print(Text(f"    asked by {by}; {one.needed} have to; until {local(one.until, now)}", style="dim"))
-    console.print(Text("onevoice officers confirm NUMBER, or decline NUMBER", style="dim"))
+    console.print(Text(typed("onevoice officers confirm NUMBER, or decline NUMBER"), style="dim"))
 
 
 def first_manifest(console: Console, one: Manifest, signed: Set[str]) -> None:

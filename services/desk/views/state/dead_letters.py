@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from schemas.events.dead import DeadLetterView
+from services.desk.views.hints import typed
 from services.desk.views.layout import table as rows_of
 from services.desk.views.layout import table_width, width
 from services.desk.views.timetext import ago, in_city_time, local
@@ -79,7 +80,7 @@ def outcomes(console: Console, views: Sequence[DeadLetterView]) -> None:
 def _lines(view: DeadLetterView) -> list[str]:
     lines = [f"{view.subject} (ledger entry {view.seq})", in_city_time(view.reason)]
     if view.state == "open":
-        lines.append(f"once the cause is fixed: onevoice dead again {view.letter} --as OFFICER")
+        lines.append(typed(f"once the cause is fixed: onevoice dead again {view.letter} --as OFFICER"))
     else:
         by = f" by {view.officer}" if view.officer else ""
         lines.append(f"{_STATE[view.state]}{by}{f': {view.said}' if view.said else ''}")

@@ -12,6 +12,7 @@ from rich.text import Text
 from schemas import flow
 from schemas.events.desk import EocView, RequestView
 from schemas.events.verdicts import Outcome
+from services.desk.views.hints import typed
 from services.desk.views.layout import table
 from services.desk.views.message import advice, unconfirmed
 from services.desk.views.timetext import ago
@@ -68,7 +69,7 @@ def _messages(seen: Overview, now: datetime, room: int) -> RenderableType:
             Text(" ".join(request.text.split()), no_wrap=True, overflow="ellipsis"),
         )
     if len(shown) < len(seen.pending):
-        rows.add_row(Text(f"and {len(seen.pending) - len(shown)} more: onevoice pending", style="dim"))
+        rows.add_row(Text(typed(f"and {len(seen.pending) - len(shown)} more: onevoice pending"), style="dim"))
     return rows
 
 
@@ -94,6 +95,6 @@ def _services(view: EocView) -> RenderableType:
     names = [row.user for row in flow.SERVICES]
     gone = [name for name in names if name not in beats]
     well = [name for name in names if name in beats and not beats[name].trouble]
-    lines = [Text(f"GONE: {', '.join(gone)}: onevoice doctor", style="bold red")] if gone else []
+    lines = [Text(typed(f"GONE: {', '.join(gone)}: onevoice doctor"), style="bold red")] if gone else []
     lines += [Text(f"{name}: {beat.trouble}", style="yellow") for name, beat in beats.items() if beat.trouble][:2]
     return Group(*lines, Text(f"services ok: {', '.join(well) or 'none'}", style="green" if well else "bold red"))

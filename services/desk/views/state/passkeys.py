@@ -10,6 +10,7 @@ from rich.text import Text
 
 from schemas.events.enrolment import InviteView
 from schemas.events.passkeys import Passkey
+from services.desk.views.hints import typed
 from services.desk.views.layout import table, table_width
 from services.desk.views.timetext import local
 from services.kernel.authority.passkeys import passkey_code
@@ -46,7 +47,7 @@ def passkeys(console: Console, found: Sequence[tuple[str, Passkey]], links: Sequ
     if found:
         console.print(rows, width=table_width(console))
     else:
-        console.print(Text("Nobody has a passkey. onevoice passkeys link OFFICER makes a link to add one."))
+        console.print(Text(typed("Nobody has a passkey. onevoice passkeys link OFFICER makes a link to add one.")))
     now = SystemClock().now()
     for link in links:
         said = f"A link for {link.officer} by {link.invited_by} waits to be used, until {local(link.until, now)}."

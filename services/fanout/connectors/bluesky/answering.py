@@ -42,7 +42,7 @@ async def answered(reader: Reader, base: str, intent: Intent, deadline: float) -
     if isinstance(found, CannotTell):
         return not_seen(found)
     if isinstance(found, Absent):
-        return Permanent("the post that it answers does not stand any more")
+        return Permanent("the post that it answers does not stand any more", gone=True)
     value, cid = found
     parent = Ref(uri, cid)
     return opened_by(value) or parent, parent

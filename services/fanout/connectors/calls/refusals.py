@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from services.fanout.connectors.calls import words
 from services.fanout.connectors.calls.http import WORDS, Answer, NoAnswer, NotSent, Outcome
 from services.fanout.connectors.calls.waits import wait_of
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
@@ -16,48 +17,6 @@ from services.kernel.base.clock import Clock
 NO_SCOPE = "the credential lacks a scope"
 """How the reason begins when a credential may not do this, and never will."""
 _NOT_NOW = "the login may not post now"
-_SCOPE = re.compile(
-    r"scope|necessary permission|app permission|permission[_ ]denied|token lacks"
-    r"|(?:insufficient|missing|not enough)[_ ]?(?:\w+[_ ])?(?:account)?(?:permission|privilege|right)s?\b"
-    r"|\bnot have (?:\w+ ){0,3}(?:permission|privilege|access right)s?\b",
-    re.IGNORECASE,
-)
-"""Mastodon: "outside the authorized scopes"; Pleroma: "Insufficient permissions: ..."; X: "app permissions"."""
-_LOGIN = re.compile(
-    r"\blogin(?: is| has been)?(?: currently)? (?:disabled|locked|pending|missing)"
-    r"|\baccount(?: is| has)?(?: currently| still)? (?:(?:not (?:yet )?)(?:approved|confirmed|verified)"
-    r"|(?:pending|awaiting|waiting for) (?:\w+ )?(?:approval|confirmation|review|verification))"
-    r"|\b(?:account|login|user)(?: is| has)?(?: been)? (?:temporarily|currently)"
-    r" (?:locked|disabled|restricted|limited|blocked)"
-    r"|(?:accept|agree to) (?:\w+ ){0,3}terms\b"
-    r"|(?:un)?confirmed e-?mail|invalid credentials",
-    re.IGNORECASE,
-)
-"""What Mastodon and Pleroma say when nothing is wrong with the message: somebody has to set the login right there. An
-account that is suspended is not among it: it posts nothing more."""
-_TOKEN = re.compile(
-    r"invalid[_ ]?(?:(?:access|bearer|oauth|api|auth)[_ ]?)?(?:token|grant)\b|(?:expired|revoked)[_ ]?token"
-    r"|\b(?:token|session|credentials?|api key)(?: \w+)? (?:is |was |has |have |were )?(?:been )?"
-    r"(?:not (?:valid|provided)|invalid|expired|revoked|missing|malformed)"
-    r"|requires? an authenticated|not authenticated|unauthenticated|authentication (?:is )?(?:required|failed)",
-    re.IGNORECASE,
-)
-"""What servers say with 400, 403 or 406 where RFC 6750 has 401 for it."""
-_RATE = re.compile(
-    r"rate[- _]?limit|too[ _]many[ _]requests|throttl|slow[ _]down|\bquota\b|try(?:ing)? again (?:later|in |after )"
-    r"|\b(?:daily|hourly|monthly|posting|post|request|api|usage|upload|write)s? limit\b",
-    re.IGNORECASE,
-)
-"""What servers say with 400 or 403 where RFC 6585 has 429 for it."""
-_WALL = re.compile(
-    r"cloudflare|firewall|\bwaf\b|akamai|incapsula|imperva|sucuri|request is blocked"
-    r"|\bip(?: address)?\b[^.]{0,40}\b(?:blocked|banned|denied|not allowed|allow-?list|white-?list)"
-    r"|\bhost(?: ?name)?(?: header)?\b[^.]{0,20}(?:not allowed|invalid)|\binvalid host|http request was sent to https",
-    re.IGNORECASE,
-)
-"""What stands before servers, and how it speaks; also of who calls it, and by which name."""
-_AWAY = re.compile(r"\bmaintenance\b|read[- ]only|temporarily (?:unavailable|out of)|\boverloaded\b", re.IGNORECASE)
-"""What servers say with 4xx where RFC 9110 has 503 for it."""
 _NEVER_OF_A_MESSAGE = frozenset({405, 407, 411, 417, 418, 421, 423, 425, 426, 428, 431, 499})
 """About the way that a request came, or about the moment, whatever it says (RFC 9110; RFC 8470; nginx; walls say 418).
 """
@@ -66,7 +25,6 @@ _TOO_MANY = frozenset({420, 429})
 _NO_WAIT = frozenset({401, 402, 408, 409})
 """Time mends no credential; a time-out of the server and a conflict may be of what this call, or one before, has done.
 """
-_GATEWAY = frozenset({"message", "request_id", "requestid", "statuscode"})
 
 
 def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
@@ -136,16 +94,20 @@ def _asks_to_wait(outcome: Answer) -> bool:
     """True where it was not done, and time mends it: 429, or a 4xx that names a wait or too many requests."""
     if outcome.status in _TOO_MANY:
         return True
-    if not 400 <= outcome.status < 500 or outcome.status in _NO_WAIT:
+    if not 400 <= outcome.status < 500 or outcome.status in _NO_WAIT or words.is_of_the_message(outcome):
         return False
-    asks = any(name.lower() in ("retry-after", "x-retry-after") for name in outcome.headers)
-    return asks or (outcome.status in (400, 403) and _RATE.search(_said(outcome)) is not None)
+    if any(name.lower() in ("retry-after", "x-retry-after") for name in outcome.headers):
+        return True
+    said = words.said(outcome)
+    return words.RATE.search(said) is not None or (
+        outcome.status in (400, 403) and words.LATER.search(said) is not None
+    )
 
 
 def _refuses_the_token(outcome: Answer) -> bool:
     if 400 <= outcome.status < 500 and "invalid_token" in _challenge(outcome):
         return True
-    return outcome.status in (400, 403, 406) and _TOKEN.search(_said(outcome)) is not None
+    return _says(outcome, words.TOKEN, frozenset({400, 403, 404, 406, 410, 422}))
 
 
 def _challenge(outcome: Answer) -> str:
@@ -153,51 +115,38 @@ def _challenge(outcome: Answer) -> str:
     return str(outcome.headers.get("WWW-Authenticate", ""))
 
 
-def _said(outcome: Answer) -> str:
-    """Return what a refusal in JSON says, names and codes too; no page, and nothing that quotes the message."""
-    if not isinstance(outcome.body, dict):
-        return ""
-    inner = outcome.body.get("error") or outcome.body.get("fault")
-    parts = (outcome.body, inner) if isinstance(inner, dict) else (outcome.body,)
-    names = [str(part[key]) for part in parts for key in ("error", "code", "type") if key in part]
-    return f"{outcome.words} {' '.join(names)}"[:WORDS]
-
-
 def _is_a_proxys(outcome: Answer) -> bool:
     """True where what is before the server answered: a page, or JSON of a firewall, of Cloudflare or of a gateway.
 
     Also where the server itself says that it is away. Platforms give their reasons in an object of JSON.
     """
-    if not isinstance(outcome.body, dict) or "cf-mitigated" in outcome.headers or outcome.status in _NEVER_OF_A_MESSAGE:
+    if outcome.body is None or "cf-mitigated" in outcome.headers or outcome.status in _NEVER_OF_A_MESSAGE:
         return True
-    if outcome.status not in (400, 403, 404, 406):
+    if words.is_of_the_message(outcome):
         return False
-    names = {name.lower() for name in outcome.body}
-    if outcome.status != 400 and _is_a_gateways(names):
-        return True
-    if {"success", "errors"} <= names or _AWAY.search(_said(outcome)):
-        return True
-    return outcome.status in (400, 403) and _WALL.search(_said(outcome)) is not None
-
-
-def _is_a_gateways(names: set[str]) -> bool:
-    """True for an error in the form of a gateway or a framework (AWS, Kong, Azure, Apigee, Spring, FastAPI).
-
-    No platform here answers in it.
-    """
-    if names in ({"detail"}, {"fault"}):
-        return True
-    return ("message" in names and names <= _GATEWAY) or {"timestamp", "status", "error", "path"} <= names
+    if not isinstance(outcome.body, dict):
+        return not words.names_the_message(outcome)
+    return outcome.status in (400, 403, 404, 406) and words.is_a_walls(outcome, outcome.body)
 
 
 def _lacks_scope(outcome: Answer) -> bool:
     """True where the credential may not do this (RFC 6750, and what servers say)."""
-    said = f"{outcome.words} {outcome.body} {_challenge(outcome)}"
-    return outcome.status == 403 and _SCOPE.search(said) is not None
+    return outcome.status == 403 and (
+        words.SCOPE.search(_challenge(outcome)) is not None or _says(outcome, words.SCOPE, frozenset({403}))
+    )
 
 
 def _login_is_closed(outcome: Answer) -> bool:
-    return outcome.status == 403 and outcome.body is not None and _LOGIN.search(outcome.words) is not None
+    return _says(outcome, words.LOGIN, frozenset({403}))
+
+
+def _says(outcome: Answer, what: re.Pattern[str], statuses: frozenset[int]) -> bool:
+    """True where one of these statuses says it, and not of the message."""
+    return (
+        outcome.status in statuses
+        and what.search(words.said(outcome)) is not None
+        and not words.is_of_the_message(outcome)
+    )
 
 
 def _to(outcome: Answer) -> str:

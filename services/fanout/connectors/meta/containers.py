@@ -32,8 +32,9 @@ Failed = Retryable | Permanent | Unknown
 
 
 def key_of(intent: Intent, number: int) -> str:
-    """Return what the container of a part is noted under."""
-    return f"{intent.idempotency_key}:{number}"
+    """Return what the container of a part is noted under: one under an earlier post is another than one by itself."""
+    under = f":{intent.follows}" if intent.follows and intent.content.answers is None and not number else ""
+    return f"{intent.idempotency_key}:{number}{under}"
 
 
 @dataclass(frozen=True)

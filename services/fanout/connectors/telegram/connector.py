@@ -78,7 +78,9 @@ class TelegramConnector(SendOnlyConnector):
         outcome = await self._call(credential, deadline, "sendMessage", value=value)
         first = _message_id(outcome)
         if first is None:
-            return self._meaning(outcome)
+            failed = self._meaning(outcome)
+            gone = isinstance(failed, Permanent) and "message to be replied not found" in failed.reason
+            return replace(failed, gone=True) if isinstance(failed, Permanent) and gone else failed
         now = asyncio.get_running_loop().time()
         sooner = now + (deadline - now) * _MEDIA_SHARE
         ids, note = await self._pictures(intent, credential, sooner, fetch_media, first)

@@ -9,6 +9,7 @@ from nats.aio.client import Client, Srv
 
 from services.kernel.base.network.encrypted import OnlyEncrypted
 from services.kernel.base.network.header_lines import QuickHeaders
+from services.kernel.base.network.unconnected import abort
 
 
 class EncryptedClient(OnlyEncrypted, QuickHeaders, Client):
@@ -34,5 +35,9 @@ class EncryptedClient(OnlyEncrypted, QuickHeaders, Client):
 async def connect(servers: str | list[str], **options: Any) -> Client:
     """Connect as ``nats.connect`` does, and as it raises; PlainServer (an OSError) where a server offers no TLS."""
     client = EncryptedClient()
-    await client.connect(servers, **options)
+    try:
+        await client.connect(servers, **options)
+    except BaseException:
+        abort(client)
+        raise
     return client

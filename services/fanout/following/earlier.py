@@ -16,9 +16,10 @@ from services.fanout.connectors.contract import Connector, Correction, WhenUnkno
 from services.fanout.delivery.caller import intent_of
 from services.fanout.delivery.on_record import BEFORE, ours_on
 from services.fanout.delivery.records import key_of
-from services.fanout.delivery.taking_back import TakesBack, ToDelete
 from services.fanout.domain.delivery_state import id_to_answer
 from services.fanout.domain.resolution import key_of_call
+from services.fanout.following.answering import AnswersEarlier
+from services.fanout.following.taking_back import TakesBack, ToDelete
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.fold.state import TargetState
 from services.kernel.runtime.service import Runtime
@@ -87,7 +88,12 @@ class EarlierPosts:
         if gone:
             return Follow(TakesBack(connector, taken_back, looked=await self._looked_at(request, profile)))
         if able.reply:
-            return Follow(connector, next((one.answered for one in posts if one.answered), ""))
+            earlier = next((one for one in posts if one.answered), None)
+            if earlier is None:
+                return Follow(connector)
+            # What is about an answer to somebody never stands for itself.
+            way = connector if answered else AnswersEarlier(connector, earlier.post.intent)
+            return Follow(way, earlier.answered)
         if anew:
             looked = await self._looked_at(request, profile)
             return Follow(TakesBack(connector, taken_back, then_posts=True, looked=looked), answered)

@@ -6,15 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from schemas.events.authority import Profile
 from services.fanout.connectors.answers import joined
 from services.fanout.connectors.contract import (
     CannotTell,
     Connector,
-    Declaration,
     FetchMedia,
     HandedOver,
-    Health,
     Intent,
     Permanent,
     Posted,
@@ -26,6 +23,8 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.domain.outside import Ours
+from services.fanout.following.answering import find_either
+from services.fanout.following.wrapping import WrappedConnector
 from services.kernel.base.errors import Unreachable
 
 _BY_HAND = "please look at the profile, and delete there by hand what it takes back"
@@ -46,7 +45,7 @@ class ToDelete:
     others: Callable[[], Awaitable[Ours]]
 
 
-class TakesBack(Connector):
+class TakesBack(WrappedConnector):
     """Deletes ``posts`` in place of posting.
 
     ``then_posts``: a correction where posts can be neither edited nor answered; the new post comes after.
@@ -56,16 +55,10 @@ class TakesBack(Connector):
     def __init__(
         self, connector: Connector, posts: tuple[ToDelete, ...], *, then_posts: bool = False, looked: bool = False
     ) -> None:
-        self.platform = connector.platform
-        self._connector = connector
+        super().__init__(connector)
         self._posts = posts
         self._then_posts = then_posts
         self._looked = looked
-
-    @property
-    def declaration(self) -> Declaration:
-        """That of the platform."""
-        return self._connector.declaration
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Delete the posts, the newest first; what is gone already counts as deleted.
@@ -102,7 +95,7 @@ class TakesBack(Connector):
     async def _find(self, post: ToDelete, end: float) -> Posted | Retracted | Retryable | HandedOver:
         """Look for a post whose id is not known; Retracted: nothing is there."""
         name, follows = post.intent.request_id, post.intent.follows or await post.follows()
-        found = await self._connector.reconcile(_until(end, replace(post.intent, follows=follows)))
+        found = await find_either(self._connector, _until(end, replace(post.intent, follows=follows)))
         if isinstance(found, CannotTell | HandedOver):
             why = f"whether {name} is there cannot be seen: {found.reason}"
             if isinstance(found, HandedOver) or found.cause is None:
@@ -121,17 +114,6 @@ class TakesBack(Connector):
         if self._then_posts:
             return await self._connector.reconcile(intent)
         return CannotTell("the platform did not say that it is deleted")
-
-    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
-        """Take a post back."""
-        return await self._connector.retract(intent, remote_id)
-
-    async def check(self, profile: Profile) -> Health:
-        """Say whether the profile can be posted to."""
-        return await self._connector.check(profile)
-
-    async def close(self) -> None:
-        """The platform's own connector is closed by its owner."""
 
 
 def _until(end: float, intent: Intent) -> Intent:
