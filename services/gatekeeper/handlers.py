@@ -38,11 +38,11 @@ from services.kernel.runtime.messages.dependencies import EntryOf
 from services.kernel.runtime.service import LookPace, Runtime
 
 TRIES = 20
-RETRY = timedelta(seconds=5)
+RETRY_SECONDS = 5.0
 """After this long the sweep tries a request again that could not be decided."""
 
-AHEAD_AGAIN = timedelta(minutes=1)
-"""Between two looks at a request that has expired by this machine's clock alone, which may be put right meanwhile."""
+DOUBT_AGAIN = timedelta(minutes=1)
+"""Between two looks at a request while this machine's clock and the broker's differ: either may be put right."""
 
 AT_ONCE = 128
 """Decisions of one pass whose appends wait at the same time: they share a batch."""
@@ -134,21 +134,22 @@ class GateHandlers:
 
     def _look_again(self, request_id: str, again: datetime, now: datetime) -> None:
         """Have a request decided again at a time, or soon where the broker's clock was taken and not ours."""
-        ahead = self.runtime.clock.now() - now
-        if ahead > CLOCK_SKEW:
-            self.runtime.log.warning(
-                "by the broker's clock it is not so late yet: is this machine's clock right?", request_id=request_id
-            )
-            again = now + ahead + min(again - now, AHEAD_AGAIN)
-        self.schedule.add(request_id, again)
+        clock, left = self.runtime.clock, again - now
+        if abs(clock.now() - now) <= CLOCK_SKEW:
+            self.schedule.add(request_id, again)
+            return
+        said = "the broker's clock says another time than this machine's: which one is right?"
+        self.runtime.log.warning(said, request_id=request_id)
+        self.schedule.add_after(request_id, clock.monotonic() + min(left, DOUBT_AGAIN).total_seconds())
 
     async def sweep(self) -> None:
         """Decide again what time alone may have changed, and what a receipt has reopened; without end."""
         self._schedule_all()
         while True:
-            now = self.runtime.present()
-            for request_id in await self._judge_all([*self.schedule.take_due(now), *self.overlooked.take()]):
-                self.schedule.add(request_id, now + RETRY)
+            boot = self.runtime.clock.monotonic()
+            due = self.schedule.take_due(self.runtime.present(), boot)
+            for request_id in await self._judge_all([*due, *self.overlooked.take()]):
+                self.schedule.add_after(request_id, boot + RETRY_SECONDS)
             await asyncio.sleep(self._pause)
 
     async def _append(self, state: RequestState, verdict: Verdict) -> None:

@@ -428,6 +428,15 @@ THEMES: dict[str, Theme] = {
         lasts=(20, 60, 3_600),
         chaos=90.0,
     ),
+    "the server's clock is wrong": Theme(
+        {"fanout.call.ended": ((0.1, die_within(0.1)),)},
+        pairs=frozenset({"fanout", "gatekeeper"}),
+        clocks=("server", "server", "fanout"),
+        mischief=("busy", "busy", "refused", "accepted_500", "late"),
+        lies=0.5,
+        lasts=(20, 60, 3_600),
+        chaos=90.0,
+    ),
     "a clean day": Theme(
         rules=(rules.few_appends,), says=(1,), quiet=True, alone=True, lasts=(3_600,), weather=Weather()
     ),

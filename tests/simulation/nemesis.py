@@ -101,8 +101,9 @@ def leave(world: World) -> None:
     world.network.lossy.clear()
     world.platforms.lies = world.platforms.blind = world.platforms.lag = world.platforms.vanish = 0.0
     world.platforms.trick = lambda _intent: None
+    for clock in (world.server_clock, *(slot.clock for slot in world.slots)):
+        clock.skew = max(-SKEW, min(SKEW, clock.skew))
     for slot in world.slots:
-        slot.clock.skew = max(-SKEW, min(SKEW, slot.clock.skew))
         if slot.process is not None and slot.process.stopped:
             slot.process.go_on()
     if not world.server.up:
@@ -192,11 +193,12 @@ def step_clock(service: str) -> Callable[[World], None]:
     """The clock of a machine is put right, or wrong by seconds or by the offset of a time zone."""
 
     def step(world: World) -> None:
-        slot = world.rng.choice([slot for slot in world.slots if slot.service == service])
+        of = [(slot.name, slot.clock) for slot in world.slots if slot.service == service]
+        name, clock = world.rng.choice(of or [("server", world.server_clock)])
         ahead = world.rng.choice((0.0, 20.0, 100.0, 100.0, 7_200.0)) * world.rng.choice((-1.0, 1.0))
         if not world.calm:
-            world.tell(slot.name, f"its clock is {ahead:.0f} s ahead now")
-            slot.clock.skew = ahead
+            world.tell(name, f"its clock is {ahead:.0f} s ahead now")
+            clock.skew = ahead
 
     return step
 

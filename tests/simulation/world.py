@@ -76,12 +76,14 @@ class World:
         self.faults: list[str] = []
         self.told = Told()
         skew = self.rng.uniform(-2.0, 2.0)
-        self.server = Server(SimClock(self.loop, START, skew).now, Random(seed + 1))
+        self.server_clock = SimClock(self.loop, START, skew)
+        self.server = Server(self.server_clock.now, Random(seed + 1))
         self.network = Network(self.loop, self.server, Random(seed + 2))
         self.platforms = Platforms(self.loop, Random(seed + 3), self.tell)
         self.copy: list[Entry] = []
         self.follower = Follower(town.city)
-        self.server.ledger.listeners.append(self.follower.on_entry)
+        self.stored: dict[int, float] = {}
+        self.server.ledger.listeners += [self.follower.on_entry, self._note_time]
         self.submitted: list[tuple[str, SubmissionEvent]] = []
         self.slots: list[Slot] = []
         self.processes: list[Process] = []
@@ -95,6 +97,9 @@ class World:
     def tell(self, who: str, what: str) -> None:
         """Put a line into the trace."""
         self.trace.append((self.loop.now, who, what))
+
+    def _note_time(self, entry: Entry) -> None:
+        self.stored[entry.seq] = self.loop.now
 
     def hash(self) -> str:
         """The hash of the whole trace and ledger: two runs of a seed have the same."""

@@ -9,7 +9,7 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.delivery.caller import NotAttempted
 from services.fanout.domain.delivery_state import DeliveryState, state_of
-from services.fanout.domain.step import End, Place, unless_public
+from services.fanout.domain.step import End, Place, Wait, unless_public
 from services.kernel.authority.post_authorization import (
     EXPIRED,
     PostFacts,
@@ -24,6 +24,20 @@ REQUEST_EXPIRED = "warrant.request_expired"
 STALE = frozenset({CHANGED, "warrant.no_verdict"})
 """Violations that a newer verdict answers: the gate decides each open request again after a control change."""
 
+TOO_EARLY = frozenset(
+    {
+        "warrant.no_signature",
+        "warrant.second_approver",
+        "warrant.all_departments_signature",
+        "warrant.not_due",
+    }
+)
+"""Violations that a clock which is behind finds: what was signed or is due by now is of the future there."""
+
+CLOCK = "is this machine's clock right?"
+
+EARLY_SECONDS = 5.0
+"""Until it is looked again whether a clock was put right."""
 
 MOMENT = timedelta(milliseconds=10)
 """Posts that are judged within it are judged as of the same time, so that signatures are weighed once for all."""
@@ -85,15 +99,21 @@ class Judge:
         return NotAttempted(in_words(found)) if found else None
 
 
-def end_of(place: Place, found: tuple[PostViolation, ...]) -> End | None:
-    """Return how a post ends that may not go out; None when a newer verdict is coming, which brings its own work."""
-    codes = {item.code for item in found}
+def end_of(place: Place, found: tuple[PostViolation, ...], now: datetime) -> End | Wait | None:
+    """Return how a post ends that may not go out; None when a newer verdict is coming, which brings its own work.
+
+    What only seems to come too early is waited for: by the gate's clock it is later than ``now``, the present in UTC.
+    """
+    codes, verdict = {item.code for item in found}, place.state.verdict
     if codes & STALE:
         return None
+    if codes <= TOO_EARLY and verdict is not None and verdict.at > now:
+        left = min((verdict.at - now).total_seconds(), EARLY_SECONDS)
+        return Wait(left, f"{in_words(found)} It was cleared at a later time than it is here; {CLOCK}", shown=True)
     outcome, expired = ReceiptOutcome.EXPIRED if codes <= EXPIRED else ReceiptOutcome.WITHHELD, REQUEST_EXPIRED in codes
     due = place.state.request.expires_at if expired else None
-    if not expired and outcome is ReceiptOutcome.EXPIRED and place.state.verdict is not None:
-        due = place.state.verdict.valid_until
+    if not expired and outcome is ReceiptOutcome.EXPIRED and verdict is not None:
+        due = verdict.valid_until
     return unless_public(place, End(outcome, expired, in_words(found), due))
 
 

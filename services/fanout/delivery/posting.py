@@ -290,8 +290,8 @@ class Posting:
         """End a post that may not go out: in silence if a newer verdict is coming, else with a receipt."""
         codes, reason = sorted({item.code for item in found}), in_words(found)
         self._runtime.log.warning("not posted", profile=place.profile, codes=codes, reason=reason)
-        end = end_of(place, found)
-        if end is None:
-            return Done("a newer verdict is coming")
+        end = end_of(place, found, self._runtime.present())
+        if end is None or isinstance(end, Wait):
+            return end or Done("a newer verdict is coming")
         outcome = await self._settler.end(place, end, place.target.receipt_last)
         return outcome if isinstance(outcome, Wait) else Done(reason)

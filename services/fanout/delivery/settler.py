@@ -12,6 +12,7 @@ from services.fanout.connectors.contract import Absent, CannotTell, Posted, Reco
 from services.fanout.delivery.caller import Caller, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.judge import CLOCK
 from services.fanout.delivery.records import Records
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.delivery_state import beginning_of
@@ -35,8 +36,6 @@ MOST_SECONDS = 60.0
 
 KEPT = 10_000
 """Requests on profiles."""
-
-CLOCK = "is this machine's clock right?"
 
 
 class VoidPauses:

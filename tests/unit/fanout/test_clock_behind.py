@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from services.fanout.delivery.judge import Judge
+from services.fanout.delivery.judge import EARLY_SECONDS, Judge, end_of
 from services.fanout.delivery.places import Places
-from services.fanout.domain.step import End, Post, Step
+from services.fanout.domain.step import End, Post, Step, Wait
 from services.kernel.authority.post_authorization import PostViolation
 from services.kernel.ledger.entry import Entry
 from services.kernel.projection.server_time import present
+from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.test_posting_receipts import Rig
 from tests.unit.fanout.world import NOW, approval, profile
 
@@ -58,3 +59,35 @@ def test_what_is_over_by_the_ledger_s_stamps_is_not_attempted_any_more(over: boo
     if not over:
         late.newest = None
     assert isinstance(late.next_step(), End if over else Post)
+
+
+EARLY = (PostViolation("warrant.no_signature", "No valid approval."),)
+
+
+def test_what_only_seems_to_come_too_early_is_waited_for() -> None:
+    """The gate cleared it at a later time than it is here: held back for good, it would wait for another verdict."""
+    rig = BehindRig(NOW)
+    waits = end_of(rig.place, EARLY, NOW - timedelta(seconds=2))
+    assert isinstance(waits, Wait)
+    assert (waits.delay, waits.shown) == (2.0, True)
+    long = end_of(rig.place, EARLY, NOW - timedelta(hours=2))
+    assert isinstance(long, Wait)
+    assert long.delay == EARLY_SECONDS, "the clock may be put right any moment"
+
+
+@in_virtual_time
+async def test_nothing_is_written_of_what_only_seems_to_come_too_early() -> None:
+    rig = BehindRig(NOW)
+    rig.newest = None
+    parts: Any = rig.posting
+    parts._runtime.log = SimpleNamespace(warning=lambda *_, **__: None)
+    waits = await parts._refuse(rig.place, EARLY)
+    assert isinstance(waits, Wait)
+    assert not rig.records.written
+
+
+def test_what_the_clock_is_no_reason_for_is_held_back_at_once() -> None:
+    rig = BehindRig(NOW)
+    assert isinstance(end_of(rig.place, EARLY, NOW), End)
+    held = (*EARLY, PostViolation("warrant.hold", "The stop button is on."))
+    assert isinstance(end_of(rig.place, held, NOW - timedelta(hours=2)), End)

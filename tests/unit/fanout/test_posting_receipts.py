@@ -236,7 +236,7 @@ async def test_a_post_that_may_not_go_out_is_done_when_its_end_counts(counts: bo
     rig = Rig()
     parts: Any = rig.posting
     quiet = SimpleNamespace(warning=lambda *_, **__: None)
-    parts._runtime = SimpleNamespace(log=quiet)
+    parts._runtime = SimpleNamespace(log=quiet, present=rig.clock.now)
 
     async def end(*_: object) -> LookAgain | Wait:
         return LookAgain() if counts else Wait(5.0, "it does not count")

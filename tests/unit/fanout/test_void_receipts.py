@@ -159,8 +159,8 @@ def test_the_pause_behind_what_does_not_count_grows_up_to_a_minute() -> None:
 )
 def test_what_may_not_go_out_any_more_names_the_time_on_which_that_rests(codes: Any, due: str | None) -> None:
     place = WaitingRig(timedelta(0)).place._replace(target=TargetState())
-    found = end_of(place, tuple(PostViolation(code, "No.") for code in codes))
-    assert found is not None
+    found = end_of(place, tuple(PostViolation(code, "No.") for code in codes), place.state.request.at)
+    assert isinstance(found, End)
     assert place.state.verdict is not None
     times = {"expires_at": place.state.request.expires_at, "valid_until": place.state.verdict.valid_until}
     assert found.due == (times[due] if due else None)
