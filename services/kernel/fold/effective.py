@@ -71,6 +71,8 @@ def is_forged(attempt: Attempt, headers: Mapping[str, str], state: RequestState,
     """
     if not _is_fenced(attempt, headers, control_seq):
         return True
+    if attempt.revision >= state.request.revision and not state.goes_to(attempt.profile):
+        return True  # of a revision before it may be: a newer one, which names other profiles, came first
     content = (attempt.request_id, attempt.revision, attempt.digest)
     return state.verdict is not None and attempt.verdict_seq == state.verdict_seq and content != _content(state)
 

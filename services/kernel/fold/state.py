@@ -168,15 +168,20 @@ class RequestState:
         Who reads the request again reads the subjects of the profiles that it names, and no others.
         """
         if profile not in self.targets:
-            if profile not in set_of(self.request.targets) and profile not in (MIRROR, *self.wanted):
+            if not self.goes_to(profile):
                 raise Void(f"{self.request_id} does not go to {profile}")
             self.targets[profile] = TargetState()
         return self.targets[profile]
 
+    def goes_to(self, profile: str) -> bool:
+        """Return whether the request names a profile, or did in a revision before of which something is there."""
+        return profile in self.targets or profile in set_of(self.request.targets) or profile in (MIRROR, *self.wanted)
+
     def note_number(self, profile: str, number: int) -> None:
         """Note that a number was used for an attempt, though that one does not count."""
-        target = self.target_of(profile)
-        target.number = max(target.number, number)
+        if self.goes_to(profile):
+            target = self.target_of(profile)
+            target.number = max(target.number, number)
 
     def note_attempt(self, seq: int, at: datetime, attempt: Attempt, boot: float) -> None:
         """Note an attempt that counts; ``at`` is the server's stamp, ``boot`` the present in boot-time seconds."""

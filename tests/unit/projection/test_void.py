@@ -596,3 +596,18 @@ def test_only_what_protects_may_come_too_late_in_silence() -> None:
     applied = Reader().read(story.entries).applied[unfit]
     assert applied.void
     assert not applied.lost_race
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_an_attempt_that_a_revision_with_other_profiles_overtook_calls_for_no_alarm(newer: bool) -> None:
+    """Seed 701069 of the simulation: each service cried that it was forged. On a profile that was never named it is."""
+    story = begun().cleared()
+    number, made = story.last(subjects.verdict("r1")), story.requests["r1"]
+    if newer:
+        story.request("r1", "parks-social", first=False, revision=2)
+        story.requests["r1"] = made
+    profile = FIRE if newer else "parks-social"
+    late = story.attempt(profile=profile, verdict_seq=number)
+    applied = folded(story).applied[late]
+    assert applied.void
+    assert applied.lost_race is newer
