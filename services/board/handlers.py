@@ -37,6 +37,7 @@ from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState
 from services.kernel.fold.taken_over import late_posts, still_unknown
 from services.kernel.projection.request_entries import entries_on
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.flights import Flights
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
@@ -71,7 +72,7 @@ class BoardHandlers:
         self._entries = changes
         self._outside = outside
         self._promises = promises
-        self._flights = flights
+        self._flights, self._server_time = flights, ServerTime(runtime.clock)
         self._waiting, self._turns = PendingList(), Turns(runtime.projection)
         self._health: dict[tuple[str, str], tuple[ServiceHealth, float]] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
@@ -141,9 +142,9 @@ class BoardHandlers:
         )
 
     def _late_posts(self) -> tuple[LatePost, ...]:
-        runtime = self.runtime
-        fold, unknown = runtime.fold, runtime.control.unknown
-        return late_posts(fold.taken_over, unknown, fold.chain.replaced, runtime.clock.now())
+        fold, unknown = self.runtime.fold, self.runtime.control.unknown
+        now = self._server_time.least(self.runtime.projection.newest)
+        return late_posts(fold.taken_over, unknown, fold.chain.replaced, now)
 
     async def _services(self, _query: BoardQuery) -> BoardReply:
         return BoardReply(services=self._alive())

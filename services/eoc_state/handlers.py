@@ -19,6 +19,7 @@ from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.fold.reading import read_request
 from services.kernel.fold.taken_over import late_posts, still_unknown
 from services.kernel.ledger.client import Conflict
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.flights import Flights
 from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.service import LookPace, Runtime
@@ -41,6 +42,7 @@ class EocHandlers:
         self.runtime = runtime
         self.flights = flights
         self.workers = Wakefulness()
+        self._server_time = ServerTime(runtime.clock)
         self._told: tuple[LatePost, ...] = ()
 
     async def on_order(self, order: Envelope, sender: Sender) -> OrderReply:
@@ -82,7 +84,7 @@ class EocHandlers:
         await self.runtime.health.publish()
 
     def _late_posts(self, state: ControlState) -> tuple[LatePost, ...]:
-        fold, now = self.runtime.fold, self.runtime.clock.now()
+        fold, now = self.runtime.fold, self._server_time.least(self.runtime.projection.newest)
         return late_posts(fold.taken_over, state.unknown, fold.chain.replaced, now)
 
     async def keep_telling(self) -> None:

@@ -123,12 +123,13 @@ def test_a_full_disk_is_one_clear_error(made_folder: Path, words: str) -> None:
 @pytest.mark.parametrize("words", ["--help", "publish --help", "doctor"])
 def test_a_reader_that_goes_away_ends_a_command_with_0(made_folder: Path, words: str) -> None:
     env = environment(ONEVOICE_CITY=str(made_folder))
-    process = subprocess.Popen([*ONEVOICE, *words.split()], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-    assert process.wait(timeout=PATIENCE) == 0
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*ONEVOICE, *words.split()], env=env, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_a_reader_of_both_outputs_that_goes_away_leaves_the_exit_status() -> None:

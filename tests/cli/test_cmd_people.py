@@ -147,14 +147,18 @@ def test_systems_come_and_go(city: Shell) -> None:
 def test_settings_are_proposed_and_confirmed(city: Shell) -> None:
     proposed = city.json("settings", "set", "--second-approver", "extreme", "--approval-minutes", "20", "--as", "mcpe")
     confirmed(city, proposed, "pio")
-    shown = city.json("settings", "show").body["settings"]
-    assert (shown["approval_seconds"], shown["second_approver_severities"]) == (1_200, ["extreme"])
-    for words, code in (
-        (("settings", "set", "--as", "mcpe"), "settings.none"),
-        (("settings", "set", "--second-approver", "huge", "--as", "mcpe"), "settings.invalid"),
-        (("officers", "confirm", "1", "--as", "pio", "--yes"), "proposal.unknown"),
-    ):
-        assert city.json(*words).code == code
+    try:
+        shown = city.json("settings", "show").body["settings"]
+        assert (shown["approval_seconds"], shown["second_approver_severities"]) == (1_200, ["extreme"])
+        for words, code in (
+            (("settings", "set", "--as", "mcpe"), "settings.none"),
+            (("settings", "set", "--second-approver", "huge", "--as", "mcpe"), "settings.invalid"),
+            (("officers", "confirm", "1", "--as", "pio", "--yes"), "proposal.unknown"),
+        ):
+            assert city.json(*words).code == code
+    finally:
+        usual = ("--second-approver", "none", "--approval-minutes", "30")
+        confirmed(city, city.json("settings", "set", *usual, "--as", "mcpe"), "pio")
 
 
 def test_an_enrolment_keeps_what_is_there(city: Shell, home: Path) -> None:
@@ -224,7 +228,22 @@ def test_a_service_gets_a_new_key_while_the_city_is_up(city: Shell) -> None:
         time.sleep(0.2)
     assert made.body["created"] == []
     assert city.json("doctor").status == 0
+    _losing_the_provisioning_key_is_mended_as_it_says(city, deadline)
     assert city.json("keys", "rotate", "--service", "stranger").code == "service.unknown"
+
+
+def _losing_the_provisioning_key_is_mended_as_it_says(city: Shell, deadline: float) -> None:
+    assert city.folder is not None
+    (city.folder / "keys" / "provision" / "live.nk").unlink()
+    lost = city.json("provision")
+    assert (lost.status, lost.code) == (2, "key.missing")
+    assert "onevoice keys rotate --service provision" in lost.body["error"]["hint"]
+    [line] = [line for line in city.json("doctor").body["checks"] if line["check"] == "streams"]
+    assert (line["level"], "keys rotate --service provision" in line["hint"]) == ("fail", True)
+    assert city.json("keys", "rotate", "--service", "provision").status == 0
+    while city.json("provision").status != 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert city.json("doctor").status == 0
 
 
 def test_no_secret_is_in_what_the_city_wrote_or_said(city: Shell, home: Path) -> None:

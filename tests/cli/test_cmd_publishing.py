@@ -184,7 +184,8 @@ def test_the_same_command_after_no_answer_is_the_same_request(made_folder: Path,
     lost = shell.json(*publish)
     assert lost.status == 6, lost
     assert "the same command again" in lost.body["error"]["hint"]
-    assert process.wait(timeout=PATIENCE) != 0
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
     kept = shell.folder / "var" / "desk" / "live-fire-publisher.json"
     [one] = json.loads(kept.read_text()).values()
 

@@ -110,4 +110,5 @@ def test_a_city_is_made_raised_and_publishes(installed: Installed) -> None:
         assert installed.onevoice("audit", "verify")["ok"] is True
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=PATIENCE) == 0
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0

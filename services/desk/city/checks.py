@@ -28,8 +28,9 @@ from services.desk.views.state.health import Level, Line
 from services.desk.views.state.late_posts import late_posts
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
 from services.kernel.base.network.certificate import authority_end, certificate_end
+from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.tls import client_context
 from services.kernel.base.run_file import running_city
 from services.kernel.ledger.drift import drift
@@ -53,8 +54,19 @@ def local(city: City) -> list[Line]:
         health.modes("keys", _loose(city, keys), [] if keys else ["keys/"], len(keys)),
         *(posts if keeps_credentials(city) else []),
         disk(city),
+        *ports(city),
         *([health.verified(read_result(city), now)] if city.audit_folder.is_dir() else []),
     ]
+
+
+def ports(city: City) -> list[Line]:
+    """Say which two settings name one port, where this machine runs the city."""
+    try:
+        if city.settings.nats.embedded:
+            refuse_shared_ports(city)
+    except BadInput as error:
+        return [Line("ports", Level.FAIL, error.message, error.hint)]
+    return []
 
 
 def disk(city: City) -> Line:
@@ -177,7 +189,8 @@ def _services(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> l
 
 async def _streams(city: City, url: str) -> list[Line]:
     """Compare streams and durables with schemas.streams, where the provisioning key is at hand."""
-    if not os.access(city.provision_key_path, os.R_OK):
+    # onevoice up cannot start without it; other machines of a city have none, and need none.
+    if not city.settings.nats.embedded and not os.access(city.provision_key_path, os.R_OK):
         said = "not looked at: the provisioning key is not here; each service compares its own as it starts"
         return [Line("streams", Level.OK, said)]
     from services.provision.broker.connection import as_provisioner

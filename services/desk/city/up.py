@@ -21,9 +21,11 @@ from schemas import flow
 from schemas.events.authority import Realm
 from services.desk.city.verifying import verifying
 from services.desk.city.wall import refuse_shared
+from services.desk.views.hints import typed
 from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
+from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.reach import refuse_plain
 from services.kernel.base.run_file import running_city, write_run_file
 from services.kernel.base.tasks import cancel_all
@@ -108,6 +110,7 @@ async def whole_city(
 
     refuse_plain(city.settings)
     refuse_shared(city)
+    refuse_shared_ports(city, port, both=both)
     _refuse_second(city)
     nats = city.settings.nats
     cities = (city, _other_realm(city)) if both else (city,)
@@ -235,12 +238,13 @@ def _say(city: City, addresses: Addresses, as_json: bool) -> None:
             "desk": pages,
             "its exercise": addresses.exercise_web_url,
         }
+        look = typed("onevoice eoc status")
         lines = [
             "",
             f"{city.settings.city.name} is up, realm {' and '.join(addresses.realms)}.",
             *(f"  {name:<12} {place}" for name, place in places.items() if place),
             "",
-            f"In a second terminal:  export ONEVOICE_CITY={shlex.quote(str(city.folder))}   then:  onevoice eoc status",
+            f"In a second terminal:  export ONEVOICE_CITY={shlex.quote(str(city.folder))}   then:  {look}",
             "Ctrl-C stops all of it.",
             "",
         ]

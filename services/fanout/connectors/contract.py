@@ -195,9 +195,11 @@ class WhenUnknown(StrEnum):
 
 
 class Correction(StrEnum):
-    """How what is there is put right: by an edit, by a reply that people see under it, or by a new post."""
+    """How what is there is put right: by a reply that people see under it, or by a new post.
 
-    EDIT = "edit"
+    Nowhere by an edit: who has read the first words would not hear of it.
+    """
+
     REPLY = "reply"
     NEW_POST = "new_post"
 
@@ -206,7 +208,7 @@ class Correction(StrEnum):
 class Declaration:
     """What a connector can do on its platform, beside posting.
 
-    ``edit``: change a post in its place. ``delete``: take one back (``retract``). ``reply``: answer an earlier post
+    ``delete``: take one back (``retract``). ``reply``: answer an earlier post
     (``Intent.follows``). ``answers``: answer a post of anybody, by its address (``content.answers``). ``repost``: show
     another account's post. ``marks``: the page of an earlier message shows what came after it, which ``content.about``
     names; so it needs neither.
@@ -214,7 +216,6 @@ class Declaration:
 
     when_unknown: WhenUnknown
     correction: Correction
-    edit: bool = False
     delete: bool = False
     reply: bool = False
     answers: bool = False
@@ -223,8 +224,7 @@ class Declaration:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a correction by what the connector cannot do."""
-        able = {Correction.EDIT: self.edit, Correction.REPLY: self.reply, Correction.NEW_POST: True}
-        if not able[self.correction]:
+        if self.correction is Correction.REPLY and not self.reply:
             raise ValueError(f"corrections are declared as {self.correction}, which is not declared itself")
 
 

@@ -128,12 +128,15 @@ _NEW_KEY = "bring it back from your own copy, or have it replaced by a new one: 
 
 
 def _get_back(path: Path) -> str:
-    """Say how a service's key comes back; empty for the key of somebody else."""
+    """Say how a key of the city's own comes back, a service's or the provisioning user's; empty for a person's."""
     folders, name = path.parts[-3:-1], path.stem
+    hint = "bring it back from the backup, or make a new one: onevoice keys rotate --service"
+    if folders[-1] == "provision":
+        more = "; outside of onevoice up have the broker reload its accounts then"
+        return in_realm(f"{hint} provision{more}", "exercise" if name == "exercise" else "live")
     if "services" not in folders:
         return ""
-    hint = f"bring it back from the backup, or make a new one: onevoice keys rotate --service {name}"
-    return in_realm(hint, "exercise" if folders[-1] == "exercise" else "live")
+    return in_realm(f"{hint} {name}", "exercise" if folders[-1] == "exercise" else "live")
 
 
 def load_key(path: Path) -> Signer:

@@ -21,7 +21,7 @@ REMEMBERED = timedelta(hours=1)
 """How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
 
 SHOWN = timedelta(days=1)
-"""How long it is shown that a post is public although it was taken back."""
+"""How long it is shown that a post is public although it was taken back, by the broker's time."""
 
 _CARRIED_OUT = frozenset({ReceiptOutcome.DELIVERED, ReceiptOutcome.RECALLED})
 
@@ -104,7 +104,7 @@ def _reached(known: dict[int, TakenOver], receipt: Receipt, chain: Chain) -> dic
 
 
 def late_posts(
-    known: Mapping[int, TakenOver], named: Iterable[UnknownPost], replaced: Mapping[str, str], now: datetime
+    known: Mapping[int, TakenOver], named: Iterable[UnknownPost], replaced: Mapping[str, str], now: datetime | None
 ) -> tuple[LatePost, ...]:
     """Return the posts that are public although they were taken back, or were named as unknown: a person has to look.
 
@@ -112,7 +112,7 @@ def late_posts(
         known: what is remembered.
         named: the posts that are named as unknown.
         replaced: the requests that a correction or recall has replaced, each with that one.
-        now: the present, in UTC.
+        now: the broker's time in UTC, or what it is at the least; None where it never stored anything.
     """
     unknown = {post.attempt_seq for post in named}
     return tuple(
@@ -126,7 +126,7 @@ def late_posts(
         )
         for seq, one in sorted(known.items())
         if one.stands and (one.missed or one.request_id not in replaced)
-        if seq in unknown or (one.late and now - one.at < SHOWN)
+        if seq in unknown or (one.late and (now is None or now - one.at < SHOWN))
     )
 
 

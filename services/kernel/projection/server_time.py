@@ -43,6 +43,12 @@ class ServerTime:
         """Take an entry's stamp up, if it tells more than is known."""
         self._take_up(entry.at)
 
+    def least(self, newest: Entry | None) -> datetime | None:
+        """Return what the broker's time is at the least, by the newest entry that is folded too; None: it has none."""
+        if newest is not None:
+            self._take_up(newest.at)
+        return None if self._newest is None else self._least(*self._newest)
+
     def _take_up(self, at: datetime) -> None:
         if self._newest is None or at > self._least(*self._newest):
             self._newest = (at, self._clock.monotonic())

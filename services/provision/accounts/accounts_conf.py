@@ -9,6 +9,7 @@ the CORE accounts alone. SYS is the server's system account and has no users.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -93,6 +94,13 @@ def web_account(realm: Realm) -> str:
 def accounts_file(realm: Realm) -> str:
     """Return the name of the file that holds a realm's accounts, in the folder of nats.conf."""
     return f"accounts.{realm}.conf"
+
+
+def provisioner_of(text: str, realm: Realm) -> str | None:
+    """Return the public key of the provisioning user in the text of an accounts file; None where it has none."""
+    head = rf"^  {core_account(realm)} {{\n(?:    .*\n)*?"
+    found = re.search(head + r"      \{ nkey: (U[A-Z2-7]{55}),", text, re.MULTILINE)
+    return found.group(1) if found else None
 
 
 def render_accounts(users: RealmUsers) -> str:

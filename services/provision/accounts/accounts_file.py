@@ -11,7 +11,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import replace_content
 from services.kernel.control.control_state import ControlState
-from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, render_accounts
+from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, provisioner_of, render_accounts
 
 
 def _added_key(path: Path) -> str | None:
@@ -28,20 +28,22 @@ def renew_provision_key(city: City) -> str:
     """Give the provisioning user a new key, in the accounts file too, and return its public half.
 
     The accounts are not rendered again: that takes what control has changed since, and only a key that the broker knows
-    can read it. The broker has to reload them before the next ``onevoice provision``.
+    can read it. The broker has to reload them before the next ``onevoice provision``. The old key may be lost: it is
+    the one that the file names for the ledger's account.
 
     Raises:
-        BadInput: ``accounts.unwritable``; ``accounts.missing``: the file does not have the old key.
+        BadInput: ``accounts.unwritable``; ``accounts.missing``: the file names no key of the provisioning user.
     """
-    old, seed = load_key(city.provision_key_path).public_key, new_seed()
+    seed = new_seed()
     path, new = city.nats_conf_path.with_name(accounts_file(city.realm)), Signer(seed).public_key
     try:
         text = path.read_text(encoding="utf-8")
-        if old not in text:
-            raise BadInput(
-                "accounts.missing", f"{path} does not know the old key", "onevoice provision writes it again"
-            )
+        old = provisioner_of(text, city.realm)
+        if old is None:
+            said = f"{path} names no key of the provisioning user"
+            raise BadInput("accounts.missing", said, "bring the file back from the backup, with the key that it names")
         replace_content(path, text.replace(old, new).encode(), mode=0o644)
+        city.provision_key_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_content(city.provision_key_path, seed + b"\n", mode=0o600)
     except OSError as error:
         raise BadInput("accounts.unwritable", f"{path} cannot be written: {error}", "check its owner") from error

@@ -53,7 +53,8 @@ async def submitted(town: IntakeCity, **data: Any) -> Request:
 async def append_verdict(town: IntakeCity, request: Request, outcome: Outcome) -> int:
     """Append a verdict as the gatekeeper would, with its own key."""
     client = await connect(town.mission.url, town.city.service_key_path("gatekeeper"), "gatekeeper")
-    verdict = verdict_on(request, town.now(), outcome=outcome, valid_until=None)
+    await town.intake.catch_up()
+    verdict = verdict_on(request, town.now(), outcome=outcome, valid_until=None, control_seq=town.intake.control.seq)
     ack = await jetstream(client).publish(subjects.verdict(request.request_id), verdict.to_bytes())
     await client.close()
     return ack.seq
@@ -258,17 +259,17 @@ async def test_withdrawn_and_expired_requests(town: IntakeCity) -> None:
     assert refusal(await town.decide("mcpe", approval_now(late, "mcpe", town.signer("mcpe")))) == ("request.expired", 4)
 
 
-def picture(form: str = "JPEG", **options: Any) -> bytes:
+def picture(form: str = "JPEG", colour: str = "navy", **options: Any) -> bytes:
     out = io.BytesIO()
     exif = Image.Exif()
     exif[0x010E] = "SECRET-PLACE"
-    Image.new("RGB", (60, 40), "navy").save(out, form, exif=exif, **options)
+    Image.new("RGB", (60, 40), colour).save(out, form, exif=exif, **options)
     return out.getvalue()
 
 
 async def test_a_picture_is_kept_without_its_metadata_and_can_be_posted(town: IntakeCity) -> None:
     """Put, named in a submission, fetched again by its hash."""
-    raw = picture()
+    raw = picture(colour="teal")
     assert b"SECRET-PLACE" in raw
     reply = await town.ask(subjects.DESK_MEDIA_PUT, "clerk", raw)
     assert (reply["media_type"], reply["width"], reply["height"]) == ("image/jpeg", 60, 40)

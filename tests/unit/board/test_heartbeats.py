@@ -24,7 +24,8 @@ class Hearing:
         self.apart, self.clock = timedelta(seconds=apart), ManualClock(NOW)
         nothing: Any = SimpleNamespace(answer=None, waiting=lambda: (), book=SimpleNamespace(waiting=lambda: ()))
         fold: Any = SimpleNamespace(taken_over={}, chain=SimpleNamespace(replaced={}), seq=0)
-        runtime: Any = SimpleNamespace(clock=self.clock, projection=nothing, control=control(), fold=fold)
+        read: Any = SimpleNamespace(newest=None)
+        runtime: Any = SimpleNamespace(clock=self.clock, projection=read, control=control(), fold=fold)
         self.board = BoardHandlers(
             runtime, nothing, dead=nothing, changes=nothing, outside=nothing, promises=nothing, flights=nothing
         )

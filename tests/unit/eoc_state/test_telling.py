@@ -13,7 +13,8 @@ from schemas.events.broadcasts import EocBroadcast
 from services.eoc_state.handlers import EocHandlers
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.tasks import cancel_all
-from services.kernel.fold.taken_over import TakenOver
+from services.kernel.fold.taken_over import SHOWN, TakenOver
+from services.kernel.ledger.entry import Entry
 from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.world import NOW, control
 
@@ -25,9 +26,12 @@ class Telling:
 
     def __init__(self, *errors: BaseException) -> None:
         self.errors, self.told = list(errors), list[EocBroadcast]()
+        self.clock = ManualClock(NOW)
+        self.projection = SimpleNamespace(newest=Entry(9, "ledger.receipt.fire-social.r1", NOW, b"", {}))
         self.fold = SimpleNamespace(taken_over={7: LATE}, chain=SimpleNamespace(replaced={}))
         runtime: Any = SimpleNamespace(
-            clock=ManualClock(NOW),
+            clock=self.clock,
+            projection=self.projection,
             control=control(),
             fold=self.fold,
             bus=self,
@@ -67,4 +71,25 @@ async def test_a_post_that_could_not_be_told_of_is_told_of_once_the_broker_is_ba
     assert city.named() == [[7]], "and once"
     city.fold.taken_over.clear()
     await city.tell(5)
+    assert city.named() == [[7], []]
+
+
+@in_virtual_time
+async def test_for_how_long_it_is_told_goes_by_the_brokers_time() -> None:
+    """Before, a clock that was a day ahead hid from everybody that a post stands which was taken back."""
+    city = Telling()
+    city.clock.time += 3 * SHOWN
+    await city.tell(3)
+    assert city.named() == [[7]]
+    city.projection.newest = Entry(10, "ledger.control", NOW + SHOWN, b"", {})
+    await city.tell(3)
+    assert city.named() == [[7], []]
+
+
+@in_virtual_time
+async def test_it_ends_in_a_city_in_which_nothing_is_written_too() -> None:
+    city = Telling()
+    await city.tell(3)
+    city.clock.time += SHOWN
+    await city.tell(3)
     assert city.named() == [[7], []]

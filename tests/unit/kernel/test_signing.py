@@ -227,6 +227,14 @@ def test_it_is_said_how_a_services_key_comes_back(tmp_path: Path, content: bytes
         assert error.value.hint.endswith(f"onevoice{realm} keys rotate --service gatekeeper")
 
 
+@pytest.mark.parametrize(("name", "realm"), [("live", ""), ("exercise", " --realm exercise")])
+def test_it_is_said_how_the_provisioning_key_comes_back(tmp_path: Path, name: str, realm: str) -> None:
+    """Before, somebody who had named nobody was to check the name after --as."""
+    with pytest.raises(BadInput) as error:
+        load_key(tmp_path / "keys" / "provision" / f"{name}.nk")
+    assert f"onevoice{realm} keys rotate --service provision" in error.value.hint
+
+
 def test_a_signer_does_not_show_its_seed() -> None:
     seed = new_seed()
     shown = repr(Signer(seed)) + str(vars(Signer(seed)))

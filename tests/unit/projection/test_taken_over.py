@@ -46,6 +46,7 @@ def test_what_is_public_after_all_is_late_while_it_is_taken_back() -> None:
     assert "r1" not in fold.requests
     assert late(fold, story) == [(made, URL)]
     assert late(fold, story, SHOWN) == []
+    assert len(late_posts(fold.taken_over, (), {}, None)) == 1, "nobody knows the time"
     assert picture(resumed(story, seq).fold) == picture(fold)
 
 

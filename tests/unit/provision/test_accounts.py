@@ -10,7 +10,7 @@ import pytest
 
 from schemas import flow, streams, subjects
 from services.provision.accounts import permissions
-from services.provision.accounts.accounts_conf import render_accounts, service_account
+from services.provision.accounts.accounts_conf import provisioner_of, render_accounts, service_account
 from services.provision.accounts.server_conf import Cluster, ServerSettings, render_server, settled
 from tests.unit.provision.test_permissions import users
 
@@ -59,6 +59,15 @@ def test_each_service_has_an_account_of_its_own_and_people_share_one() -> None:
     }
     assert {name: account.users for name, account in OWN.items()} == {row.name: [row.user] for row in flow.SERVICES}
     assert DESK.users == ["cao", "drivebc"]
+
+
+def test_the_provisioning_users_key_is_found_in_the_text() -> None:
+    """Who lost it takes its place."""
+    text = render_accounts(users())
+    key = "U" + "A" * 55
+    assert provisioner_of(text.replace(f"nkey: {users().provision},", f"nkey: {key},", 1), "live") == key
+    assert provisioner_of(text.replace(users().provision, key), "exercise") is None
+    assert provisioner_of("", "live") is None
 
 
 def test_nobody_but_provisioning_lives_with_the_ledger() -> None:

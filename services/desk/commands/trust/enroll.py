@@ -88,7 +88,7 @@ def enroll(
     made = make_desk(read, place, name, desk.realm, passphrase, system=system)
     what = "systems add" if system else "officers add"
     more = "" if system else f" --login {made.login_key} --role ROLE"
-    add = f'onevoice {what} {name} --name "NAME" --key {made.public_key}{more}'
+    add = typed(f'onevoice {what} {name} --name "NAME" --key {made.public_key}{more}')
 
     def draw(out: Console) -> None:
         out.print(Text(f"Your desk for {read.city} (realm {desk.realm}) is in {made.folder}."), soft_wrap=True)

@@ -118,7 +118,7 @@ async def rotate(
         return _audit(desk, city, finish=finish)
     if service is not None:
         key = _renewed(city, service)
-        said = f"{service} has a new key. {_RELOAD}"
+        said = typed(f"{service} has a new key. {_RELOAD}")
         desk.answer({"service": service, "key": key}, lambda out: out.print(Text(said)))
         return Exit.DONE
     name = people.acting(as_, city)
@@ -146,7 +146,7 @@ def _audit(desk: Invocation, city: City, *, finish: bool) -> int:
     """Make the next key that seals the record, or put it in place once the root has named it."""
     if finish:
         key = rotation.finish_audit(city)
-        said = [f"The new audit key is in place. {_RELOAD}"]
+        said = [typed(f"The new audit key is in place. {_RELOAD}")]
     else:
         key = rotation.prepare_audit(city)
         said = [f"The next audit key is {key}.", "It seals when the root names it:"]
