@@ -60,7 +60,10 @@ class _Step(Enum):
     TEXT = "text"
 
 
-_ABOUT_US = re.compile(r"^5\.(?:7\.\d|3\.\d|2\.2\b)|\brelay|\bblocked\b|block ?list|blacklist|spamhaus", re.IGNORECASE)
+_ABOUT_US = re.compile(
+    r"^5\.(?:3\.[0125]|2\.2)\b|\brelay|\bblocked\b|block ?list|blacklist|spamhaus|\bquota\b|mailbox (?:is )?full",
+    re.IGNORECASE,
+)
 _NOT_LET_IN = frozenset({530, 534, 535, 538})
 """RFC 4954: authentication is needed, or has failed."""
 
@@ -181,10 +184,10 @@ async def _connected(server: Server) -> socket.socket:
 def is_about_us(code: int, message: str) -> bool:
     """Say whether a refusal for good (5xx) of sender or recipient is about who sends, and not about the message.
 
-    RFC 3463: 5.7.x is security and policy (relaying, a blocked host), 5.3.x the server's own trouble; and a full store
-    (552, 5.2.2) has room again.
+    Servers say in words that they do not relay, or that our host is blocked. RFC 3463: 5.3.x is the server's own
+    trouble (but 5.3.4 a message that is too big), and a full mailbox (5.2.2) has room again.
     """
-    return code == 552 or (code >= 500 and _ABOUT_US.search(message) is not None)
+    return code >= 500 and _ABOUT_US.search(message) is not None
 
 
 def _line(words: str) -> str:
