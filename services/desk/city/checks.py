@@ -189,8 +189,10 @@ def _services(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> l
 
 async def _streams(city: City, url: str) -> list[Line]:
     """Compare streams and durables with schemas.streams, where the provisioning key is at hand."""
-    # onevoice up cannot start without it; other machines of a city have none, and need none.
-    if not city.settings.nats.embedded and not os.access(city.provision_key_path, os.R_OK):
+    # onevoice up cannot start without it; other machines have none, nor does a doctor that is shown no folder.
+    path = city.provision_key_path
+    lost = city.settings.nats.embedded and os.access(path.parent, os.R_OK | os.X_OK) and not path.exists()
+    if not lost and not os.access(path, os.R_OK):
         said = "not looked at: the provisioning key is not here; each service compares its own as it starts"
         return [Line("streams", Level.OK, said)]
     from services.provision.broker.connection import as_provisioner

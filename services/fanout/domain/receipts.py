@@ -274,8 +274,13 @@ def _receipt(of: Attempt, attempt_seq: int, now: datetime, **values: Any) -> Rec
         profile=of.profile,
         platform=of.platform,
         attempt_seq=attempt_seq,
-        **values,
+        **values | {"reason": _line(values["reason"])},
     )
+
+
+def _line(words: str) -> str:
+    """Return words as a line that can be stored and shown: a server's may hold halves of characters and escapes."""
+    return words if words.isprintable() else " ".join("".join(c if c.isprintable() else " " for c in words).split())
 
 
 def _where(posted: Posted | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.fanout.connectors.email.message import email_of, subject_of
+from services.fanout.connectors.email.transfer import is_about_us
 from tests.integration.connectors.rigs import a_profile, an_intent
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
@@ -46,3 +47,23 @@ def test_the_languages_of_the_text_are_said(content: dict[str, Any], language: s
     read = message_from_bytes(raw, policy=default)
     assert read["Content-Language"] == language
     assert read["From"].addresses[0].display_name == "City  of  Mission"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "ours"),
+    [
+        (554, "5.7.1 Relay access denied", True),
+        (550, "5.7.1 Service unavailable; client host blocked using Spamhaus", True),
+        (550, "Relaying denied", True),
+        (552, "mailbox full", True),
+        (550, "5.2.2 over quota", True),
+        (552, "5.3.4 Message too big", False),
+        (554, "5.7.1 Rejected by policy", False),
+        (452, "4.2.2 over quota", False),
+        (550, "5.1.1 no such user", False),
+        (553, "5.1.8 bad sender address", False),
+        (550, "no such user", False),
+    ],
+)
+def test_a_refusal_of_who_sends_is_not_the_messages_end(code: int, words: str, ours: bool) -> None:
+    assert is_about_us(code, words) is ours

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from multidict import CIMultiDict
 
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent, json_of
 from services.fanout.connectors.calls.refusals import cannot_tell, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import ManualClock
@@ -317,3 +317,10 @@ async def test_an_address_that_is_none_is_the_citys_to_correct(address: str) -> 
     outcome = await http.call(Endpoint(address, "token", asyncio.get_running_loop().time() + PATIENCE), "GET", "/")
     await http.close()
     assert outcome == NotSent("the platform's address in city.toml is not a URL")
+
+
+def test_half_a_character_in_an_answer_is_one_that_can_be_stored() -> None:
+    """Python reads the escape of half a pair, and cannot write it: what a receipt quoted of it was never stored."""
+    found = json_of(rb'{"\uD83D": ["\ud83d x", "\uD83D\uDEA8", {"a": 1}, null], "b": true}')
+    assert found == {"\ufffd": ["\ufffd x", "\U0001f6a8", {"a": 1}, None], "b": True}
+    assert json_of(b"[" * 100_000) is None

@@ -11,6 +11,8 @@ from schemas.events.broadcasts import LatePost
 from schemas.events.control import Posture, UnknownPost
 from schemas.events.verdicts import Outcome
 from services.desk.views.state.overview import Overview, screen
+from services.desk.views.timetext import read_in
+from services.kernel.base.zones import zone_of
 from tests.unit.desk import views
 from tests.unit.desk.views import NOW
 
@@ -32,6 +34,17 @@ def test_it_says_the_posture_what_waits_and_who_serves() -> None:
     assert "blocked" in said
     assert "1 waiting" in said
     assert "GONE" in said  # no service of the view has a heartbeat
+
+
+def test_it_is_as_of_a_time_in_the_citys_zone_whatever_that_of_the_machine_is() -> None:
+    """A desk in UTC showed an hour of UTC beside times of the city, and without a zone."""
+    zone = zone_of("Asia/Kathmandu")
+    read_in(zone)
+    try:
+        said = drawn(overview())
+    finally:
+        read_in(None)
+    assert f"as of {NOW.astimezone(zone):%H:%M:%S} +0545" in said
 
 
 def test_what_does_not_fit_is_counted() -> None:

@@ -48,6 +48,14 @@ def test_a_call_that_ended_clearly(
     assert (str(made.outcome), made.final, made.reason, made.url, made.attempt_seq) == (outcome, final, reason, url, 50)
 
 
+@pytest.mark.parametrize("words", ["250 \x1b[31mred\x00 \udce9", "queued\nas\r\n7", "half \ud83d of it", "\u202etxt"])
+def test_whatever_a_server_says_its_receipt_can_be_stored_and_shown(words: str) -> None:
+    """A mail server's byte that is no UTF-8 was one that nobody could write: sent, and without a receipt for ever."""
+    made = receipts.of_result(attempt(), 50, Posted("", "key", note=words), NOW)
+    assert Receipt.from_bytes(made.to_bytes()) == made
+    assert made.reason.isprintable()
+
+
 LOOKS = [
     (POSTED, WhenUnknown.LOOK, "delivered", True),
     (Absent(), WhenUnknown.LOOK, "withheld", False),

@@ -15,7 +15,7 @@ from schemas.events.verdicts import Outcome
 from services.desk.views.hints import typed
 from services.desk.views.layout import table
 from services.desk.views.message import advice, unconfirmed
-from services.desk.views.timetext import ago
+from services.desk.views.timetext import ago, local
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _head(seen: Overview, now: datetime) -> list[Text]:
     lines += [Text(advice.late_post(late), style="bold red") for late in view.late_posts]
     age = (now - seen.at).total_seconds()
     counts = f"{len(seen.pending)} waiting, {view.in_flight} in flight, ledger {view.last_seq}"
-    lines.append(Text(f"{view.city}, realm {view.realm}: {counts}; as of {seen.at.astimezone():%H:%M:%S}", style="dim"))
+    lines.append(Text(f"{view.city}, realm {view.realm}: {counts}; as of {local(seen.at, now)}", style="dim"))
     if age > 10:
         lines.append(Text(f"NOT LIVE for {ago(age)}: the city does not answer", style="bold red"))
     return lines

@@ -186,11 +186,21 @@ async def _answer(response: aiohttp.ClientResponse) -> Answer:
 
 
 def json_of(raw: bytes) -> Any:
-    """Read JSON; a page of a proxy, say, is None."""
+    """Read JSON; a page of a proxy, say, is None. Half a character, which nobody could store, is U+FFFD."""
     try:
-        return json.loads(raw)
+        found = json.loads(raw)
+        return _whole(found) if b"\\ud" in raw.lower() else found
     except (ValueError, RecursionError):
         return None
+
+
+def _whole(value: Any) -> Any:
+    """Return a value of JSON without halves of surrogate pairs, which its escapes may spell."""
+    if isinstance(value, dict):
+        return {_whole(name): _whole(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
 
 
 def _line(raw: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -59,6 +60,10 @@ class _Step(Enum):
     TEXT = "text"
 
 
+_ABOUT_US = re.compile(
+    r"^5\.(?:3\.[0125]|2\.2)\b|\brelay|\bblocked\b|block ?list|blacklist|spamhaus|\bquota\b|mailbox (?:is )?full",
+    re.IGNORECASE,
+)
 _NOT_LET_IN = frozenset({530, 534, 535, 538})
 """RFC 4954: authentication is needed, or has failed."""
 
@@ -87,7 +92,7 @@ async def send(
             _go_on()
             step = _Step.TEXT
             answer = await client.data(raw)
-            return Taken(answer.message)
+            return Taken(_line(answer.message))
     except (SMTPException, OSError, ValueError) as error:
         return _meaning(error, step)
 
@@ -113,6 +118,8 @@ def _meaning(error: Exception, step: _Step) -> Retryable | Permanent | Unknown:
     why = _words(error) if isinstance(error, SMTPResponseException) else f"{type(error).__name__} {error}"[:200]
     if isinstance(error, SMTPResponseException) and error.code in _NOT_LET_IN:
         return Retryable(f"the mail server refuses the credential: {why}", cause=Cause.CREDENTIAL)
+    if step is _Step.ADDRESS and isinstance(error, SMTPResponseException) and is_about_us(error.code, error.message):
+        return Retryable(f"the mail server takes nothing from us: {why}", cause=Cause.CREDENTIAL)
     if answered and step is not _Step.ENTER:
         # Greylisting, a full mailbox or disk (4xx) passes; what is refused for good (5xx) does not.
         return Retryable(why) if getattr(error, "code", 0) < 500 else Permanent(why)
@@ -174,6 +181,18 @@ async def _connected(server: Server) -> socket.socket:
     raise last
 
 
+def is_about_us(code: int, message: str) -> bool:
+    """Say whether a refusal for good (5xx) of sender or recipient is about who sends, and not about the message.
+
+    Servers say in words that they do not relay, or that our host is blocked. RFC 3463: 5.3.x is the server's own
+    trouble (but 5.3.4 a message that is too big), and a full mailbox (5.2.2) has room again.
+    """
+    return code >= 500 and _ABOUT_US.search(message) is not None
+
+
+def _line(words: str) -> str:
+    return " ".join("".join(char if char.isprintable() else " " for char in words).split())
+
+
 def _words(error: SMTPResponseException) -> str:
-    line = " ".join("".join(char if char.isprintable() else " " for char in error.message).split())
-    return f"{line[:300]} (SMTP {error.code})"
+    return f"{_line(error.message)[:300]} (SMTP {error.code})"
