@@ -64,11 +64,11 @@ class PrepaidCredit:
         return spent
 
     def take(self, request: Request, profile: Profile, *, urgent: bool) -> str | None:
-        """Spend what a post costs; return why it waits, None where it may go."""
+        """Spend what a post costs; return why it waits, None where it may go: a recall waits for no credit."""
         if self._credit is None or profile.platform != PREPAID:
             return None
         now = self._counted()
-        went = self._credit.take(self._cost(request, profile), now, urgent=urgent)
+        went = self._credit.take(self._cost(request, profile), now, urgent=urgent or request.act == "recall")
         self._report()
         if went:
             return None
