@@ -31,7 +31,7 @@ class OverlookedVerdicts(OverlookedWork):
 
     async def look_once(self) -> None:
         """Take up what was unfinished at the last look already and that nobody is to be handed."""
-        now, time = self._runtime.clock.monotonic(), self._runtime.present()
+        now, time = self._runtime.clock.monotonic(), self._runtime.clock.now()
         with_message = {state.verdict_seq: state for state in unfinished(self._runtime.fold)}
         idle = {seq: state for seq, state in with_message.items() if _is_to_be_done(state, time, now)}
         hands = self._work.verdicts_in_hand | self._tasks.keys()
@@ -74,6 +74,6 @@ def _is_to_be_done(state: RequestState, now: datetime, boot: float) -> bool:
 def rests(target: TargetState, now: datetime, boot: float) -> bool:
     """Return whether nothing is to be done about a profile: not before the next verdict, or not yet.
 
-    ``now`` is the present in UTC, ``boot`` in boot-time seconds.
+    ``now`` is the present in UTC by this machine's clock, by which waits are written, ``boot`` in boot-time seconds.
     """
     return is_held_back(target) or (retry_left(target, now, boot) > 0 and not target.is_open)

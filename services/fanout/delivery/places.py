@@ -79,8 +79,8 @@ class Places:
 
     def next_step(self, place: Place) -> Step:
         """Return what is next now."""
-        runtime = self._runtime
-        return next_step(place, runtime.present(), runtime.clock.monotonic(), self._lease)
+        runtime, clock = self._runtime, self._runtime.clock
+        return next_step(place, runtime.present(), clock.monotonic(), self._lease, clock.now())
 
 
 def _busy(fold: LedgerFold, request_id: str, profile: str) -> Busy | None:

@@ -134,7 +134,7 @@ def seconds_left(until: datetime, since: datetime, now: datetime, folded_at: flo
     Args:
         until: the time in UTC, by the clock of who wrote it.
         since: when the wait began, by the same clock.
-        now: the present in UTC, by this machine's clock.
+        now: the present in UTC, by this machine's clock: by a later one, say the broker's, it waits for nothing.
         folded_at: when it was folded here, in boot-time seconds.
         boot: the present in boot-time seconds.
     """

@@ -164,7 +164,7 @@ StepOutcome = Wait | Done | LookAgain
 """What comes of a step."""
 
 
-def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
+def next_step(place: Place, now: datetime, boot: float, lease: float, own: datetime | None = None) -> Step:
     """Return what is next.
 
     Args:
@@ -172,6 +172,7 @@ def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
         now: the present time in UTC.
         boot: the present in boot-time seconds, on which leases are measured.
         lease: how long an attempt may be under way, in seconds.
+        own: the present in UTC by this machine's clock, by which it wrote until when it waits; None: ``now``.
     """
     target = place.target
     if state_of(target) in OPEN and target.attempt is not None:
@@ -190,7 +191,7 @@ def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
         return Done("it is not cleared")
     if place.state.verdict is not None and place.state.verdict.control_seq != place.control_seq:
         return Done("control has changed: the gate decides again")
-    return _post(place, now, boot, lease)
+    return _post(place, own or now, boot, lease)
 
 
 def _post(place: Place, now: datetime, boot: float, lease: float) -> Step:

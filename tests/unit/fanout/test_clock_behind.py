@@ -16,7 +16,8 @@ from services.kernel.ledger.entry import Entry
 from services.kernel.projection.server_time import present
 from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.test_posting_receipts import Rig
-from tests.unit.fanout.world import NOW, approval, profile
+from tests.unit.fanout.world import NOW, approval, profile, receipt
+from tests.unit.states import ended_target
 
 BEHIND = timedelta(minutes=10)
 
@@ -59,6 +60,19 @@ def test_what_is_over_by_the_ledger_s_stamps_is_not_attempted_any_more(over: boo
     if not over:
         late.newest = None
     assert isinstance(late.next_step(), End if over else Post)
+
+
+def test_a_retry_is_waited_for_by_the_clock_that_wrote_it() -> None:
+    """By the ledger's stamps its time has come already: all attempts would be used up in a moment, and it failed."""
+    rig = BehindRig(NOW)
+    own = rig.clock.now()
+    said = receipt(at=own, retry_at=own + timedelta(minutes=5))
+    boot = rig.clock.monotonic()
+    rig.state.targets["fire-social"] = ended_target(said, receipt_folded_at=boot)
+    places = Places(rig.runtime, 15.0)
+    waits = places.next_step(places.in_state(rig.state, "fire-social"))
+    assert isinstance(waits, Wait)
+    assert waits.delay == 300.0
 
 
 EARLY = (PostViolation("warrant.no_signature", "No valid approval."),)
