@@ -20,11 +20,15 @@ from services.fanout.connectors.contract import (
     PublishResult,
     ReadsBack,
     ReconcileResult,
+    Retryable,
 )
 from services.fanout.following.wrapping import WrappedConnector
 
 STANDS_ALONE = "the earlier post is not there any more, so this one stands for itself"
 """The note of what was to answer it."""
+
+AT_ONCE = 0.1
+"""Seconds until it is called without an answer: what names no time waits for longer."""
 
 
 class AnswersEarlier(WrappedConnector):
@@ -35,18 +39,22 @@ class AnswersEarlier(WrappedConnector):
     def __init__(self, connector: Connector, earlier: Intent) -> None:
         super().__init__(connector)
         self._earlier = earlier
+        self._gone = False
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Post it as an answer. It is posted without one when that was refused and what it answers is gone."""
+        """Post it as an answer. When that was refused and what it answers is gone, the next call posts it without one.
+
+        That is left to a call of its own: before each, it is asked whether it still may be posted.
+        """
+        if self._gone:
+            result = await self._connector.publish(replace(intent, follows=""), fetch_media)
+            return noted(result) if isinstance(result, Posted) else result
         end = asyncio.get_running_loop().time() + intent.call_timeout
         result = await self._connector.publish(intent, fetch_media)
         if not isinstance(result, Permanent) or result.begun is not None:
             return result
-        if not (result.gone or await self._is_gone(intent.follows, end)):
-            return result
-        alone = replace(intent, follows="", call_timeout=end - asyncio.get_running_loop().time())
-        result = await self._connector.publish(alone, fetch_media)
-        return noted(result) if isinstance(result, Posted) else result
+        self._gone = result.gone or await self._is_gone(intent.follows, end)
+        return Retryable(f"{STANDS_ALONE}: {result.reason}", AT_ONCE) if self._gone else result
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look for it as an answer and for itself: when its call ended, the earlier post may have been gone."""

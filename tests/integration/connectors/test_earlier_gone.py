@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.events.authority import Profile
-from services.fanout.connectors.contract import Connector, Intent, Posted, Retracted
+from services.fanout.connectors.contract import Connector, Intent, Posted, PublishResult, Retracted, Retryable
 from services.fanout.following.answering import STANDS_ALONE, AnswersEarlier
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import MastodonRig, an_intent, published, store
@@ -34,13 +34,19 @@ async def telegram(tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
     await made.close()
 
 
+async def called_twice(way: AnswersEarlier, correction: Intent) -> PublishResult:
+    """What comes of it: a second call is made where the first one found that what it answers is gone."""
+    first = await way.publish(correction, store)
+    return await way.publish(correction, store) if isinstance(first, Retryable) else first
+
+
 async def corrected(connector: Connector, fire: Profile) -> tuple[Intent, Intent, Posted]:
     """A message, its correction, and what the platform made of that when the message had been deleted."""
     earlier = an_intent(fire, "Closed to 4 pm.")
     stood = await published(connector, earlier)
     assert await connector.retract(earlier, stood.remote_id) == Retracted()
     correction = replace(an_intent(fire, CORRECTION, request_id="rnew"), follows=stood.remote_id)
-    made = await AnswersEarlier(connector, earlier).publish(correction, store)
+    made = await called_twice(AnswersEarlier(connector, earlier), correction)
     assert isinstance(made, Posted), made
     assert made.note == STANDS_ALONE
     return earlier, correction, made
@@ -53,7 +59,7 @@ async def test_a_correction_stands_for_itself_once(shown: MastodonRig | Emulated
     earlier, correction, made = await corrected(shown.connector, fire)
     assert [one.text for one in await shown.stands(fire)] == [CORRECTION]
     fresh, repeat = AnswersEarlier(shown.restart(), earlier), replace(correction, repeat=True)
-    found = await (fresh.reconcile(repeat) if again == "reconcile" else fresh.publish(repeat, store))
+    found = await (fresh.reconcile(repeat) if again == "reconcile" else called_twice(fresh, repeat))
     assert isinstance(found, Posted), found
     assert (found.url, found.remote_id) == (made.url, made.remote_id)
     # Mastodon answers a repeated key with the post that it made of it, which answers nothing.

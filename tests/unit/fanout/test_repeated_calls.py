@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from schemas.events.control import Posture
-from services.fanout.connectors.contract import Intent, Posted, PublishResult, Retryable
+from services.fanout.connectors.contract import Intent, Permanent, Posted, PublishResult, Retryable
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted
 from services.fanout.delivery.judge import Judge
 from services.fanout.delivery.posting import _PostingWay, _RecordedAttempt
+from services.fanout.following.answering import AT_ONCE, STANDS_ALONE, AnswersEarlier
 from services.kernel.base.errors import Unreachable
 from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.test_posting_receipts import Rig
@@ -45,11 +46,16 @@ class RepeatRig(Rig):
         self.calls += 1
         return Retryable("busy", after=0.1) if self.calls == 1 else Posted("https://m.example/1", "1")
 
-    async def called(self) -> PublishResult | NotAttempted:
+    async def refuse_answers(self, intent: Intent, _fetch_media: Any) -> PublishResult:
+        """Say that what it answers is not there."""
+        self.calls += 1
+        return Permanent("gone", gone=True) if intent.follows else Posted("https://m.example/1", "1")
+
+    async def called(self, connector: Any = None, follows: str = "") -> PublishResult | NotAttempted:
         """What comes of the attempt."""
         quiet: Any = SimpleNamespace(calling=lambda: None, over=lambda: None)
-        connector: Any = SimpleNamespace(platform="mastodon", publish=self.publish)
-        way = _PostingWay(profile("fire-social"), connector, quiet, quiet)
+        connector = connector or SimpleNamespace(platform="mastodon", publish=self.publish)
+        way = _PostingWay(profile("fire-social"), connector, quiet, quiet, follows)
         lease = Lease(self.clock, 15.0)
         call = _RecordedAttempt(self.place, way, attempt(), 50, quiet, lease, Posture.ROUTINE, 44)
         return await self.posting._call(call)
@@ -75,3 +81,19 @@ async def test_what_was_taken_back_in_the_pause_is_not_called_again(rig: RepeatR
     """Also by a worker that heard nothing of it: stopped in its pause, it went on by a stale fold and posted."""
     assert await rig.called() == Retryable(reason, after=0.1)
     assert rig.calls == 1
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+@in_virtual_time
+async def test_what_cannot_answer_is_posted_by_itself_only_if_it_still_may_be(withdrawn: bool) -> None:
+    """Its first call was refused, and it was withdrawn before the second: nothing is posted."""
+    rig = RepeatRig(withdrawn=withdrawn)
+    platform: Any = SimpleNamespace(platform="mastodon", publish=rig.refuse_answers)
+    intent: Any = None
+    result = await rig.called(AnswersEarlier(platform, intent), "5")
+    if withdrawn:
+        assert result == Retryable(f"{STANDS_ALONE}: gone; another worker took it over", AT_ONCE)
+        assert rig.calls == 1
+    else:
+        assert result == Posted("https://m.example/1", "1", STANDS_ALONE)
+        assert (rig.calls, rig.asked) == (2, 2)
