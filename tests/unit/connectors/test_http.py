@@ -323,4 +323,5 @@ def test_half_a_character_in_an_answer_is_one_that_can_be_stored() -> None:
     """Python reads the escape of half a pair, and cannot write it: what a receipt quoted of it was never stored."""
     found = json_of(rb'{"\uD83D": ["\ud83d x", "\uD83D\uDEA8", {"a": 1}, null], "b": true}')
     assert found == {"\ufffd": ["\ufffd x", "\U0001f6a8", {"a": 1}, None], "b": True}
+    assert json_of(b'{"url": "https://m.example/\xed\xa0\x80"}') == {"url": "https://m.example/\ufffd"}
     assert json_of(b"[" * 100_000) is None

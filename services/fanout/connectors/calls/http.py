@@ -189,13 +189,13 @@ def json_of(raw: bytes) -> Any:
     """Read JSON; a page of a proxy, say, is None. Half a character, which nobody could store, is U+FFFD."""
     try:
         found = json.loads(raw)
-        return _whole(found) if b"\\ud" in raw.lower() else found
+        return _whole(found) if b"\\ud" in raw.lower() or b"\xed" in raw else found
     except (ValueError, RecursionError):
         return None
 
 
 def _whole(value: Any) -> Any:
-    """Return a value of JSON without halves of surrogate pairs, which its escapes may spell."""
+    """Return a value of JSON without halves of surrogate pairs, which its escapes or its bytes may spell."""
     if isinstance(value, dict):
         return {_whole(name): _whole(one) for name, one in value.items()}
     if isinstance(value, list):
