@@ -58,6 +58,15 @@ class Progress:
         if event.profile != MIRROR:  # each message has a page of its own there
             self.under_way[event.profile] = seq
 
+    def overruled(self, event: Attempt, counted: CountedRequest) -> None:
+        """Take up the number of an attempt that does not count.
+
+        Not on a profile that the revision in force does not name, and on which nothing was before.
+        """
+        progress = self.of(event.request_id, event.profile)
+        if event.profile in (MIRROR, *counted.request.targets, *counted.wanted) or progress != ProfileProgress():
+            progress.number = max(progress.number, event.number)
+
     def answered(self, event: Receipt) -> None:
         """Take up a receipt, unless its attempt does not count. A lapsed one frees the profile and answers nothing."""
         progress = self.of(event.request_id, event.profile)

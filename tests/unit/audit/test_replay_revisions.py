@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome
-from tests.support.ledger_builder import LedgerBuilder
+from tests.support.ledger_builder import FIRE, WEB, LedgerBuilder
 from tests.unit.audit.judging import Verify
+from tests.unit.audit.test_replay_pair import by_fold
 
 OFFICE = "comms-officer"
 
@@ -69,3 +70,23 @@ def test_a_revision_of_what_is_posted_changes_nothing(builder: LedgerBuilder, ve
     builder.request(text="Too late. https://mission.example/roads", revision=2)
     builder.receipt(first, attempt)
     assert verify(builder).violations == ()
+
+
+def test_the_number_of_what_came_too_late_for_a_profile_of_an_older_revision_is_free(
+    builder: LedgerBuilder, verify: Verify
+) -> None:
+    """Services note no number on a profile that the revision in force does not name: the next attempt has it again."""
+    first = builder.request(targets=(FIRE, WEB))
+    builder.approve(first, "mcpe")
+    builder.verdict(first)
+    builder.request(targets=(WEB,), revision=2)
+    builder.attempt(first, FIRE, number=1)
+    third = builder.request(targets=(FIRE, WEB), revision=3)
+    builder.approve(third, "mcpe")
+    builder.verdict(third)
+    builder.wait(10)
+    seq = builder.attempt(third, FIRE, number=1)
+    builder.receipt(third, seq)
+    report = verify(builder)
+    assert (report.violations, report.warnings) == ((), ())
+    assert seq in by_fold(builder)[0], "the services count it"

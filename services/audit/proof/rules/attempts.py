@@ -54,7 +54,7 @@ def attempt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     out_of_turn = chain.out_of_turn(state, context.request, event.profile)
     void = forged or overruled_because(entry, event, context.counted, progress, under_way, state.control, out_of_turn)
     if void:
-        progress.number = max(progress.number, event.number)
+        state.progress.overruled(event, context.counted)
         _void(state, entry, event, void, reported=bool(forged))
         return
     facts = _counted(state, entry, event)
