@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.integration.connectors.rigs import a_profile, an_intent, store
 from tests.support.emulators.hooks import SECRET
 
 
-async def answered(folder: Path, status: int, words: str) -> PublishResult:
+async def answered(folder: Path, status: int, words: str, *, repeat: bool = True) -> PublishResult:
     async def receive(_request: web.Request) -> web.Response:
         return web.json_response({"error": words}, status=status)
 
@@ -28,7 +29,7 @@ async def answered(folder: Path, status: int, words: str) -> PublishResult:
         lambda _: f"{receiver.url}/in", lambda _: secret, source="https://mission.example", realm="live"
     )
     try:
-        return await connector.publish(an_intent(a_profile("fire", "webhook")), store)
+        return await connector.publish(replace(an_intent(a_profile("fire", "webhook")), repeat=repeat), store)
     finally:
         await connector.close()
         await receiver.stop()
@@ -46,3 +47,11 @@ async def test_what_the_receiver_has_already_is_delivered(tmp_path: Path, status
 @pytest.mark.parametrize(("status", "kind"), [(400, Permanent), (422, Permanent), (409, Unknown)])
 async def test_another_refusal_is_none_of_it(tmp_path: Path, status: int, kind: type) -> None:
     assert isinstance(await answered(tmp_path, status, "the text is too long"), kind)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, Permanent), (422, Permanent), (409, Posted)])
+async def test_what_is_sent_for_the_first_time_is_there_only_by_a_conflict(
+    tmp_path: Path, status: int, kind: type
+) -> None:
+    """A duplicate field, say, is no event: it was told to be delivered, and never came."""
+    assert isinstance(await answered(tmp_path, status, "duplicate header: X-Signature", repeat=False), kind)

@@ -78,7 +78,8 @@ class WebhookConnector(SendOnlyConnector):
             if is_page(outcome):
                 return Unknown("the server answered with a page, not as a receiver of events does", Cause.HOST)
             return delivered(intent)
-        if outcome.status != 403 and has_it_already(outcome):
+        # What is sent for the first time is nowhere yet: another status may say that of a field or a header, too.
+        if outcome.status != 403 and (intent.repeat or outcome.status == 409) and has_it_already(outcome):
             return delivered(intent, "the receiver says that it has the event already")
         if outcome.status == 403:
             return credential_refused(outcome, "the receiver refuses the signature")
