@@ -11,7 +11,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,6 @@ from services.fanout.connectors.send_only import SendOnlyConnector, credential_r
 
 EVENT_TYPE = "onevoice.message.published"
 _PREFIX = "whsec_"
-_OF_A_FIELD = re.compile(r"\b(?:title|headline|slug|name|field|header)s?\b", re.IGNORECASE)
-"""What may be there once only, of whatever event: another has it, and this one is not there."""
 _LEAST_SECRET = 24
 """Bytes, as Standard Webhooks asks."""
 
@@ -81,7 +78,7 @@ class WebhookConnector(SendOnlyConnector):
             if is_page(outcome):
                 return Unknown("the server answered with a page, not as a receiver of events does", Cause.HOST)
             return delivered(intent)
-        if outcome.status != 403 and has_it_already(outcome) and not _OF_A_FIELD.search(outcome.words):
+        if outcome.status != 403 and has_it_already(outcome):
             return delivered(intent, "the receiver says that it has the event already")
         if outcome.status == 403:
             return credential_refused(outcome, "the receiver refuses the signature")
