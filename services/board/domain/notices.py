@@ -18,7 +18,7 @@ from schemas.events.verdicts import Finding
 from schemas.platforms import MANUAL
 from services.kernel.base.hints import in_realm
 from services.kernel.fold.request_phase import RequestPhase
-from services.kernel.fold.state import RequestState
+from services.kernel.fold.state import RequestState, TargetState
 
 NO_PERSON = frozenset({"setting: hold", "setting: schedule"})
 """What no approval changes."""
@@ -161,23 +161,30 @@ def _listed(names: Sequence[str]) -> str:
 def _unconfirmed_since(state: RequestState) -> datetime:
     """Return when the newest posts of it became so, all within a while; what was found out of others moves nothing.
 
-    What is to be done by hand is known at once, and does not stand for what nobody knows a minute later.
+    What is to be done by hand is known at once, and does not stand for what nobody knows a minute later; nor does what
+    people have decided on stand for what comes after.
     """
     said = sorted(
-        (receipt.at, profile, receipt.platform == MANUAL)
+        (receipt.at, profile, receipt.platform == MANUAL, seq)
         for profile, target in state.targets.items()
-        for _, receipt in target.receipts
+        for seq, receipt in target.receipts
         if receipt.final and receipt.outcome is ReceiptOutcome.UNCONFIRMED
     )
     found = [state.at]
     for kind in (True, False):
-        since, together = state.at, set[str]()
-        for at, profile in ((at, profile) for at, profile, by_hand in said if by_hand is kind):
-            if not together or at - since >= TOGETHER or profile in together:
-                since, together = at, set()
-            together.add(profile)
+        since, together = state.at, dict[str, int]()
+        for at, profile, seq in ((at, profile, seq) for at, profile, by_hand, seq in said if by_hand is kind):
+            over = all(_decided(state.target(name), first, seq) for name, first in together.items())
+            if over or at - since >= TOGETHER or profile in together:
+                since, together = at, {}
+            together[profile] = seq
         found.append(since)
     return max(found)
+
+
+def _decided(target: TargetState, after: int, before: int) -> bool:
+    """Return whether a person has decided on it between two entries of the ledger."""
+    return any(after < seq < before for seq, _ in target.resolutions)
 
 
 def due(

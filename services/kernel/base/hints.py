@@ -8,8 +8,59 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from schemas.events.authority import Realm
 
-_COMMAND = re.compile(r"\bonevoice (?!(?:up|init|deploy|tls)\b)[a-z]+\b(?:(?!onevoice )[^;,)\n])*")
-"""A command to its end: what it is followed by in a hint. Those that are of no realm, or of both, are left out."""
+COMMANDS = frozenset(
+    {
+        "run",
+        "provision",
+        "ledger",
+        "doctor",
+        "top",
+        "eoc",
+        "crisis",
+        "hold",
+        "publish",
+        "request",
+        "preview",
+        "template",
+        "pending",
+        "inbox",
+        "show",
+        "approve",
+        "reject",
+        "return",
+        "status",
+        "resolve",
+        "tasks",
+        "outside",
+        "inquiries",
+        "reply",
+        "dead",
+        "withdraw",
+        "correct",
+        "update",
+        "recall",
+        "all-clear",
+        "repost",
+        "history",
+        "officers",
+        "passkeys",
+        "systems",
+        "settings",
+        "root",
+        "invite",
+        "enroll",
+        "unlock",
+        "lock",
+        "keys",
+        "profiles",
+        "audit",
+    }
+)
+OF_NO_REALM = frozenset({"init", "up", "deploy", "tls"})
+"""Or of both."""
+
+_COMMAND = re.compile(rf"(?<![\w/.@-])onevoice (?:{'|'.join(sorted(COMMANDS))})\b(?:(?!onevoice )[^;,)\n])*")
+"""A command to its end: what it is followed by in a hint. A folder of this name, or a sentence on it, is none."""
 
 
 def in_realm(text: str, realm: Realm) -> str:

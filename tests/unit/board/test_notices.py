@@ -23,7 +23,9 @@ from services.board.domain.notices import (
     title,
     waits_of,
 )
+from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.fold.state import RequestState
+from tests.support.people import resolution_of
 from tests.unit.fanout.world import NOW, receipt, request, verdict
 from tests.unit.states import ended_target, state, undecided_state
 
@@ -179,7 +181,8 @@ def many(unsure: int, *, of: int = 26, apart: timedelta = timedelta(seconds=2)) 
     """A request to many profiles: some are unconfirmed, one after the other, and the others still to be posted."""
     names = tuple(f"p{number:02d}" for number in range(of))
     targets = {
-        name: ended_target(unconfirmed(profile=name, at=NOW + n * apart)) for n, name in enumerate(names[:unsure])
+        name: ended_target(unconfirmed(profile=name, at=NOW + n * apart), seq=51 + 10 * n)
+        for n, name in enumerate(names[:unsure])
     }
     asked = request(targets=names)
     return state(asked, verdict(asked, targets=names), targets=targets)
@@ -234,3 +237,19 @@ def test_what_was_taken_back_waits_for_an_approval_and_for_a_look() -> None:
         "an approval is missing",
         "nobody knows whether it is out on p00",
     ]
+
+
+@pytest.mark.parametrize(("seqs", "minutes"), [((), 0), ((62,), 0), ((50,), 0), ((50, 60), 2)])
+def test_what_comes_after_the_decision_on_all_that_was_told_is_told_at_once(
+    seqs: tuple[int, ...], minutes: int
+) -> None:
+    """Within five minutes of the first it was told by the reminder, to people who took it for done.
+
+    A decision that comes later, or was on an earlier post, changes nothing of when it is told.
+    """
+    of = many(2, apart=timedelta(minutes=2))
+    said = resolution_of((of.request_id, "p00", 51), "give_up", "pio", Signer(new_seed()), NOW)
+    of.target("p00").resolutions += [(seq, said) for seq in seqs]
+    one = waiting_of(of, NOW)
+    assert one is not None
+    assert one.since == NOW + timedelta(minutes=minutes)

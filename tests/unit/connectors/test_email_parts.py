@@ -63,6 +63,8 @@ def test_the_languages_of_the_text_are_said(content: dict[str, Any], language: s
         (550, "5.1.1 no such user", False),
         (553, "5.1.8 bad sender address", False),
         (550, "no such user", False),
+        (550, "<relay@mission.example>: user unknown", False),
+        (550, "Recipient address rejected: quota@mission.example is unknown", False),
     ],
 )
 def test_a_refusal_of_who_sends_is_not_the_messages_end(code: int, words: str, ours: bool) -> None:

@@ -81,3 +81,14 @@ def test_the_exercise_alone_has_one_address(city: City) -> None:
         refuse_shared_ports(exercise, both=True)
     one = WebSection(origin="https://desk.example")
     refuse_shared_ports(with_settings(city, web=one), both=True)
+
+
+def test_what_another_port_of_the_broker_does_not_part_is_to_be_changed_in_the_file(city: City) -> None:
+    """The hint was to choose another --port, and none was right."""
+    for twice in (
+        with_settings(city, web=WebSection(port=9464), metrics=MetricsSection()),
+        with_settings(city, site=SiteSection(port=4223), townsquare=TownsquareSection()),
+    ):
+        with pytest.raises(BadInput, match="name the same port") as refused:
+            refuse_shared_ports(twice, 5222)
+        assert "city.toml" in refused.value.hint

@@ -6,8 +6,9 @@ import io
 
 import pytest
 
+from services.desk.menu import MENU
 from services.kernel.base import logs
-from services.kernel.base.hints import in_realm
+from services.kernel.base.hints import COMMANDS, OF_NO_REALM, in_realm
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,10 @@ from services.kernel.base.hints import in_realm
         ("the broker of onevoice up", "the broker of onevoice up"),
         ("onevoice profiles remove x --realm exercise", "onevoice profiles remove x --realm exercise"),
         ("OneVoice says so", "OneVoice says so"),
+        ("/srv/onevoice cannot be read", "/srv/onevoice cannot be read"),
+        ("/srv/onevoice status", "/srv/onevoice status"),
+        ("run the same version of onevoice everywhere", "run the same version of onevoice everywhere"),
+        ("use the onevoice command", "use the onevoice command"),
     ],
 )
 def test_a_command_of_the_exercise_names_it_once(said: str, typed: str | None) -> None:
@@ -29,6 +34,10 @@ def test_a_command_of_the_exercise_names_it_once(said: str, typed: str | None) -
     assert in_realm(said, "exercise") == typed
     assert in_realm(typed, "exercise") == typed
     assert in_realm(said, "live") == said
+
+
+def test_each_command_is_known_to_hints() -> None:
+    assert {*COMMANDS, *OF_NO_REALM} == {entry.name for entry in MENU}
 
 
 @pytest.mark.parametrize("realm", ["live", "exercise"])

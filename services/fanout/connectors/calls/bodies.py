@@ -54,7 +54,7 @@ def _inflated(raw: bytes, kind: int) -> bytes | None:
         try:
             found += unpacking.decompress(raw, _BODY_BYTES + 1 - len(found))
         except zlib.error:
-            return None
+            return bytes(found) or None  # zeros or the end of a line after a whole packet, which gzip takes, too
         if not unpacking.eof or len(found) > _BODY_BYTES:
             return None
         raw = unpacking.unused_data

@@ -25,6 +25,8 @@ _NEVER_OF_A_MESSAGE = frozenset({405, 407, 411, 417, 418, 421, 423, 425, 426, 42
 """
 _TOO_MANY = frozenset({420, 429})
 """RFC 6585, and what services said before it."""
+_TOO_LARGE = frozenset({413, 414})
+"""Its limit is one of size, however it is worded."""
 _NO_WAIT = frozenset({401, 402, 408, 409})
 """Time mends no credential; a time-out of the server and a conflict may be of what this call, or one before, has done.
 """
@@ -107,9 +109,8 @@ def _asks_to_wait(outcome: Answer) -> bool:
     if any(name.lower() in ("retry-after", "x-retry-after") for name in outcome.headers):
         return True
     said = words.said(outcome)
-    return words.RATE.search(said) is not None or (
-        outcome.status in (400, 403) and words.LATER.search(said) is not None
-    )
+    rate = outcome.status not in _TOO_LARGE and words.RATE.search(said) is not None
+    return rate or (outcome.status in (400, 403) and words.LATER.search(said) is not None)
 
 
 def _refuses_the_token(outcome: Answer) -> bool:

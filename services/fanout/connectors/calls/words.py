@@ -39,14 +39,16 @@ LOGIN = re.compile(
 """What is said when nothing is wrong with the message: somebody has to set the login right there. An account that is
 suspended is not among it: it posts nothing more."""
 _BEARER = r"(?:token|session|credentials?|api key|signature)"
+_NOT_OF_JSON = r"(?! +(?:at|near|in(?! (?:the )?(?:[\w-]+ )?(?:headers?|request|cookies?)\b)) )"
+"""Parsers call a piece of what they read a token, too."""
 TOKEN = re.compile(
-    r"invalid[_ ]?(?:(?:access|bearer|oauth|api|auth|refresh)[_ ]?)?(?:token|grant)\b(?! (?:at|in|near) )"
+    rf"invalid[_ ]?(?:(?:access|bearer|oauth|api|auth|refresh)[_ ]?)?(?:token|grant)\b{_NOT_OF_JSON}"
     r"|(?:expired|revoked)[_ ]?token"
     r"|(?:invalid|unauthorized)_client|(?:bad|invalid)(?: \w+)? credentials"
     rf"|\b{_BEARER}(?: \w+)? (?:is |was |has |have |were )?(?:been )?"
     r"(?:not (?:valid|provided)|invalid|expired|revoked|missing|malformed|required)"
     r"|requires? an authenticated|not authenticated|unauthenticated|authentication (?:is )?(?:required|failed)"
-    r"|\bunauthori[sz]ed\b(?! (?:use|content|links?|words?|characters?|media|domains?|hashtags?)\b)"
+    r"|\bunauthori[sz]ed\b(?! (?:use|content|links?|urls?|words?|characters?|media|domains?|hashtags?)\b)"
     rf"|(?<!anonymous is )\bnot authori[sz]ed\b{_ITS_READERS}"
     r"|\blog[- ]?in (?:is )?required|must (?:be logged|log) in",
     re.IGNORECASE,
@@ -65,25 +67,30 @@ LATER = re.compile(
     re.IGNORECASE,
 )
 """That time mends it, in words that say no more."""
+_HOST = r"host(?: ?name)?(?!(?: ?name)? in (?:the )?(?:url|link))"
 WALL = re.compile(
     r"cloudflare|firewall|\bwaf|akamai|incapsula|imperva|sucuri|request is blocked|error code:? 1[0-2][0-9]{2}\b"
     r"|access denied.* 10[0-9]{2}\b|\byour (?:ip|network|browser)\b|captcha|\bddos\b|default backend|unusual traffic"
     r"|\bip(?: address)?\b[^.]{0,40}\b(?:blocked|banned|denied|not allowed|allow-?list|white-?list)"
-    r"|(?<!link )\bhost(?: ?name)?(?: header)?\b[^.]{0,20}(?:not allowed|invalid)|\binvalid host"
+    rf"|(?<!link )(?<!url )\b{_HOST}(?: header)?\b[^.]{{0,20}}(?:not allowed|invalid)|\binvalid {_HOST}"
     r"|http request was sent to https",
     re.IGNORECASE,
 )
 """What stands before servers, and how it speaks; also of who calls it, and by which name."""
 AWAY = re.compile(r"\bmaintenance\b|read[- ]only|temporarily (?:unavailable|out of)|\boverloaded\b", re.IGNORECASE)
 """What servers say with 4xx where RFC 9110 has 503 for it."""
+_NOT_OF_A_KEY = r"(?<!token )(?<!signature )(?<!credential )(?<!credentials )(?<!key )"
+_A_TIME = r"(?! (?:per|an?|each|every) (?:second|minute|hour|day|week|month)\b)"
 _MESSAGE = re.compile(
-    r"duplicate|identical|already (?:posted|said|sent)|suspended|validation failed|(?<!from )\bspam\b|content policy"
+    r"duplicate|identical|already (?:posted|said|sent)|suspended"
+    rf"|{_NOT_OF_A_KEY}validation failed|(?<!from )(?<!against )\bspam\b|content policy"
     r"|cannot attach"
     r"|violates|(?:used|mentioned|repeated) too (?:often|frequently)"
     r"|\blinks? (?:to \S{1,60} )?(?:is|are) (?:not allowed|blocked|forbidden|banned|prohibited)"
     r"|\d ?(?:characters|graphemes|words|bytes|[kmg]i?b|pixels|images|pictures|files|links|mentions|(?:hash)?tags)\b"
+    rf"{_A_TIME}"
     r"|(?:forbidden|banned|blocked|prohibited|disallowed)[_ ](?:\w+ )?(?:words?|content|links?|terms?|domains?)"
-    r"|(?:text|status|post|message|content) contains|too long|too similar|character limit"
+    r"|(?:text|status|post|message|content) contains|(?<!took )too long|too similar|character limit"
     r"|too many (?:characters|links|mentions|tags|hashtags)",
     re.IGNORECASE,
 )
@@ -102,6 +109,8 @@ _PHRASES = re.compile(
 
 def said(answer: Answer) -> str:
     """Return what a refusal in JSON says, names and codes too, without what it quotes; empty for a page."""
+    if isinstance(answer.body, list):
+        return _QUOTED.sub(" ", "; ".join(one for one in answer.body if isinstance(one, str))[:WORDS])
     if isinstance(answer.body, str):
         return _QUOTED.sub(" ", answer.body[:WORDS])
     if not isinstance(answer.body, dict):

@@ -64,6 +64,7 @@ _ABOUT_US = re.compile(
     r"^5\.(?:3\.[0125]|2\.2)\b|\brelay|\bblocked\b|block ?list|blacklist|spamhaus|\bquota\b|mailbox (?:is )?full",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"<[^>]*>|\S+@\S+")
 _NOT_LET_IN = frozenset({530, 534, 535, 538})
 """RFC 4954: authentication is needed, or has failed."""
 
@@ -185,9 +186,10 @@ def is_about_us(code: int, message: str) -> bool:
     """Say whether a refusal for good (5xx) of sender or recipient is about who sends, and not about the message.
 
     Servers say in words that they do not relay, or that our host is blocked. RFC 3463: 5.3.x is the server's own
-    trouble (but 5.3.4 a message that is too big), and a full mailbox (5.2.2) has room again.
+    trouble (but 5.3.4 a message that is too big), and a full mailbox (5.2.2) has room again. What
+    addresses are made of says nothing.
     """
-    return code >= 500 and _ABOUT_US.search(message) is not None
+    return code >= 500 and _ABOUT_US.search(_ADDRESS.sub(" ", message)) is not None
 
 
 def _line(words: str) -> str:

@@ -9,6 +9,8 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not bound to
+_FOLLOW = frozenset({"[nats] port", "[townsquare] port", "[site] port"})
+"""Those that --port moves, all by as much."""
 _HERE = {"localhost": "127.0.0.1"}
 
 
@@ -25,7 +27,7 @@ def refuse_shared_ports(city: City, port: int | None = None, *, both: bool = Fal
         for other, where, taken in known:
             if taken == number and _meet(where, host):
                 said, hint = f"name the same port, {number}", f"give {setting} another in {city.folder / 'city.toml'}"
-                if port not in (None, city.settings.nats.port):
+                if port not in (None, city.settings.nats.port) and (other in _FOLLOW) is not (setting in _FOLLOW):
                     said, hint = f"come to the same port, {number}, with --port {port}", "choose another --port"
                 raise BadInput("port.twice", f"{other} and {setting} in city.toml {said}", hint)
         known.append((setting, host, number))
