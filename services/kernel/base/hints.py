@@ -8,58 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from schemas.events.authority import Realm
 
-COMMANDS = frozenset(
-    {
-        "run",
-        "provision",
-        "ledger",
-        "doctor",
-        "top",
-        "eoc",
-        "crisis",
-        "hold",
-        "publish",
-        "request",
-        "preview",
-        "template",
-        "pending",
-        "inbox",
-        "show",
-        "approve",
-        "reject",
-        "return",
-        "status",
-        "resolve",
-        "tasks",
-        "outside",
-        "inquiries",
-        "reply",
-        "dead",
-        "withdraw",
-        "correct",
-        "update",
-        "recall",
-        "all-clear",
-        "repost",
-        "history",
-        "officers",
-        "passkeys",
-        "systems",
-        "settings",
-        "root",
-        "invite",
-        "enroll",
-        "unlock",
-        "lock",
-        "keys",
-        "profiles",
-        "audit",
-    }
+COMMANDS = (
+    "run|provision|ledger|doctor|top|eoc|crisis|hold|publish|request|preview|template|pending|inbox|show|"
+    "approve|reject|return|status|resolve|tasks|outside|inquiries|reply|dead|withdraw|correct|update|recall|"
+    "all-clear|repost|history|officers|passkeys|systems|settings|root|invite|enroll|unlock|lock|keys|profiles|"
+    "audit"
 )
-OF_NO_REALM = frozenset({"init", "up", "deploy", "tls"})
-"""Or of both."""
+"""Those of a realm, as alternatives of a pattern; ``init``, ``up``, ``deploy`` and ``tls`` are of none, or of both."""
 
-_COMMAND = re.compile(rf"(?<![\w/.@-])onevoice (?:{'|'.join(sorted(COMMANDS))})\b(?:(?!onevoice )[^;,)\n])*")
+_COMMAND = re.compile(rf"(?<![\w/.@-])onevoice (?:{COMMANDS})\b(?:(?!onevoice )[^;,)\n])*")
 """A command to its end: what it is followed by in a hint. A folder of this name, or a sentence on it, is none."""
 
 
