@@ -17,8 +17,8 @@ from pathlib import Path
 from services.kernel.base.files import ExclusiveLock
 
 BLOCK = 200
-STEP = 4
-"""A city that is up listens on the ports behind its broker's too: townsquare and website."""
+STEP = 5
+"""A city that is up listens on the ports behind its broker's too: townsquare, website, and each realm's pages."""
 FIRST = 10_000
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
