@@ -229,6 +229,14 @@ def test_what_nobody_knows_is_told_though_people_were_told_that_another_is_to_be
     assert one.missing == "it is to be done by hand for p00; nobody knows whether it is out on p01"
 
 
+def test_what_is_to_be_done_by_hand_once_more_is_told_anew() -> None:
+    again = ended_target(unconfirmed(platform="manual", at=NOW))
+    again.receipts.append((60, unconfirmed(platform="manual", at=NOW + timedelta(hours=1))))
+    one = waiting_of(state(targets={"fire-social": again}), NOW)
+    assert one is not None
+    assert one.since == NOW + timedelta(hours=1)
+
+
 def test_what_was_taken_back_waits_for_an_approval_and_for_a_look() -> None:
     of = many(1)
     missing = Finding(clause="3(iv)(c)", outcome=FindingOutcome.BLOCKED, reason="an approval is missing")

@@ -11,7 +11,7 @@ import pytest
 
 from services.fanout.connectors.contract import Cause, Health, Retryable
 from services.fanout.delivery.admission import FILES_SECONDS, Admission
-from services.fanout.delivery.credentials import Credentials
+from services.fanout.delivery.credentials import FRESH_SECONDS, Credentials
 from services.fanout.domain.step import Wait
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry
@@ -60,12 +60,14 @@ class LockedOut:
         credit = PrepaidCredit(runtime, XSection())
         self.admission = Admission(runtime, self.hosts, caller, self.credentials, credit)
         self.mended: set[str] = set()
+        self.asked = asyncio.Event()
         self.host = self.hosts.of(profile(NAMES[0]))
         for name in NAMES:
             self.admission.note_answer(name, REFUSED, self.host)
 
     async def check(self, _connector: Any, of: Any) -> Health:
         self.looks += 1
+        self.asked.set()
         await asyncio.sleep(0.1)
         return Health(True, "") if of.id in self.mended else Health(False, "refused", Cause.CREDENTIAL)
 
@@ -133,9 +135,13 @@ async def test_one_post_asks_for_all_of_its_profile(locked: LockedOut) -> None:
     posts = [asyncio.create_task(locked.post_in_line(name)) for _ in range(20)]
     await asyncio.sleep(58.0)
     assert 2 <= locked.looks <= 6
+    locked.asked.clear()
+    await locked.asked.wait()
+    await asyncio.sleep(FRESH_SECONDS + 0.2)  # that answer does not count for a new one any more
     locked.mended.add(name)
+    now = asyncio.get_running_loop().time()
     posts.append(asyncio.create_task(locked.post_in_line(name)))  # a new one may ask again, for all
-    assert max(await asyncio.gather(*posts)) < 70.0
+    assert max(await asyncio.gather(*posts)) < now + 1.0
 
 
 @in_virtual_time
@@ -164,6 +170,35 @@ async def test_a_credential_whose_file_was_changed_is_asked_for_at_once(locked: 
     assert await post <= 30.0 + FILES_SECONDS + 0.2
     assert locked.looks == before + 1
     watch.cancel()
+
+
+@in_virtual_time
+async def test_a_file_that_is_changed_right_after_a_refusal_has_it_asked_for_at_once(
+    locked: LockedOut,
+) -> None:
+    """The answer of that moment counts for all posts, and is of the old file."""
+    watch = asyncio.create_task(locked.admission.watch_credential_files())
+    post = asyncio.create_task(locked.post(NAMES[3]))
+    await asyncio.sleep(0.2)
+    assert locked.looks == 1
+    locked.city.token_path(NAMES[3]).write_text("new")
+    locked.mended.add(NAMES[3])
+    assert await post <= 0.2 + FILES_SECONDS + 0.2
+    watch.cancel()
+
+
+@in_virtual_time
+async def test_a_neighbour_that_is_let_in_has_one_asked_for_that_was_refused_a_moment_ago(locked: LockedOut) -> None:
+    late, neighbour = NAMES[0], NAMES[7]
+    post = asyncio.create_task(locked.post(late))
+    await asyncio.sleep(0.2)
+    assert locked.looks == 1
+    for other in NAMES:
+        if other not in (late, neighbour):
+            locked.credentials.found(other)
+    locked.mended |= {late, neighbour}
+    await locked.post(neighbour)
+    assert await post < 1.0
 
 
 async def test_a_change_while_it_was_asked_for_is_noticed_and_each_once(locked: LockedOut) -> None:

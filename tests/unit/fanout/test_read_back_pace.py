@@ -11,11 +11,13 @@ import pytest
 
 from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.requests import PlatformContent, Rendering, Request
 from services.fanout.connectors.contract import Correction, Declaration, Posted, ReadsBack, WhenUnknown
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.readback import ReadBack
 from services.fanout.domain.later_look import MOMENTS
+from services.fanout.following.answering import STANDS_ALONE
 from services.fanout.following.earlier import EarlierPosts
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.starts import Starts
@@ -24,16 +26,22 @@ from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
 from tests.unit.fanout.world import NOW, control, profile, receipt, request
+from tests.unit.states import ended_target, state
 
 FIRE = profile("fire-social", account="@fire@mastodon.example")
 
 
 class Standing(ReadsBack):
-    """A platform on which every post stands as it was approved."""
+    """A platform on which every post stands as it was approved; ``under``: what each was looked for as an answer to."""
 
-    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST)
+    platform = "mastodon"
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, reply=True)
+
+    def __init__(self) -> None:
+        self.under: list[str] = []
 
     async def read_back(self, intent: Any, remote_id: str) -> Posted:
+        self.under.append(intent.follows)
         return Posted(f"https://mastodon.example/{remote_id}", remote_id)
 
 
@@ -54,21 +62,28 @@ class Copy:
         self.entries: dict[str, Entry] = {}
         runtime: Any = self
         nobody: Any = None
-        platform: Any = Standing()
+        self.platform = Standing()
+        platform: Any = self.platform
         self.hosts = HostRegistry(runtime)
         destinations = Destinations(runtime, {"mastodon": platform}, self.hosts)
         earlier, caller, starts = EarlierPosts(runtime), Caller(runtime, nobody), Starts()
         self.read_back = ReadBack(runtime, destinations, earlier, nobody, caller, starts, 15.0)
         for number in range(self.many):
-            self._deliver(number)
+            self.deliver(request(request_id=f"r{number}"), str(number), number / self.many)
 
-    def _deliver(self, number: int) -> None:
-        of = request(request_id=f"r{number}")
-        said = receipt(of, outcome=ReceiptOutcome.DELIVERED, final=True, remote_id=str(number))
-        self.fold.requests[of.request_id] = RequestState(of, number, NOW)
+    def deliver(self, of: Request, remote_id: str, seconds: float, **said_of_it: Any) -> None:
+        """Have a post delivered so long after the beginning."""
+        said = receipt(of, outcome=ReceiptOutcome.DELIVERED, final=True, remote_id=remote_id, **said_of_it)
+        seq = int(remote_id) + 60
+        self.fold.requests[of.request_id] = RequestState(of, seq, NOW)
         subject = subjects.receipt(FIRE.id, of.request_id)
-        self.entries[subject] = Entry(number + 60, subject, NOW, said.to_bytes(), {})
-        self.read_back.watch(said, number + 60, NOW + timedelta(seconds=number / self.many))
+        self.entries[subject] = Entry(seq, subject, NOW, said.to_bytes(), {})
+        self.read_back.watch(said, seq, NOW + timedelta(seconds=seconds))
+
+    async def state_on(self, request_id: str, _profile: str) -> RequestState | None:
+        """Return what is known of a request."""
+        known: RequestState | None = self.fold.requests.get(request_id)
+        return known
 
     async def last(self, subject: str) -> Entry:
         """Return the newest entry: a receipt that was read back, just now."""
@@ -113,3 +128,15 @@ async def test_many_posts_on_one_host_are_read_back_in_the_time_that_is_promised
     assert all(looks[-1] >= 3_600.0 for looks in copy.looked.values())
     assert copy.wakes <= 2 * sum(map(len, copy.looked.values()))
     assert waits == [0.0] * len(MOMENTS), "a later look finds its place at each of its moments"
+
+
+@pytest.mark.parametrize(("reason", "under"), [("", "7"), (f"found on the platform; {STANDS_ALONE}", "")])
+async def test_a_correction_that_stands_for_itself_is_not_looked_for_as_an_answer(reason: str, under: str) -> None:
+    copy = Copy(0)
+    first = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="7")
+    copy.fold.requests["r1"] = state(request(), targets={FIRE.id: ended_target(first)})
+    content = PlatformContent(platform="mastodon", parts=("So.",), created_at=NOW, act="correct", about="r1")
+    correction = request(request_id="rother", replaces="r1", renderings=(Rendering.of(content),))
+    copy.deliver(correction, "8", 0.0, reason=reason)
+    await copy.until_done()
+    assert set(copy.platform.under) == {under}
