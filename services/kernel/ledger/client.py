@@ -160,9 +160,9 @@ class Ledger(LedgerReader):
 
     def folded(self, entry: Entry) -> None:
         """Take note of the next entry that the projection has folded: it may settle an append that waits."""
+        self.not_stored = ""
         if entry.seq > self.highest:
             self.highest = entry.seq
-            self.not_stored = ""
         if self._pending:
             self._pending.folded(entry)
 

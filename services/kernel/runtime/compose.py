@@ -185,7 +185,9 @@ def on_nats(
     )
 
     def make_bus(around: Around, projection: Projection, supervisor: Supervisor) -> FastStreamBus:
-        return FastStreamBus(row, around, make_broker(row, city, url, _link_of(log, projection, supervisor)), log)
+        return FastStreamBus(
+            row, around, make_broker(row, city, url, _link_of(log, projection, supervisor, ledger)), log
+        )
 
     runtime, bus = assemble(row, city, ports, make_bus)
     watch = DurableWatch(ledger, runtime.around.routes, runtime.supervisor, ports.timings.durable_check)
@@ -229,7 +231,7 @@ def _application(runtime: Runtime, bus: FastStreamBus, wire: Wire, genesis: Gene
     )
 
 
-def _link_of(log: Any, projection: Projection, supervisor: Supervisor) -> ConnectionEvents:
+def _link_of(log: Any, projection: Projection, supervisor: Supervisor, ledger: Ledger) -> ConnectionEvents:
     """Return what is done when the connection to the broker changes."""
 
     async def on_error(error: Exception) -> None:
@@ -242,6 +244,7 @@ def _link_of(log: Any, projection: Projection, supervisor: Supervisor) -> Connec
 
     async def on_reconnected() -> None:
         projection.reconnected()
+        ledger.not_stored = ""  # what failed while it was away says nothing of now
         if not supervisor.stopping:
             log.warning("the broker is back")
 

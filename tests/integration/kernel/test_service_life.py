@@ -13,18 +13,19 @@ import pytest
 from nats.js import api
 
 from schemas import flow, streams, subjects
-from schemas.events.control import Hold
+from schemas.events.control import EocActive, Hold
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
-from services.kernel.base.errors import Drift
+from services.kernel.base.errors import Drift, Unreachable
+from services.kernel.ledger.asking import AskLimits
 from services.kernel.runtime.compose import Timings
 from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.run import build, run_until_stopped, running
 from services.kernel.runtime.service import Runtime
-from tests.support.mission import PATIENCE, Mission, Writer, eventually
+from tests.support.mission import PATIENCE, Mission, Writer, eventually, now
 
 DURABLE = streams.GATEKEEPER_REQUESTS
 
@@ -202,6 +203,29 @@ async def test_services_go_on_after_the_broker_was_killed_and_started_again(miss
 
     await eventually(ordered)
     assert (await desk.board("eoc"))["eoc"]["hold"] is True
+
+
+async def test_a_broker_that_is_back_is_not_said_to_store_nothing(mission: Mission) -> None:
+    """What failed while it was away says nothing of now; on a quiet night no entry would come to show it."""
+    await mission.begin()
+    board, *_ = await mission.run("board")
+    ledger, intake = board.ledger, await mission.writer("intake")
+    ledger.asks = AskLimits(0.3, 2)
+    assert mission.broker.pid is not None
+    os.kill(mission.broker.pid, signal.SIGKILL)
+    with pytest.raises(Unreachable):
+        await ledger.append(subjects.CONTROL, EocActive(at=now(), activating_seq=1))
+    assert ledger.not_stored in board.health.all_troubles()
+    await mission.restart()
+
+    async def nothing_said() -> bool:
+        return not ledger.not_stored
+
+    await eventually(nothing_said)
+    ledger.not_stored = "the broker stores nothing"
+    request = await intake.submit()
+    await eventually(nothing_said)
+    assert request.request_id in board.fold.requests
 
 
 # --- drift --------------------------------------------------------------------------------------------------

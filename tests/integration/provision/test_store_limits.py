@@ -47,6 +47,7 @@ async def test_a_full_ledger_takes_nothing_more_loses_nothing_and_is_given_more(
     assert any("max_bytes is -1, not 60000" in line for line in done.updated)
     acked, refusal = await fill(writer)
     assert (refusal.code, "maximum bytes exceeded" in refusal.message) == ("ledger.refused", True)
+    assert writer.ledger.not_stored == "the broker stores nothing: maximum bytes exceeded"
     state = (await js.stream_info("LEDGER")).state
     assert (state.first_seq, state.messages, state.last_seq) == (1, acked, acked)
     watch = StoreWatch(audit)

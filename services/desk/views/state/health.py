@@ -141,6 +141,8 @@ def _is_alarm(trouble: str) -> bool:
 def _hint(trouble: str) -> str:
     if _is_alarm(trouble):
         return "somebody may have a service's key: onevoice audit verify names each entry; docs/keys.md replaces a key"
+    if "maximum bytes exceeded" in trouble:
+        return "raise store_gb under [nats] in city.toml, then onevoice provision: nothing on record is taken away"
     if "the broker stores nothing" in trouble:
         return "see that its disk has room, then restart the broker: after a full disk it does not go on by itself"
     if "the store nears its limit" in trouble:
