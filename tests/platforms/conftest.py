@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.connectors.bent import Bent
 from tests.integration.connectors.rigs import Rig
 from tests.platforms.pds import Pds, installed
 from tests.platforms.rig import BlueskyRig
@@ -30,6 +31,11 @@ async def bluesky(pds: Pds, tmp_path: Path) -> AsyncIterator[BlueskyRig]:
 
 @pytest.fixture
 def rig(bluesky: BlueskyRig) -> Rig:
+    return bluesky
+
+
+@pytest.fixture
+def bent(bluesky: BlueskyRig) -> Bent:
     return bluesky
 
 

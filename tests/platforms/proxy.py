@@ -10,6 +10,8 @@ from email.utils import formatdate
 import aiohttp
 from aiohttp import web
 
+from tests.support.emulators.bending import Bends
+
 WRITES = ("com.atproto.repo.putRecord", "com.atproto.repo.applyWrites")
 ON = {
     "post": WRITES,
@@ -29,11 +31,12 @@ class Proxy:
     url: str = ""
     tricks: list[tuple[str, str, float]] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
+    bends: Bends = field(default_factory=Bends)
     _runner: web.AppRunner | None = None
 
     async def start(self) -> None:
         """Listen on a free port of 127.0.0.1."""
-        app = web.Application(client_max_size=16 * 1024 * 1024)
+        app = web.Application(middlewares=[self.bends.middleware], client_max_size=16 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()

@@ -14,6 +14,7 @@ from services.kernel.base.clock import Clock
 from tests.integration.connectors.rigs import Seen, a_city, a_profile
 from tests.platforms.pds import Account, Pds
 from tests.platforms.proxy import Proxy
+from tests.support.emulators.bending import Bends
 
 NAMES = ("fire", "water")
 APP = "https://bsky.app"
@@ -64,6 +65,11 @@ class BlueskyRig:
 
     def profile(self, name: str) -> Profile:
         return a_profile(name, "bluesky").model_copy(update={"account": self.accounts[name].handle})
+
+    @property
+    def bends(self) -> Bends:
+        """What the server's answers are bent by."""
+        return self.proxy.bends
 
     async def records(self, name: str) -> list[dict[str, Any]]:
         return await self.pds.records(self.accounts[name].did)

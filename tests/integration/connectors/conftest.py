@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.connectors.bent import Bent
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import FolderRig, MastodonRig, Rig, WebsiteRig
+from tests.integration.connectors.send_only_rigs import SendOnlyRig
 from tests.integration.connectors.simulated import SimulatedRig
 
 EMULATED = ("x", "facebook", "linkedin", "threads", "instagram")
@@ -26,6 +28,20 @@ async def _rig(kind: str, folder: Path) -> Rig:
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """Each platform of the contract suite in turn."""
     made = await _rig(request.param, tmp_path)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["mastodon", *EMULATED, "nextdoor", "slack", "teams", "telegram", "webhook"])
+async def bent(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bent]:
+    """Each platform over HTTP, in turn, whose answers can be bent."""
+    made: MastodonRig | EmulatedRig | SendOnlyRig
+    if request.param == "mastodon":
+        made = await MastodonRig.open(tmp_path)
+    elif request.param in EMULATED:
+        made = await EmulatedRig.open(request.param, tmp_path)
+    else:
+        made = await SendOnlyRig(request.param, tmp_path).open()
     yield made
     await made.close()
 

@@ -16,6 +16,7 @@ from services.kernel.base.network.web import Running, serve
 from tests.integration.connectors.rigs import Seen, a_city, a_profile
 from tests.support.emulators import facebook, instagram, linkedin, meta, threads, x
 from tests.support.emulators.base import Emulator
+from tests.support.emulators.bending import Bends
 
 ACCOUNTS = {"fire": "1001", "water": "1002"}
 
@@ -75,6 +76,13 @@ class EmulatedRig:
     def profile(self, name: str) -> Profile:
         made = a_profile(name, self.platform)  # X knows accounts by their names, the others by numbers
         return made if self.platform == "x" else made.model_copy(update={"account": ACCOUNTS[name]})
+
+    @property
+    def bends(self) -> Bends:
+        """What its answers are bent by."""
+        made = self.emulator.bends
+        assert isinstance(made, Bends)
+        return made
 
     async def stands(self, profile: Profile) -> list[Seen]:
         found = self.emulator.of(profile.account)

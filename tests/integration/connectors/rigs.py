@@ -24,6 +24,7 @@ from services.kernel.base.network.web import Running, serve
 from services.kernel.base.settings.city_file import CityFile, TownsquareSection
 from services.townsquare import make_accounts
 from services.townsquare.server import Townsquare
+from tests.support.emulators.bending import Bends
 from tests.support.emulators.described import described, watching
 from tests.support.emulators.folder import FolderPlatform
 
@@ -185,6 +186,7 @@ class MastodonRig:
     def __init__(self, city: City, running: Running) -> None:
         self.city = city
         self.running = running
+        self.bends = Bends()
         self.others: list[Connector] = []
         self.connector = self.restart()
 
@@ -199,7 +201,9 @@ class MastodonRig:
         tokens = make_accounts(folder, [(name, f"City of Mission: {name}", "A note.") for name in names])
         noted: list[str] = []
         app = Townsquare.of(city).app()
+        bends = Bends()
         app.middlewares.insert(0, watching(described("mastodon"), noted))
+        app.middlewares.insert(0, bends.middleware)
         running = await serve(app, "127.0.0.1", 0, "the townsquare")
         city = a_city(folder, townsquare_port=int(running.url.rpartition(":")[2]))
         for name, token in tokens.items():
@@ -208,7 +212,7 @@ class MastodonRig:
             path.touch(mode=0o600)
             path.write_text(token + "\n")
         made = cls(city, running)
-        made.undocumented = noted
+        made.undocumented, made.bends = noted, bends
         return made
 
     def restart(self) -> Connector:

@@ -16,6 +16,7 @@ from services.kernel.base.network.web import Running, serve
 from tests.integration.connectors.rigs import Seen, a_city, a_profile
 from tests.support.emulators import nextdoor
 from tests.support.emulators.base import Emulator, Place
+from tests.support.emulators.bending import Bends
 from tests.support.emulators.hooks import SECRET, ReceiverEmulator, SlackEmulator, TeamsEmulator
 from tests.support.emulators.mail import PASSWORD, USER, MailServer
 from tests.support.emulators.telegram import TOKEN, TelegramEmulator
@@ -100,6 +101,12 @@ class SendOnlyRig:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(token + "\n")
+
+    @property
+    def bends(self) -> Bends:
+        """What its answers are bent by, where it answers over HTTP."""
+        assert isinstance(self.emulator, Emulator)
+        return self.emulator.bends
 
     def stands(self, profile: Profile) -> list[Seen]:
         """Return what people see, newest first; a message and the pictures that answer it are one."""

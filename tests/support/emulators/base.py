@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from aiohttp import web
 
 from services.kernel.base.network.web import Running, serve
+from tests.support.emulators.bending import Bends
 from tests.support.emulators.described import described, fault_of_answer, fault_of_request
 
 Kind = Literal["post", "media", "delete", "read", "other"]
@@ -97,6 +98,7 @@ class Emulator(Place):
     def __init__(self) -> None:
         super().__init__()
         self._running: Running | None = None
+        self.bends = Bends()
         self.undocumented: list[str] = []
         """What was asked or answered in another way than is documented."""
 
@@ -108,7 +110,7 @@ class Emulator(Place):
 
     async def start(self) -> None:
         """Answer on a free port of this machine."""
-        app = web.Application(middlewares=[self._faulty], client_max_size=16 * 1024 * 1024)
+        app = web.Application(middlewares=[self.bends.middleware, self._faulty], client_max_size=16 * 1024 * 1024)
         self.routes(app)
         self._running = await serve(app, "127.0.0.1", 0, "the emulator")
 

@@ -76,10 +76,17 @@ def test_a_part_that_answers_something_else_is_not_of_the_thread() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{}, {"id": "1", "content": "x", "created_at": "no"}, {"id": "1", "created_at": "2026-01-31"}]
+    "value",
+    [
+        {},
+        {"id": "1", "content": "x", "created_at": "no"},
+        {"id": "1", "created_at": "2026-01-31"},
+        {"id": "1", "created_at": "2026-01-31T00:00:00Z"},
+        {"id": "1", "content": "x", "created_at": "2026-01-31T00:00:00Z", "in_reply_to_id": []},
+    ],
 )
-def test_what_is_no_status_is_refused(value: dict[str, str]) -> None:
-    with pytest.raises((KeyError, ValueError)):
+def test_what_is_no_status_is_refused(value: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
         read_status(value)
 
 

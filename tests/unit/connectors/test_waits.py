@@ -165,3 +165,9 @@ def test_the_servers_time_has_a_zone() -> None:
     assert server_time({"date": "Sat, 31 Jan 2026 14:00:00 GMT"}) == NOW
     assert server_time({"Date": "Sat, 31 Jan 2026 14:00:00 -0000"}) == NOW
     assert server_time({"Date": "now"}) is None
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00Z", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_date_at_the_ends_of_the_calendar_is_none(date: str) -> None:
+    """Nothing could be added to it: a look at what was posted since would end in an error."""
+    assert server_time({"Date": date}) is None

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.platforms import LIMITS, counted_length, overrun
 from services.fanout.connectors.credentials.tokens import TokenFault
-from services.fanout.connectors.x.api import read_post
+from services.fanout.connectors.x.api import read_post, rows_of
 from services.fanout.connectors.x.comparing import shows
 from services.fanout.connectors.x.oauth import Keys, authorization, read_keys
 from services.fanout.connectors.x.repost import under
@@ -135,3 +135,11 @@ def test_another_sites_number_is_not_taken_for_a_post(address: str) -> None:
 )
 def test_the_answer_to_a_new_post_is_compared(sent: str, shown: str | None, same: bool) -> None:
     assert shows({"id": "1", "text": shown}, sent) is same
+
+
+def test_a_listing_that_names_posts_and_shows_none_is_no_empty_one() -> None:
+    """What it left out may be ours."""
+    assert rows_of({"meta": {"result_count": 0}}) == []
+    assert rows_of({"meta": {}, "data": [{}]}) == [{}]
+    with pytest.raises(ValueError, match="shows none"):
+        rows_of({"meta": {"result_count": 1}})

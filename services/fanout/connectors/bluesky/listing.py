@@ -11,6 +11,7 @@ from services.fanout.connectors.calls.http import Endpoint, Http
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell
+from services.fanout.connectors.fields import text_in
 from services.fanout.connectors.listing import ProfilePost
 from services.kernel.base.clock import Clock
 
@@ -76,4 +77,4 @@ def _post(record: dict[str, Any], did: str, app: str) -> ProfilePost:
         shown = str(subject.get("uri", "")) if isinstance(subject, dict) else ""
         return ProfilePost(uri, f"{app}/profile/{did}", made_at(record), f"reposts {shown}", record)
     url = f"{app}/profile/{did}/post/{uri.rpartition('/')[2]}"
-    return ProfilePost(uri, url, made_at(record), str(value.get("text") or ""), record)
+    return ProfilePost(uri, url, made_at(record), text_in(value, "text"), record)

@@ -14,6 +14,7 @@ from services.fanout.connectors.bluesky.session import Sessions
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell, Permanent, Retryable
+from services.fanout.connectors.fields import text_in, time_in
 from services.fanout.connectors.inquiry import Inquiry
 from services.kernel.base.clock import Clock
 
@@ -39,7 +40,7 @@ async def mentions(
         if not isinstance(body, dict) or not isinstance(rows, list):
             return cannot_tell("the platform does not list who mentions the account", outcome, clock)
         try:
-            page = [(datetime.fromisoformat(str(one["indexedAt"])), _read(one, profile, app)) for one in rows]
+            page = [(time_in(one, "indexedAt"), _read(one, profile, app)) for one in rows]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return CannotTell(f"the platform's list cannot be read: {type(error).__name__}")
         found += [one for at, one in page if one is not None and at >= since]
@@ -59,6 +60,6 @@ def _read(value: dict[str, Any], profile: str, app: str) -> Inquiry | None:
     reply = record.get("reply")
     parent = str(reply["parent"]["uri"]) if isinstance(reply, dict) else ""
     name = str(author.get("handle") or author["did"])
-    at = datetime.fromisoformat(str(value["indexedAt"]))
+    at = time_in(value, "indexedAt")
     url = f"{app}/profile/{place[0]}/post/{place[1]}"
-    return Inquiry(profile, str(value["uri"]), name, str(record.get("text") or ""), at, url, parent)
+    return Inquiry(profile, str(value["uri"]), name, text_in(record, "text"), at, url, parent)

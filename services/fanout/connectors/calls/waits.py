@@ -27,6 +27,8 @@ _EPOCH = 1e9
 """Numbers from here on are seconds since 1970, and not a wait of 31 years."""
 _EPOCH_MILLISECONDS = 1e11
 _EPOCH_MICROSECONDS = 1e14
+_YEARS = range(1970, 9000)
+"""Of a clock that is only wrong; nearer to the ends of the calendar nothing can be added to a time."""
 _TOO_MANY_REQUESTS = 429
 _RETRIES = ("retry-after", "x-retry-after")
 _RETRIES_MILLISECONDS = "retry-after-ms"
@@ -55,8 +57,9 @@ def wait_of(headers: Mapping[str, str], now: datetime, status: int = _TOO_MANY_R
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """Return the server's own time (Date, RFC 9110) with its zone; None: it does not say."""
-    return next(filter(None, map(_time, _values(headers, "date"))), None)
+    """Return the server's own time (Date, RFC 9110) with its zone; None: it does not say, or none that can be."""
+    times = filter(None, map(_time, _values(headers, "date")))
+    return next((time for time in times if time.year in _YEARS), None)
 
 
 def _waits(headers: Mapping[str, str], name: str, clock: datetime) -> Iterator[float]:

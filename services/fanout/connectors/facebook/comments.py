@@ -18,6 +18,7 @@ from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import CannotTell, Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.facebook.listing import POST_ID
+from services.fanout.connectors.fields import text_in, time_in
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 
 LOOKS_BACK = timedelta(days=30)
@@ -83,9 +84,9 @@ async def own_comments(
     above = question.id if question.is_comment else ""
     try:
         own = [
-            (datetime.fromisoformat(one["created_time"]), str(one["id"]))
+            (time_in(one, "created_time"), str(one["id"]))
             for one in rows
-            if _author(one) == page.id and same(str(one.get("message") or ""), text) and _parent(one) == above
+            if _author(one) == page.id and same(text_in(one, "message"), text) and _parent(one) == above
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return graph.unread(_COMMENTS, error)

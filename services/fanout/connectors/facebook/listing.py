@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.fanout.connectors.contract import CannotTell
+from services.fanout.connectors.fields import text_in, time_in
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.graph import Graph, Page
 
@@ -32,6 +33,6 @@ def _read(value: dict[str, Any], site: str) -> ProfilePost:
     """Read a post; raises KeyError, TypeError or ValueError."""
     if not POST_ID.fullmatch(value["id"]):
         raise ValueError("an id that cannot be used")
-    at, text = datetime.fromisoformat(value["created_time"]), str(value.get("message") or value.get("story") or "")
+    at, text = time_in(value, "created_time"), text_in(value, "message") or text_in(value, "story")
     page, _, number = value["id"].partition("_")
     return ProfilePost(value["id"], f"{site}/{page}/posts/{number}", at, text, value)

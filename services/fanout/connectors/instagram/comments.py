@@ -29,6 +29,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
+from services.fanout.connectors.fields import text_in, time_in
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.kernel.base.clock import Clock
@@ -148,7 +149,7 @@ class Comments:
             return rows
         since, text = intent.author_time - _MARGIN, intent.content.parts[0]
         try:
-            own = [_dated(one) for one in rows if one.get("username") == name and same(str(one.get("text")), text)]
+            own = [_dated(one) for one in rows if one.get("username") == name and same(text_in(one, "text"), text)]
         except (KeyError, TypeError, ValueError) as error:
             return self._graph.unread(_COMMENTS, error)
         found = sorted(one for one in own if one[0] >= since)
@@ -161,4 +162,4 @@ class Comments:
 
 
 def _dated(row: dict[str, Any]) -> tuple[datetime, str]:
-    return datetime.fromisoformat(row["timestamp"]), str(row["id"])
+    return time_in(row, "timestamp"), str(row["id"])

@@ -15,6 +15,7 @@ from services.fanout.connectors.calls.outcomes import fields_of, json_of
 from services.fanout.connectors.calls.refusals import cannot_tell, refusal
 from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
+from services.fanout.connectors.fields import text_in
 from services.fanout.connectors.linkedin.little_text import plain
 from services.kernel.base.clock import Clock
 
@@ -169,10 +170,12 @@ def read_share(value: Mapping[str, Any]) -> Share:
     """Read a post; raises KeyError, TypeError, ValueError, AttributeError or OverflowError."""
     if not is_urn(value["id"]):
         raise ValueError("an id that cannot be used")
-    return Share(value["id"], time_of(value["createdAt"]), plain(value.get("commentary", "")), value)
+    return Share(value["id"], time_of(value["createdAt"]), plain(text_in(value, "commentary")), value)
 
 
 def time_of(milliseconds: int) -> datetime:
     """Return a time as LinkedIn writes it; raises TypeError, ValueError or OverflowError for what is none."""
+    if isinstance(milliseconds, bool):
+        raise TypeError("a time is a number")
     # fromtimestamp raises OSError far away, like a lost connection
     return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -31,6 +31,7 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Unknown,
 )
+from services.fanout.connectors.fields import text_in
 from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, encoded, time_of
 from services.kernel.base.clock import Clock
 
@@ -189,7 +190,7 @@ def _not_found(outcome: Outcome) -> bool:
 
 def _text(row: dict[str, Any]) -> str:
     message = row.get("message")
-    return str(message.get("text", "")) if isinstance(message, dict) else ""
+    return text_in(message, "text") if isinstance(message, dict) else ""
 
 
 def _dated(row: dict[str, Any]) -> tuple[datetime, str]:

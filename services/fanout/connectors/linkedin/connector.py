@@ -223,7 +223,7 @@ class LinkedInConnector(OneAtATime):
         body = await self._shown(page, urn)
         if not isinstance(body, dict):
             return body
-        reads = text is None or same(plain(str(body.get("commentary", ""))), text)
+        reads = text is None or same(plain(body.get("commentary") or ""), text)
         return self._posted(urn) if reads else Absent()
 
     async def _shown(self, page: Organization, urn: str) -> dict[str, Any] | Absent | CannotTell:
@@ -234,7 +234,9 @@ class LinkedInConnector(OneAtATime):
         body = json_of(outcome)
         if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
-        return body if body.get("author") == page.urn else Absent()
+        if not isinstance(body.get("author"), str) or not isinstance(body.get("commentary") or "", str):
+            return CannotTell("the platform shows no author of it, or no text")
+        return body if body["author"] == page.urn else Absent()
 
     async def _find(self, page: Organization, intent: Intent) -> Posted | Absent | CannotTell:
         shares = await self._api.posts_since(page, intent.author_time - _MARGIN)

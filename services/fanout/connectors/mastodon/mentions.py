@@ -9,6 +9,7 @@ from services.fanout.connectors.calls.http import Endpoint, Http
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell
+from services.fanout.connectors.fields import time_in
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.text import read_status
@@ -33,10 +34,10 @@ async def mentions(
         try:
             page = [_read(one, profile) for one in rows]
             last = str(rows[-1]["id"]) if rows else ""
+            older = any(time_in(one, "created_at") < since for one in rows)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return CannotTell(f"the platform's list cannot be read: {type(error).__name__}")
         found += [one for one in page if one is not None and one.at >= since]
-        older = any(datetime.fromisoformat(str(one["created_at"])) < since for one in rows)
         if not rows or older or not SAFE_ID.fullmatch(last):
             return found
         query["max_id"] = last

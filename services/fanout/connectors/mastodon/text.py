@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
 from services.fanout.connectors.chains import Status
+from services.fanout.connectors.fields import text_in, time_in
 from services.fanout.connectors.mastodon.ids import id_of
 
 
 def read_status(value: Mapping[str, Any]) -> Status:
     """Read a Status entity; raises KeyError, TypeError or ValueError where it is not one."""
-    created = datetime.fromisoformat(value["created_at"])
-    if created.tzinfo is None:
-        raise ValueError("created_at has no offset")
+    created = time_in(value, "created_at")
     reply = value.get("in_reply_to_id")
     url = value.get("url") or value.get("uri") or ""
-    text = plain_text(str(value["content"]))
-    return Status(id_of(value["id"]), str(url), created, text, None if reply is None else id_of(reply))
+    text = plain_text(text_in(value, "content", needed=True))
+    if reply in (None, ""):
+        return Status(id_of(value["id"]), str(url), created, text, None)
+    if not id_of(reply):
+        raise ValueError("it answers what is no post")
+    return Status(id_of(value["id"]), str(url), created, text, id_of(reply))
 
 
 def plain_text(content: str) -> str:

@@ -143,8 +143,9 @@ class _Sources:
             outcome = await self._http.call(self._endpoint, "GET", f"/api/v1/statuses/{status.id}/source")
             if not isinstance(outcome, Answer):
                 return cannot_tell(f"the platform cannot be asked: {outcome.reason}", outcome, self._clock)
-            if outcome.status == 200 and isinstance(outcome.body, dict) and "text" in outcome.body:
-                self._texts[status.id] = str(outcome.body["text"])
+            text = outcome.body.get("text") if isinstance(outcome.body, dict) else None
+            if outcome.status == 200 and isinstance(text, str):
+                self._texts[status.id] = text
                 self._given.add(status.id)
             elif outcome.status not in (404, 405, 410, 501):
                 reason = f"the platform does not show what was sent: {outcome.words}"

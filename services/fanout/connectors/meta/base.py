@@ -31,6 +31,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.entering import enter_numbered
+from services.fanout.connectors.fields import text_in, time_in
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.account import AccountRules, checked, renewed
@@ -257,8 +258,8 @@ class MetaConnector(OneAtATime):
             raise ValueError("an id that cannot be used")
         url = address_of(value, self._edges.site)
         under = (value.get("replied_to") or {}).get("id")
-        made = datetime.fromisoformat(value["timestamp"])
-        return Status(str(value["id"]), url, made, str(value.get(self._edges.text, "")), under)
+        made = time_in(value, "timestamp")
+        return Status(str(value["id"]), url, made, text_in(value, self._edges.text), under)
 
     async def _known(self, account: Page, ids: list[str]) -> list[Status]:
         """Return posts that were made a moment ago; one that is not shown yet has no address."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from services.fanout.connectors.fields import text_in, time_in
 from services.fanout.connectors.inquiry import Inquiry
 
 NEWEST = 10
@@ -20,8 +21,8 @@ def address_of(value: Any, site: str) -> str:
 
 def answer_of(value: Any, profile: str, post: str, url: str) -> Inquiry:
     """Return what somebody wrote under a post of Threads or Instagram."""
-    at = datetime.fromisoformat(value["timestamp"])
-    said, author = str(value.get("text") or ""), str(value.get("username") or "?")
+    at = time_in(value, "timestamp")
+    said, author = text_in(value, "text"), text_in(value, "username") or "?"
     return Inquiry(profile, str(value["id"]), author, said, at, url, post)
 
 
@@ -34,9 +35,9 @@ def comment_of(value: Any, profile: str, post: str, page: str, site: str) -> Inq
     return Inquiry(
         profile,
         str(value["id"]),
-        str(author.get("name") or "?"),
-        str(value.get("message") or ""),
-        datetime.fromisoformat(value["created_time"]),
+        text_in(author, "name") or "?",
+        text_in(value, "message"),
+        time_in(value, "created_time"),
         url if url.startswith(f"{site}/") else "",
         post,
     )

@@ -153,11 +153,12 @@ class TelegramConnector(SendOnlyConnector):
         """Ask who the bot is (getMe), and what it may do in the channel (getChatMember)."""
         outcome = await self._call(credential, deadline, "getMe")
         me = _result(outcome)
-        if isinstance(me, dict):
-            value = {"chat_id": profile.account, "user_id": me.get("id")}
+        bot = me.get("id") if isinstance(me, dict) else None
+        if type(bot) is int:
+            value = {"chat_id": profile.account, "user_id": bot}
             outcome = await self._call(credential, deadline, "getChatMember", value=value)
         member = _result(outcome)
-        if not isinstance(me, dict) or not isinstance(member, dict):
+        if type(bot) is not int or not isinstance(member, dict):
             return unhealthy(self._meaning(outcome))
         if member.get("status") != "creator" and member.get("can_post_messages") is not True:
             return Health(False, f"the bot may not post in {profile.account}: make it an administrator who may")

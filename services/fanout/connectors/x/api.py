@@ -19,6 +19,7 @@ from services.fanout.connectors.calls.refusals import cannot_tell, refusal
 from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
+from services.fanout.connectors.fields import text_in, time_in
 from services.fanout.connectors.x.costs import CallCosts, cost_aside
 from services.fanout.connectors.x.oauth import Keys, authorization
 from services.kernel.base.clock import Clock
@@ -94,7 +95,7 @@ class XApi:
             if not isinstance(body, dict) or not isinstance(body.get("meta"), dict):
                 return cannot_tell("the platform does not list the account's posts", outcome, self._clock)
             try:
-                found += [read_post(one) for one in body.get("data", [])]
+                found += [read_post(one) for one in rows_of(body)]
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 return CannotTell(f"the platform's listing cannot be read: {error}")
             if "next_token" not in body["meta"]:
@@ -129,9 +130,22 @@ def shown_of(user: Mapping[str, Any]) -> str:
     """Return the name and description of an account as people read them, links as what they stand for."""
     entities = user.get("entities") if isinstance(user.get("entities"), dict) else {}
     parts = [part for part in (entities or {}).values() if isinstance(part, dict)]
-    urls = [url for part in parts for url in part.get("urls") or [] if isinstance(url, dict)]
+    rows = [row for part in parts if isinstance(row := part.get("urls"), list)]
+    urls = [url for row in rows for url in row if isinstance(url, dict)]
     links = " ".join(str(url.get("expanded_url", "")) for url in urls)
     return html.unescape(f"{user.get('name') or ''} {user.get('description') or ''} {links}")
+
+
+def rows_of(body: Mapping[str, Any]) -> list[Any]:
+    """Return the posts of a listing; there is no ``data`` where it has none, which ``result_count`` says as well.
+
+    Raises:
+        ValueError: it says that there are posts, and has none.
+    """
+    rows = body.get("data") or []
+    if not rows and body["meta"].get("result_count"):
+        raise ValueError("it names posts, and shows none")
+    return list(rows)
 
 
 def only_reads(outcome: Outcome) -> bool:
@@ -149,14 +163,14 @@ def _data(outcome: Outcome) -> dict[str, Any]:
 def read_post(value: Mapping[str, Any]) -> Status:
     """Read a post; its short links are put back to what they stand for. Raises KeyError, TypeError or ValueError."""
     answered = [one["id"] for one in value.get("referenced_tweets") or [] if one.get("type") == "replied_to"]
-    created = datetime.fromisoformat(str(value["created_at"]))
+    created = time_in(value, "created_at")
     return Status(str(value["id"]), "", created, text_of(value), answered[0] if answered else None)
 
 
 def text_of(value: Mapping[str, Any]) -> str:
     """Return a post's text, its short links put back to what they stand for; raises KeyError or TypeError."""
     note = value.get("note_tweet") or value
-    text = str(note["text"])
+    text = text_in(note, "text", needed=True)
     for link in (note.get("entities") or {}).get("urls") or []:
         shown = "" if "media_key" in link else str(link["expanded_url"])
         text = text.replace(str(link["url"]), shown)

@@ -9,7 +9,7 @@ from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.listing import ProfilePost
-from services.fanout.connectors.x.api import XAccount, XApi, read_post
+from services.fanout.connectors.x.api import XAccount, XApi, read_post, rows_of
 from services.fanout.connectors.x.repost import PREFIX
 from services.kernel.base.clock import Clock
 
@@ -30,7 +30,7 @@ async def posts_of(
     if "next_token" in body["meta"]:
         return CannotTell("the account posted more than a hundred times since it was looked at")
     try:
-        return [_read(one, account.username, site) for one in body.get("data") or []]
+        return [_read(one, account.username, site) for one in rows_of(body)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return CannotTell(f"the platform's listing cannot be read: {type(error).__name__}")
 

@@ -1,0 +1,144 @@
+"""What a connector makes of an answer that is bent in one place: a result in time, and never a wrong certainty."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.fanout.connectors.contract import (
+    Absent,
+    Connector,
+    Intent,
+    Permanent,
+    Posted,
+    ReadsBack,
+    Retracted,
+    Retryable,
+)
+from services.fanout.connectors.inquiry import BringsInquiries
+from services.fanout.connectors.listing import ListsPosts
+from tests.integration.connectors.bent import Bent
+from tests.integration.connectors.rigs import GROWING, an_intent, store
+from tests.support.emulators.bending import ways_to_bend
+
+SAMPLE = 40
+"""So many of the ways to bend are tried of each kind of call; which, a fixed seed says."""
+SINCE = timedelta(minutes=5)
+BOUND = 10.0
+
+Look = Callable[[Connector, Intent, Posted], Awaitable[Any]]
+
+
+async def stands(rig: Bent, intent: Intent) -> int:
+    found = rig.stands(intent.profile)
+    found = await found if inspect.isawaitable(found) else found
+    return sum(intent.content.parts[0] in one.text for one in found)
+
+
+def a_message(rig: Bent, number: int) -> Intent:
+    return an_intent(rig.profile("fire"), f"Boil water, says {number}.", request_id=f"r{number:012d}", timeout=BOUND)
+
+
+async def bounded(call: Awaitable[Any]) -> Any:
+    """Have it end within its own time, and a little for a busy machine."""
+    async with asyncio.timeout(BOUND * GROWING[1]):
+        return await call
+
+
+def sample(answers: list[bytes], seed: str) -> list[tuple[int, str, Any]]:
+    ways = [(number, *way) for number, answer in enumerate(answers) for way in ways_to_bend(answer)]
+    return random.Random(seed).sample(ways, min(SAMPLE, len(ways)))
+
+
+def is_sound(result: Any) -> bool:
+    """Say whether a receipt can be made of it: a wait that is one."""
+    after = getattr(result, "after", None)
+    return after is None or (isinstance(after, int | float) and math.isfinite(after) and after >= 0)
+
+
+async def test_what_stands_is_never_called_refused(bent: Bent) -> None:
+    """The platform has done the call: what stands is said to stand, or to be in doubt, and is there once in the end."""
+    bends, looks = bent.bends, getattr(bent, "repeats", True)
+    bends.begin()
+    assert isinstance(await bent.restart().publish(a_message(bent, 0), store), Posted)
+    for number, (which, what, bend) in enumerate(sample(bends.answers, f"publish {bent.profile('fire').platform}"), 1):
+        intent = a_message(bent, number)
+        bends.begin((which, bend))
+        result = await bounded(bent.restart().publish(intent, store))
+        bends.begin()
+        count = await stands(bent, intent)
+        assert is_sound(result), what
+        if isinstance(result, Permanent | Retryable) and result.begun is None:
+            assert count == 0, (what, result)
+        if isinstance(result, Posted):
+            assert count == 1, (what, result)
+        if looks and count:
+            again = await bent.restart().publish(replace(intent, repeat=True), store)
+            assert (isinstance(again, Posted), await stands(bent, intent)) == (True, 1), (what, again)
+
+
+async def _reconciled(connector: Connector, intent: Intent, posted: Posted) -> Any:
+    return await connector.reconcile(replace(intent, repeat=True))
+
+
+async def _read_back(connector: Connector, intent: Intent, posted: Posted) -> Any:
+    return await connector.read_back(intent, posted.remote_id) if isinstance(connector, ReadsBack) else None
+
+
+async def _retracted(connector: Connector, intent: Intent, posted: Posted) -> Any:
+    return await connector.retract(intent, posted.remote_id)
+
+
+async def _checked(connector: Connector, intent: Intent, posted: Posted) -> Any:
+    return await connector.check(intent.profile)
+
+
+async def _asked(connector: Connector, intent: Intent, posted: Posted) -> Any:
+    since = datetime.now(UTC) - SINCE
+    return await connector.inquiries(intent.profile, since) if isinstance(connector, BringsInquiries) else None
+
+
+async def _listed(connector: Connector, intent: Intent, posted: Posted) -> Any:
+    since = datetime.now(UTC) - SINCE
+    return await connector.posts_of(intent.profile, since) if isinstance(connector, ListsPosts) else None
+
+
+@pytest.mark.parametrize("look", [_reconciled, _read_back, _retracted, _checked, _asked, _listed])
+async def test_a_look_at_what_cannot_be_read_ends_with_a_value(bent: Bent, look: Look) -> None:
+    """In time; and what stands is not called absent for a value of a wrong kind, nor deleted while it stands."""
+    bends = bent.bends
+    intent = a_message(bent, 0)
+    posted = await bent.restart().publish(intent, store)
+    assert isinstance(posted, Posted)
+    bends.begin()
+    await look(bent.restart(), intent, posted)
+    for number, (which, what, bend) in enumerate(
+        sample(bends.answers, f"{look.__name__} {intent.profile.platform}"), 1
+    ):
+        if look is _retracted:
+            intent = a_message(bent, number)
+            bends.begin()
+            posted = await bent.restart().publish(intent, store)
+            assert isinstance(posted, Posted)
+        bends.begin((which, bend))
+        result = await bounded(look(bent.restart(), intent, posted))
+        assert is_sound(result), what
+        bends.begin()
+        if isinstance(result, Retracted):
+            assert await stands(bent, intent) == 0, what
+        if isinstance(result, Absent) and result.begun is None:
+            assert _is_of_another(what), what
+
+
+def _is_of_another(what: str) -> bool:
+    """Say whether an answer, bent so, is a good one in which the post is not there, or is another's."""
+    value = what.partition(" is ")[2]
+    return value in ("gone", "[]", "None") or value.startswith(("'", "-1", "0"))
