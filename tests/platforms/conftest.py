@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.connectors.bent import Bent
 from tests.integration.connectors.rigs import Rig
-from tests.platforms.pds import Pds, installed
+from tests.platforms.pds import BYPASS, Pds, installed
 from tests.platforms.rig import BlueskyRig
 
 
@@ -36,6 +36,8 @@ def rig(bluesky: BlueskyRig) -> Rig:
 
 @pytest.fixture
 def bent(bluesky: BlueskyRig) -> Bent:
+    """With no limit to how often it is logged in, as each connector remembers nothing."""
+    bluesky.proxy.adds = {"x-ratelimit-bypass": BYPASS}
     return bluesky
 
 

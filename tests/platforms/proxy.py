@@ -32,6 +32,8 @@ class Proxy:
     tricks: list[tuple[str, str, float]] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
     bends: Bends = field(default_factory=Bends)
+    adds: dict[str, str] = field(default_factory=dict)
+    """Headers that each request has beside its own."""
     _runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -77,7 +79,7 @@ class Proxy:
         return web.json_response({"error": "InternalServerError"}, status=500) if kind == "error_after" else answer
 
     async def _pass_on(self, request: web.Request) -> web.Response:
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP} | self.adds
         async with (
             aiohttp.ClientSession(auto_decompress=False) as session,
             session.request(

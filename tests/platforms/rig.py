@@ -23,6 +23,9 @@ APP = "https://bsky.app"
 class BlueskyRig:
     """The connector as a city has it, before a real server."""
 
+    trials = 12
+    """Of bent answers: each logs in anew, which costs the server a moment."""
+
     def __init__(self, city: City, pds: Pds, proxy: Proxy, accounts: dict[str, Account]) -> None:
         self.city = city
         self.pds = pds

@@ -29,7 +29,7 @@ from tests.integration.connectors.bent import Bent
 from tests.integration.connectors.rigs import GROWING, an_intent, store
 from tests.support.emulators.bending import ways_to_bend
 
-SAMPLE = 40
+TRIALS = 40
 """So many of the ways to bend are tried of each kind of call; which, a fixed seed says."""
 SINCE = timedelta(minutes=5)
 BOUND = 10.0
@@ -53,9 +53,11 @@ async def bounded(call: Awaitable[Any]) -> Any:
         return await call
 
 
-def sample(answers: list[bytes], seed: str) -> list[tuple[int, str, Any]]:
-    ways = [(number, *way) for number, answer in enumerate(answers) for way in ways_to_bend(answer)]
-    return random.Random(seed).sample(ways, min(SAMPLE, len(ways)))
+def sample(bent: Bent, call: str) -> list[tuple[int, str, Any]]:
+    """Return some ways to bend the answers that were given since it began: which, what, and how."""
+    ways = [(number, *way) for number, answer in enumerate(bent.bends.answers) for way in ways_to_bend(answer)]
+    chance = random.Random(f"{call} {bent.profile('fire').platform}")
+    return chance.sample(ways, min(getattr(bent, "trials", TRIALS), len(ways)))
 
 
 def is_sound(result: Any) -> bool:
@@ -69,7 +71,7 @@ async def test_what_stands_is_never_called_refused(bent: Bent) -> None:
     bends, looks = bent.bends, getattr(bent, "repeats", True)
     bends.begin()
     assert isinstance(await bent.restart().publish(a_message(bent, 0), store), Posted)
-    for number, (which, what, bend) in enumerate(sample(bends.answers, f"publish {bent.profile('fire').platform}"), 1):
+    for number, (which, what, bend) in enumerate(sample(bent, "publish"), 1):
         intent = a_message(bent, number)
         bends.begin((which, bend))
         result = await bounded(bent.restart().publish(intent, store))
@@ -120,9 +122,7 @@ async def test_a_look_at_what_cannot_be_read_ends_with_a_value(bent: Bent, look:
     assert isinstance(posted, Posted)
     bends.begin()
     await look(bent.restart(), intent, posted)
-    for number, (which, what, bend) in enumerate(
-        sample(bends.answers, f"{look.__name__} {intent.profile.platform}"), 1
-    ):
+    for number, (which, what, bend) in enumerate(sample(bent, look.__name__), 1):
         if look is _retracted:
             intent = a_message(bent, number)
             bends.begin()

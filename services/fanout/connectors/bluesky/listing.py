@@ -27,35 +27,35 @@ async def posts_of(
     """Return what an account has published since a time: records, the newest first until they are older."""
     found: list[ProfilePost] = []
     for collection in (COLLECTION, REPOSTS):
-        records = await _records(http, clock, endpoint, did, collection, since)
-        if isinstance(records, CannotTell):
-            return records
-        found += [_post(one, did, app) for one in records]
+        posts = await _posts(http, clock, endpoint, f"at://{did}/{collection}/", app, since)
+        if isinstance(posts, CannotTell):
+            return posts
+        found += posts
     return [one for one in found if one.at >= since]
 
 
-async def _records(
-    http: Http, clock: Clock, endpoint: Endpoint, did: str, collection: str, since: datetime
-) -> list[dict[str, Any]] | CannotTell:
+async def _posts(
+    http: Http, clock: Clock, endpoint: Endpoint, beginning: str, app: str, since: datetime
+) -> list[ProfilePost] | CannotTell:
+    """Return the records whose URIs begin so, the newest first until they are older."""
+    did, collection = beginning.removeprefix("at://").rstrip("/").split("/")
     query = {"repo": did, "collection": collection, "limit": str(_PAGE)}
-    found: list[dict[str, Any]] = []
+    found: list[ProfilePost] = []
     for _ in range(_PAGES):
         outcome = await http.call(endpoint, "GET", "/xrpc/com.atproto.repo.listRecords", query=query)
         body = json_of(outcome)
         rows = body.get("records") if isinstance(body, dict) else None
         if not isinstance(rows, list):
             return cannot_tell("the platform does not list the account's posts", outcome, clock)
-        beginning = f"at://{did}/{collection}/"
         try:
-            known = [one for one in rows if _KEY.fullmatch(str(one["uri"]).removeprefix(beginning))]
-            times = [made_at(one) for one in known]
+            page = [_post(one, did, app) for one in rows]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return CannotTell(f"the platform's listing cannot be read: {type(error).__name__}")
-        if len(known) != len(rows):
+        if not all(_KEY.fullmatch(one.id.removeprefix(beginning)) for one in page):
             return CannotTell("the platform lists what is not the account's")
-        found += known
+        found += page
         cursor = body.get("cursor") if isinstance(body, dict) else None
-        if not cursor or not times or max(times) < since:
+        if not cursor or not page or max(one.at for one in page) < since:
             return found
         query["cursor"] = str(cursor)
     return CannotTell(f"the account has more than {_PAGES * _PAGE} posts since {since:%Y-%m-%d %H:%M} UTC")
