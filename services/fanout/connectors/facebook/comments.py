@@ -83,11 +83,8 @@ async def own_comments(
         return rows
     above = question.id if question.is_comment else ""
     try:
-        own = [
-            (time_in(one, "created_time"), str(one["id"]))
-            for one in rows
-            if _author(one) == page.id and same(text_in(one, "message"), text) and _parent(one) == above
-        ]
+        alike = [one for one in rows if same(text_in(one, "message"), text) and _is_under(one, above)]
+        own = [(time_in(one, "created_time"), str(one["id"])) for one in alike if _author(one) == page.id]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return graph.unread(_COMMENTS, error)
     return [name for at, name in sorted(own) if at >= since]
@@ -100,7 +97,10 @@ async def not_own(graph: Graph, page: Page, comment: str) -> Retryable | Permane
         return None  # the answer to its deletion says whether it is gone
     if not isinstance(outcome, Answer) or outcome.status != 200 or not isinstance(outcome.body, dict):
         return graph.meaning(outcome)
-    return None if _author(outcome.body) == page.id else Permanent("that is not a post of this Page")
+    try:
+        return None if _author(outcome.body) == page.id else Permanent("that is not a post of this Page")
+    except (KeyError, TypeError):
+        return Retryable("the platform does not say whose it is", cause=Cause.HOST)
 
 
 async def _by_permalink(graph: Graph, page: Page, named: _Named, before: datetime) -> str | Retryable | Permanent:
@@ -142,7 +142,17 @@ def _permalink(path: str, given: Mapping[str, str]) -> tuple[tuple[str, tuple[tu
 
 
 def _author(value: dict[str, Any]) -> str:
-    return str((value.get("from") or {}).get("id", ""))
+    """Return who wrote it; raises KeyError or TypeError where that is not said."""
+    author = value["from"]
+    if not isinstance(author, dict):
+        raise TypeError("its author is not shown")
+    return text_in(author, "id", needed=True)
+
+
+def _is_under(value: dict[str, Any], above: str) -> bool:
+    """Say whether it answers that comment, or the post itself; raises TypeError or AttributeError for another form."""
+    parent = value.get("parent")
+    return not above if parent is None else text_in(parent, "id", needed=True) == above
 
 
 def _parent(value: Any) -> str:

@@ -129,10 +129,11 @@ class Comments:
         if error_code(outcome) == _NOT_THERE:
             return GONE
         body = json_of(outcome)
-        if not isinstance(body, dict):
+        media = body.get("media") if isinstance(body, dict) else None
+        name = media.get("id") if isinstance(media, dict) else None
+        if not isinstance(name, str):
             return self._later(outcome)
-        media = body.get("media")
-        return place if isinstance(media, dict) and media.get("id") == place.media else GONE
+        return place if name == place.media else GONE
 
     def _later(self, outcome: Outcome) -> Retryable | Permanent:
         why = meaning(self._graph, outcome)
@@ -149,7 +150,8 @@ class Comments:
             return rows
         since, text = intent.author_time - _MARGIN, intent.content.parts[0]
         try:
-            own = [_dated(one) for one in rows if one.get("username") == name and same(text_in(one, "text"), text)]
+            alike = [one for one in rows if same(text_in(one, "text"), text)]
+            own = [_dated(one) for one in alike if text_in(one, "username", needed=True) == name]
         except (KeyError, TypeError, ValueError) as error:
             return self._graph.unread(_COMMENTS, error)
         found = sorted(one for one in own if one[0] >= since)

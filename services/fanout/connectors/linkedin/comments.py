@@ -96,7 +96,11 @@ class PageComments:
         shown = await self._shown(page, remote_id)
         if not isinstance(shown, dict):
             return shown
-        if not same(_text(shown), intent.content.parts[0]):
+        try:
+            text = _text(shown)
+        except (TypeError, AttributeError):
+            return CannotTell("the platform does not show its words")
+        if not same(text, intent.content.parts[0]):
             return Altered((("text", "the platform shows the text otherwise than it was approved"),))
         return self._posted(*remote_id.split("/"))
 
@@ -137,8 +141,9 @@ class PageComments:
             return rows
         since, text = intent.author_time - _MARGIN, intent.content.parts[0]
         try:
-            own = [_dated(one) for one in rows if one.get("actor") == page.urn and same(_text(one), text)]
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            alike = [one for one in rows if same(_text(one), text)]
+            own = [_dated(one) for one in alike if text_in(one, "actor", needed=True) == page.urn]
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             return CannotTell(f"the platform's comments cannot be read: {type(error).__name__}")
         found = sorted(one for one in own if one[0] >= since)
         return self._posted(thread.post, found[0][1]) if found else Absent()
@@ -151,7 +156,7 @@ class PageComments:
                 return Absent()
             body = json_of(outcome)
             rows = body.get("elements") if isinstance(body, dict) else None
-            if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+            if not isinstance(rows, list) or not all(isinstance(one, dict) and "id" in one for one in rows):
                 return cannot_tell("the platform does not list what is under the post", outcome, self._clock)
             found += rows
             if len(rows) < _COUNT:
@@ -189,8 +194,9 @@ def _not_found(outcome: Outcome) -> bool:
 
 
 def _text(row: dict[str, Any]) -> str:
+    """Return what a comment says, empty for a picture; raises TypeError or AttributeError for another kind."""
     message = row.get("message")
-    return text_in(message, "text") if isinstance(message, dict) else ""
+    return "" if message is None else text_in(message, "text")
 
 
 def _dated(row: dict[str, Any]) -> tuple[datetime, str]:

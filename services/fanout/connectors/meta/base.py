@@ -257,7 +257,8 @@ class MetaConnector(OneAtATime):
         if not str(value["id"]).isdigit():
             raise ValueError("an id that cannot be used")
         url = address_of(value, self._edges.site)
-        under = (value.get("replied_to") or {}).get("id")
+        above = value.get("replied_to")
+        under = None if above is None else text_in(above, "id", needed=True)
         made = time_in(value, "timestamp")
         return Status(str(value["id"]), url, made, text_in(value, self._edges.text), under)
 

@@ -88,7 +88,7 @@ class Graph:
             outcome = await self.call(page, "GET", path, query=asked)
             body = json_of(outcome)
             rows = body.get("data") if isinstance(body, dict) else None
-            if not isinstance(body, dict) or not isinstance(rows, list) or not all(isinstance(x, dict) for x in rows):
+            if not isinstance(body, dict) or not isinstance(rows, list) or not all(map(_is_row, rows)):
                 return self._not_listed(what, outcome)
             found += rows
             after = _after(body)
@@ -125,6 +125,11 @@ class Graph:
         if code in _NOT_KNOWN or outcome.status >= 500:
             return Unknown(f"the platform failed: {outcome.words}", Cause.HOST)
         return Permanent(outcome.words)
+
+
+def _is_row(value: Any) -> bool:
+    """Say whether it is a thing with an id, as each is that an edge lists."""
+    return isinstance(value, dict) and isinstance(value.get("id"), str)
 
 
 def _after(body: Mapping[str, Any]) -> str:
