@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from schemas import canonical
 from schemas.subjects import TOKEN
@@ -20,17 +20,10 @@ def _utc(value: datetime) -> datetime:
         raise ValueError("a time outside of the years 1 to 9999 in UTC") from error
 
 
-_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
-
 Utc = Annotated[datetime, AfterValidator(_utc)]
 Id = Annotated[str, StringConstraints(pattern=rf"^{TOKEN}$", max_length=63)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 PublicKey = Annotated[str, StringConstraints(pattern=r"^U[A-Z2-7]{55}$")]
-
-
-def read_object(raw: bytes) -> dict[str, Any]:
-    """Read bytes strictly as a JSON object of any kind; raises StrictJsonError or pydantic.ValidationError."""
-    return _OBJECT.validate_python(canonical.loads(raw))
 
 
 class Contract(BaseModel):

@@ -59,10 +59,10 @@ class EocHandlers:
         """Take a worker's heartbeat in."""
         self.workers.on_heartbeat(event.instance, self.runtime.clock.monotonic())
 
-    async def on_control(self, event: dict[str, object], entry: EntryOf) -> None:
-        """Broadcast the posture after each control event, whoever appended it."""
+    async def on_control(self, event: bytes, entry: EntryOf) -> None:
+        """Broadcast the posture after each entry of control, whoever appended it, and whatever it is."""
         await self.runtime.projection.at_least(entry.seq)
-        self.runtime.log.debug("control", kind=event.get("type"), seq=entry.seq)
+        self.runtime.log.debug("control", seq=entry.seq)
         await self.broadcast(self.runtime.control)
 
     async def broadcast(self, state: ControlState) -> None:

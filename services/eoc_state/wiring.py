@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from schemas import streams, subjects
-from schemas.events.base import read_object
 from schemas.events.desk import ServiceHealth
 from schemas.events.envelope import Envelope
 from services.eoc_state.handlers import EocHandlers
@@ -16,7 +15,7 @@ def wire(runtime: Runtime) -> None:
     handlers = EocHandlers(runtime, Flights(runtime), runtime.looks.barrier)
     bus = runtime.bus
     bus.serve(subjects.DESK_EOC_ORDER, Envelope.from_bytes, handlers.on_order, title="orders of the EOC")
-    bus.consume(streams.EOC_STATE_CONTROL, read_object, handlers.on_control, title="control events to broadcast")
+    bus.consume(streams.EOC_STATE_CONTROL, bytes, handlers.on_control, title="control events to broadcast")
     workers = subjects.health("fanout")
     bus.subscribe(workers, ServiceHealth.from_bytes, handlers.on_health, title="heartbeats of the workers")
     runtime.supervisor.supervise(handlers.keep_barrier)

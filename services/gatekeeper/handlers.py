@@ -85,7 +85,7 @@ class GateHandlers:
         await self.runtime.projection.at_least(entry.seq)
         await self.judge(event.request_id)
 
-    async def on_control(self, event: dict[str, object], entry: EntryOf) -> None:
+    async def on_control(self, event: bytes, entry: EntryOf) -> None:
         """Decide each open request again after a control change: what is cleared and urgent first."""
         await self.runtime.projection.at_least(entry.seq)
         left = await self._judge_all(undecided(self.runtime.fold))

@@ -66,5 +66,5 @@ class OverlookedRequests:
         return max(state.fact_seq, control if is_of_old else 0)
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        if not applied.void:
+        if not applied.void or applied.kind == "control":  # junk there is a control revision all the same
             self._facts.append((entry.seq, self._runtime.clock.monotonic()))

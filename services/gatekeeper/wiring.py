@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from schemas import streams
 from schemas.events.approvals import Approval
-from schemas.events.base import read_object
 from schemas.events.requests import Request
 from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.handlers import GateHandlers
@@ -25,6 +24,7 @@ def wire(runtime: Runtime) -> None:
     bus = runtime.bus
     bus.consume(streams.GATEKEEPER_REQUESTS, Request.from_bytes, handlers.on_request, workers=WORKERS)
     bus.consume(streams.GATEKEEPER_APPROVALS, Approval.from_bytes, handlers.on_approval, workers=WORKERS)
-    bus.consume(streams.GATEKEEPER_CONTROL, read_object, handlers.on_control)
+    # Any bytes: junk is a control revision too, after which what was cleared has to be decided again.
+    bus.consume(streams.GATEKEEPER_CONTROL, bytes, handlers.on_control)
     runtime.supervisor.supervise(handlers.sweep)
     runtime.supervisor.supervise(second_look.run)

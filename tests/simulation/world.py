@@ -13,7 +13,6 @@ from random import Random
 from typing import Any
 
 from schemas import streams, subjects
-from schemas.events.base import read_object
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import SubmissionEvent
 from schemas.platforms import MIRROR, WEBSITE
@@ -257,9 +256,9 @@ class Copier:
 
     def wire(self) -> None:
         """Consume the whole ledger."""
-        self._runtime.bus.consume(streams.AUDIT_COPY, read_object, self.on_entry)
+        self._runtime.bus.consume(streams.AUDIT_COPY, bytes, self.on_entry)
 
-    async def on_entry(self, event: dict[str, object], entry: EntryOf) -> None:
+    async def on_entry(self, _event: bytes, entry: EntryOf) -> None:
         """Keep what is new, and fill what is missing before it."""
         copy = self._world.copy
         work = copy_plan(copy[-1].seq if copy else 0, [entry])

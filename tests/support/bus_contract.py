@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas import streams, subjects
-from schemas.events.base import read_object
+from pydantic import TypeAdapter
+
+from schemas import canonical, streams, subjects
 from schemas.events.broadcasts import EocBroadcast
 from schemas.events.control import EocActive
 from schemas.events.dead import DeadLetter, DeadLetterCause
@@ -26,6 +27,12 @@ from services.kernel.runtime.service import Runtime
 from tests.support.mission import PATIENCE, eventually, now
 
 ALIVE = subjects.health("fanout")
+_OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """Read bytes strictly as a JSON object; raises StrictJsonError or pydantic.ValidationError."""
+    return _OBJECT.validate_python(canonical.loads(raw))
 
 
 @dataclass

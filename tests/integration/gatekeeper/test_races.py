@@ -9,11 +9,13 @@ import signal
 import sys
 from pathlib import Path
 
-from schemas import subjects
+import pytest
+
+from schemas import streams, subjects
 from schemas.events.control import Hold
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
-from tests.support.mission import Mission, Writer, eventually
+from tests.support.mission import PATIENCE, Mission, Writer, eventually
 
 STRESS_SECONDS = 4.0
 
@@ -182,3 +184,27 @@ async def test_a_killed_gatekeeper_owes_no_verdict_after_its_restart(mission: Mi
             await process.wait()
     text = log.read_text()
     assert "Traceback" not in text, text[-3000:]
+
+
+@pytest.mark.parametrize("junk", [b"[]", b"\xff", b"", b'{"type":"junk"}'])
+async def test_junk_on_control_has_what_is_open_decided_again(mission: Mission, junk: bytes) -> None:
+    """It is a control revision: a clearance from before it lets nothing out, and nobody else would decide again."""
+    await mission.begin()
+    await mission.run("gatekeeper")
+    intake, thief = await mission.writer("intake"), await mission.writer("registry")
+    request = await intake.submit()
+    await intake.approve(request, "mcpe")
+    await eventually(lambda: cleared_at(intake, request))
+    js = thief.client.jetstream(timeout=PATIENCE, prefix=streams.SERVICE_API)
+    seq = (await js.publish(subjects.CONTROL, junk)).seq
+
+    async def again() -> bool:
+        return await cleared_at(intake, request) == seq
+
+    await eventually(again)
+
+
+async def cleared_at(intake: Writer, request: Request) -> int:
+    """Return the control revision of a clearance, 0 for none."""
+    verdict = await intake.verdict(request.request_id)
+    return verdict.control_seq if verdict is not None and verdict.outcome is Outcome.CLEARED else 0

@@ -179,7 +179,7 @@ async def test_what_a_control_change_leaves_as_it_is_was_not_overlooked(handed: 
             copy.decided(held)
         copy.changed()
         if handed:
-            await copy.gate.on_control({}, Entry(copy.fold.seq, subjects.CONTROL, NOW, b"{}", {}))
+            await copy.gate.on_control(b"", Entry(copy.fold.seq, subjects.CONTROL, NOW, b"{}", {}))
         assert len(undecided(copy.fold)) == MOST + 40
         await asyncio.sleep(AFTER + 2)
         assert (copy.written, copy.warned) == ([], [])
