@@ -187,8 +187,8 @@ def _blind_repeat() -> list[Patch]:
 def _no_lease_wait() -> list[Patch]:
     real = step.next_step
 
-    def at_once(place: Any, now: Any, boot: float, _lease: float) -> Any:
-        found = real(place, now, boot, -step.LEASE_SLACK)
+    def at_once(place: Any, now: Any, boot: float, _lease: float, *rest: Any) -> Any:
+        found = real(place, now, boot, -step.LEASE_SLACK, *rest)
         return replace(found, over_for=1_000.0) if isinstance(found, step.Settle) else found
 
     return [(places, "next_step", at_once)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -53,10 +56,33 @@ def test_a_planted_bug_is_caught(name: str) -> None:
 
 @pytest.mark.parametrize("name", PLANTS)
 def test_each_bug_can_still_be_planted(name: str) -> None:
-    """What it replaces is there; the bugs behind it and its kind of day are known."""
+    """What it replaces is there, and is called as before; the bugs behind it and its kind of day are known."""
     assert patches_of(name)
+    for owner, attribute, replacement in patches_of(name):
+        original = getattr(owner, attribute)
+        if inspect.isroutine(original):
+            _check_called_alike(original, replacement)
     assert set(PLANTS[name].behind) <= set(PLANTS)
     assert PLANTS[name].theme in {"", *THEMES}
+
+
+def _check_called_alike(original: Callable[..., Any], replacement: Callable[..., Any]) -> None:
+    """Raise TypeError where the replacement cannot be called with all that the original takes, or with the least."""
+    takes = inspect.signature(original).parameters.values()
+    positional = [one for one in takes if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    named = [one for one in takes if one.kind is one.KEYWORD_ONLY]
+    for most in (True, False):
+        args = [one.name for one in positional if most or one.default is one.empty]
+        kwargs = {one.name: one.name for one in named if most or one.default is one.empty}
+        inspect.signature(replacement).bind(*args, **kwargs)
+
+
+def test_a_bug_that_takes_less_than_what_it_replaces_is_told() -> None:
+    """The check can fail: a wall that is asked for more by now is not taken for one that holds."""
+    for replacement in (lambda _one: None, lambda _one, _two: None, lambda _one, _two, _three: None):
+        with pytest.raises(TypeError):
+            _check_called_alike(lambda one, two=2, *, three=3: None, replacement)
+    _check_called_alike(lambda one, two=2, *, three=3: None, lambda *_, **__: None)
 
 
 def test_a_bug_whose_wall_has_moved_is_told() -> None:
