@@ -137,7 +137,7 @@ class Posting:
         if wait is not None:
             return wait
         crash_point("fanout.attempt.authorized")
-        async with self._starts.one() as start:
+        async with self._starts.one(place.state.priority) as start:
             recorded: _RecordedAttempt | LookAgain | Wait | None = None
             try:
                 recorded = await self._record(place, number, way, start)

@@ -22,11 +22,13 @@ Priority = tuple[int, ...]
 
 
 @dataclass(order=True)
-class _Waiting:
+class Waiting:
+    """Whoever waits for ``admitted``: the more urgent goes first, of equals who came first (``number``)."""
+
     priority: Priority
     number: int
-    profile: str = field(compare=False)
     admitted: asyncio.Future[None] = field(compare=False)
+    profile: str = field(compare=False, default="")
 
 
 class HostSlot:
@@ -65,8 +67,8 @@ class HostLine:
     def __init__(self, limit: HostLimit) -> None:
         self._free, self._aside_left = limit.at_once, limit.slow
         self._active: set[str] = set()
-        self._waiting: dict[str, list[_Waiting]] = {}
-        self._ready: list[_Waiting] = []
+        self._waiting: dict[str, list[Waiting]] = {}
+        self._ready: list[Waiting] = []
         self._numbers = itertools.count()
         self._admitting = False
         self._quick: deque[tuple[float, HostSlot]] = deque()
@@ -116,7 +118,7 @@ class HostLine:
 
     async def enter(self, profile: str, priority: Priority) -> None:
         """Wait for one's turn at the host and on the profile; ``leave`` gives it back."""
-        waiting = _Waiting(priority, next(self._numbers), profile, asyncio.get_running_loop().create_future())
+        waiting = Waiting(priority, next(self._numbers), asyncio.get_running_loop().create_future(), profile)
         heapq.heappush(self._waiting.setdefault(profile, []), waiting)
         self._offer(profile)
         self._admit_soon()

@@ -1,13 +1,17 @@
 """How many posts are between their attempt and their call at a time: no more than can be called in time.
 
 An attempt is dropped unsent when its call would start late. Were all of a large city's attempts appended at once, the
-last of them would be late, and be tried again behind the next ones: overload would feed itself.
+last of them would be late, and be tried again behind the next ones: overload would feed itself. Who is more urgent goes
+first, as at each host: the posts of all hosts pass here, and a crisis message waits for nothing but its own platform.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import heapq
+import itertools
+
+from services.fanout.hosts.line import Priority, Waiting
 
 AT_ONCE = 128
 """Posts that are about to be called. Each takes a few milliseconds, a third of a lease is five seconds."""
@@ -16,13 +20,13 @@ AT_ONCE = 128
 class Start:
     """One post on its way to its call, from when there is a place for it: ``over`` lets the next one begin."""
 
-    def __init__(self, starts: Starts) -> None:
-        self._starts = starts
+    def __init__(self, starts: Starts, priority: Priority) -> None:
+        self._starts, self._priority = starts, priority
         self._held = False
 
     async def __aenter__(self) -> Start:
         """Wait for a place."""
-        await self._starts.take()
+        await self._starts.take(self._priority)
         self._held = True
         self._starts.under_way += 1
         return self
@@ -44,15 +48,16 @@ class Starts:
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._free = at_once
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[Waiting] = []
+        self._numbers = itertools.count()
         self.under_way = 0
 
-    def one(self) -> Start:
+    def one(self, priority: Priority) -> Start:
         """Return what waits for a place, and holds it until the call begins or its block ends."""
-        return Start(self)
+        return Start(self, priority)
 
-    async def take(self) -> None:
-        """Wait for a place; who came first gets it first.
+    async def take(self, priority: Priority) -> None:
+        """Wait for a place.
 
         asyncio's semaphore looks at all that it woke and that have not run yet, each time that a place comes free: with
         a hundred places that come free together, that is fifty looks for each post.
@@ -61,7 +66,7 @@ class Starts:
             self._free -= 1
             return
         place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        heapq.heappush(self._waiting, Waiting(priority, next(self._numbers), place))
         try:
             await place
         except BaseException:
@@ -72,7 +77,7 @@ class Starts:
     def give_back(self) -> None:
         """Let the next one have a place."""
         while self._waiting:
-            place = self._waiting.popleft()
+            place = heapq.heappop(self._waiting).admitted
             if not place.done():
                 place.set_result(None)
                 return

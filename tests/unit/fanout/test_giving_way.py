@@ -71,7 +71,7 @@ async def test_a_look_that_is_due_is_taken_when_nothing_is_posted(copy: Copy) ->
 @in_virtual_time
 async def test_it_waits_for_a_post_that_is_under_way_until_that_has_ended(copy: Copy) -> None:
     copy.clock.time = NOW + DUE
-    async with copy.starts.one() as start:
+    async with copy.starts.one((0,)) as start:
         assert not await copy.is_taken()
         start.over()  # its call has begun, and its receipt is not written
         assert not await copy.is_taken()
@@ -81,7 +81,7 @@ async def test_it_waits_for_a_post_that_is_under_way_until_that_has_ended(copy: 
 @in_virtual_time
 async def test_it_waits_no_longer_than_a_while(copy: Copy) -> None:
     copy.clock.time = NOW + DUE + GIVE_WAY
-    async with copy.starts.one():
+    async with copy.starts.one((0,)):
         assert not await copy.is_taken(), "however late it is: posts have just begun"
         copy.clock.time += GIVE_WAY
         assert await copy.is_taken()
@@ -115,10 +115,10 @@ async def test_junk_among_the_receipts_keeps_no_look_from_being_taken_up(copy: C
 @in_virtual_time
 async def test_it_gives_way_anew_to_posts_that_begin_after_a_rest(copy: Copy) -> None:
     copy.clock.time = NOW + DUE
-    async with copy.starts.one():
+    async with copy.starts.one((0,)):
         assert not await copy.is_taken()
     copy.clock.time = NOW
     assert not await copy.is_taken(), "it is not due any more"
     copy.clock.time = NOW + DUE + 2 * GIVE_WAY
-    async with copy.starts.one():
+    async with copy.starts.one((0,)):
         assert not await copy.is_taken()

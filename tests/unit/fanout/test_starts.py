@@ -6,6 +6,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
+from schemas.events.authority import Profile
 from schemas.streams import LEASE_SECONDS
 from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
 from services.fanout.domain.limits import HostLimit, Rate
@@ -16,14 +17,15 @@ from services.fanout.hosts.host import Host
 from services.fanout.hosts.starts import AT_ONCE, Starts
 from tests.support.broker import PATIENCE
 from tests.unit.fanout.test_posting_receipts import Rig
-from tests.unit.fanout.world import profile
+from tests.unit.fanout.world import profile, request
+from tests.unit.states import state
 
 A_CALL_BEGINS_WITHIN = 0.02
 """Seconds that one post takes from its attempt to its call on a busy machine, one after the other."""
 
 
 async def enter(starts: Starts, begun: list[int], number: int, may_end: asyncio.Event) -> None:
-    async with starts.one() as start:
+    async with starts.one((0,)) as start:
         begun.append(number)
         await may_end.wait()
         start.over()
@@ -65,9 +67,40 @@ async def test_no_attempt_is_made_before_there_is_a_place_for_its_call() -> None
     starts = parts._starts = Starts(1)
     parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=follow)
     parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: connector, host=lambda _: host)
-    async with starts.one() as other:
+    async with starts.one((0,)) as other:
         post = asyncio.create_task(rig.posting.post(rig.place, 2, cast("Any", None)))
         await asyncio.sleep(0.01)
         assert not post.done()
         other.over()
         assert await asyncio.wait_for(post, PATIENCE) == LookAgain()
+
+
+async def test_a_crisis_post_goes_before_the_routine_posts_of_other_hosts() -> None:
+    """Before, it stood behind all of a large routine message, though its own platform was idle."""
+    rig, connector = Rig(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
+
+    async def follow(*_: object) -> Any:
+        return Follow(cast("Any", connector))
+
+    def host(of: Profile) -> Host:
+        return Host(of.id, HostLimit(at_once=1), rig.posting._runtime)
+
+    parts: Any = rig.posting
+    starts = parts._starts = Starts(1)
+    parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=follow)
+    parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: connector, host=host)
+    over: list[str] = []
+
+    async def post(name: str, crisis: bool) -> None:
+        place = rig.place._replace(profile=name, state=state(request(request_id=f"of-{name}", crisis=crisis), seq=20))
+        assert await rig.posting.post(place, 1, cast("Any", None)) == LookAgain()
+        over.append(name)
+
+    async with starts.one((0,)):
+        routine = [asyncio.create_task(post(name, False)) for name in ("fire-social", "parks-social")]
+        await asyncio.sleep(0.01)
+        crisis = asyncio.create_task(post("police-social", True))
+        await asyncio.sleep(0.01)
+        assert over == []
+    await asyncio.wait_for(asyncio.gather(*routine, crisis), PATIENCE)
+    assert over == ["police-social", "fire-social", "parks-social"]
