@@ -22,7 +22,7 @@ Priority = tuple[int, ...]
 
 
 @dataclass(order=True)
-class Waiting:
+class InLine:
     """Whoever waits for ``admitted``: the more urgent goes first, of equals who came first (``number``)."""
 
     priority: Priority
@@ -67,8 +67,8 @@ class HostLine:
     def __init__(self, limit: HostLimit) -> None:
         self._free, self._aside_left = limit.at_once, limit.slow
         self._active: set[str] = set()
-        self._waiting: dict[str, list[Waiting]] = {}
-        self._ready: list[Waiting] = []
+        self._waiting: dict[str, list[InLine]] = {}
+        self._ready: list[InLine] = []
         self._numbers = itertools.count()
         self._admitting = False
         self._quick: deque[tuple[float, HostSlot]] = deque()
@@ -118,7 +118,7 @@ class HostLine:
 
     async def enter(self, profile: str, priority: Priority) -> None:
         """Wait for one's turn at the host and on the profile; ``leave`` gives it back."""
-        waiting = Waiting(priority, next(self._numbers), asyncio.get_running_loop().create_future(), profile)
+        waiting = InLine(priority, next(self._numbers), asyncio.get_running_loop().create_future(), profile)
         heapq.heappush(self._waiting.setdefault(profile, []), waiting)
         self._offer(profile)
         self._admit_soon()

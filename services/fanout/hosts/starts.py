@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import itertools
 
-from services.fanout.hosts.line import Priority, Waiting
+from services.fanout.hosts.line import InLine, Priority
 
 AT_ONCE = 128
 """Posts that are about to be called. Each takes a few milliseconds, a third of a lease is five seconds."""
@@ -48,7 +48,7 @@ class Starts:
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._free = at_once
-        self._waiting: list[Waiting] = []
+        self._waiting: list[InLine] = []
         self._numbers = itertools.count()
         self.under_way = 0
 
@@ -66,7 +66,7 @@ class Starts:
             self._free -= 1
             return
         place = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, Waiting(priority, next(self._numbers), place))
+        heapq.heappush(self._waiting, InLine(priority, next(self._numbers), place))
         try:
             await place
         except BaseException:
