@@ -68,10 +68,14 @@ class RegistryHandlers:
 
 
 def _known_servers(city: City) -> dict[str, frozenset[str]]:
-    """Return the names of the servers that accounts may live on, by platform, as city.toml has them now."""
+    """Return the names of the places that accounts may live on, by platform, as city.toml has them now."""
     now = settings_now(city)
     townsquare = {TOWNSQUARE} if now.townsquare is not None else set()
-    return {"mastodon": frozenset({*now.mastodon.instances, *townsquare}), "bluesky": frozenset(now.bluesky.servers)}
+    return {
+        "mastodon": frozenset({*now.mastodon.instances, *townsquare}),
+        "bluesky": frozenset(now.bluesky.servers),
+        "webhook": frozenset(now.webhook.endpoints),
+    }
 
 
 async def begin_ledger(runtime: Runtime) -> None:

@@ -54,7 +54,8 @@ class Cause(StrEnum):
     """Whose trouble it is. Only ``host`` says something of the whole platform, and only it opens the breaker.
 
     ``limit``: the platform asks to wait. ``credential``: it does not let this profile in. ``own``: the credential that
-    we have cannot be used. A person can fix both, so the message is held back and not lost.
+    we have cannot be used, or city.toml does not say where to. A person can fix all of that, so the message is held
+    back and not lost.
     """
 
     HOST = "host"

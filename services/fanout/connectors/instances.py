@@ -13,18 +13,18 @@ TOWNSQUARE = "townsquare"
 
 
 def mastodon_bases(city: City) -> Callable[[str], str]:
-    """Return what finds an instance's base URL: city.toml, and for the townsquare where it runs at the moment."""
+    """Return what finds an instance's base URL: city.toml as it is now, and for the townsquare where it runs now."""
 
     def base_of(instance: str) -> str:
-        # A profile on a server that was written into city.toml since the start is served without a restart.
-        known = city.settings.mastodon.instances.get(instance)
-        if known is None and instance != TOWNSQUARE:
-            known = settings_now(city).mastodon.instances.get(instance)
+        # A server that was written into city.toml since the start, or has moved, is served without a restart. One that
+        # was there at the start stays: half of a file that is being written must not end a message for good.
+        now, start = settings_now(city), city.settings
+        known = now.mastodon.instances.get(instance) or start.mastodon.instances.get(instance)
         if known is not None:
             return known
-        if instance != TOWNSQUARE or city.settings.townsquare is None:
+        section = now.townsquare or start.townsquare
+        if instance != TOWNSQUARE or section is None:
             raise LookupError(instance)
-        section = city.settings.townsquare
         return _running_townsquare(city) or f"http://{in_url(section.host)}:{section.port}"
 
     return base_of

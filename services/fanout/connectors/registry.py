@@ -34,7 +34,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
     """Return a connector for each platform; ``website`` is the base URL of the manifest."""
     language = city.settings.city.language.partition("-")[0]
     meta = city.settings.facebook
-    telegram, endpoints = city.settings.telegram, city.settings.webhook.endpoints
+    telegram = city.settings.telegram
     return {
         "website": website_of(city, website),
         "bluesky": BlueskyConnector(_servers(city), city.token_path, app=city.settings.bluesky.app, language=language),
@@ -50,7 +50,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
         "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
         "threads": _threads(city, website),
         "x": _x(city),
-        "webhook": WebhookConnector(endpoints.__getitem__, city.token_path, source=website, realm=city.realm),
+        "webhook": WebhookConnector(_endpoints(city), city.token_path, source=website, realm=city.realm),
     }
 
 
@@ -90,9 +90,7 @@ def _pictures(city: City, website: str) -> PublicPictures:
 
 
 def _email(city: City) -> EmailConnector:
-    section = city.settings.email
-    place = (section.host, section.port, section.protocol, section.security, city.token_path)
-    return EmailConnector(*place, sender=section.sender, name=city.settings.city.name, username=section.username)
+    return EmailConnector(lambda: settings_now(city).email, city.token_path, name=city.settings.city.name)
 
 
 def website_of(city: City, website: str) -> WebsiteConnector:
@@ -104,13 +102,26 @@ def website_of(city: City, website: str) -> WebsiteConnector:
     return WebsiteConnector(city.site_folder, city.var / "website" / city.realm, site)
 
 
+def _endpoints(city: City) -> Callable[[str], str]:
+    """Return what finds an endpoint's address by its name in city.toml, as that is at the moment."""
+
+    def address_of(name: str) -> str:
+        return settings_now(city).webhook.endpoints[name]
+
+    return address_of
+
+
 def _servers(city: City) -> Callable[[str], str]:
-    """Return what finds an AT Protocol server's base URL by its name in city.toml; the usual one has none."""
+    """Return what finds an AT Protocol server's base URL by its name in city.toml; the usual one has none.
+
+    As it is now, and what was there at the start stays, as ``mastodon_bases`` has it. Passwords of the usual server's
+    accounts go to no other one before a restart.
+    """
     section = city.settings.bluesky
 
     def server_of(name: str) -> str:
         if not name:
             return section.server
-        return section.servers.get(name) or settings_now(city).bluesky.servers[name]
+        return settings_now(city).bluesky.servers.get(name) or section.servers[name]
 
     return server_of

@@ -75,10 +75,10 @@ class Credentials:
         """
         if self._lost.pop(profile, None) is None:
             self._runtime.log.error(
-                "the platform does not let this profile in: its deliveries wait until its credential is fixed",
+                "the platform does not let this profile in: its deliveries wait until somebody fixes it",
                 profile=profile,
                 reason=reason,
-                hint=f"onevoice profiles connect gets one: secrets/{self._runtime.city.realm}/{profile}.token",
+                hint=f"onevoice profiles connect gets a credential: secrets/{self._runtime.city.realm}/{profile}.token",
             )
         now = self._runtime.clock.monotonic()
         files = self.files_of(profile) if files is None else files
@@ -128,9 +128,7 @@ class Credentials:
             return
         shown = [f"{profile} ({self._lost[profile].reason})" for profile in sorted(self._lost)[:SHOWN]]
         more = f" and {len(self._lost) - SHOWN} more" if len(self._lost) > SHOWN else ""
-        self._runtime.health.troubles[_KEY] = (
-            f"no way in, posts wait until the token is fixed: {', '.join(shown)}{more}"
-        )
+        self._runtime.health.troubles[_KEY] = f"no way in, posts wait until somebody fixes it: {', '.join(shown)}{more}"
 
 
 def _state_of(path: Path) -> tuple[int, int, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from schemas import subjects
 from schemas.events.authority import Profile, Realm
 from schemas.events.resolutions import post_url
 from schemas.places import account_fault
@@ -15,6 +16,14 @@ TOWNSQUARE = "townsquare"
 STATEMENTS = ("purpose", "identification", "disclosure")
 """What section 1, Transparency (i) asks a profile to carry."""
 
+_KNOWN_IN = {
+    "mastodon": ("mastodon server", "mastodon.instances"),
+    "bluesky": ("bluesky server", "bluesky.servers"),
+    "webhook": ("webhook endpoint", "webhook.endpoints"),
+}
+"""What a place of accounts is called, and the section of city.toml that has it, by platform."""
+
+_ENDPOINT = re.compile(subjects.TOKEN)
 _MASTODON_ACCOUNT = re.compile(r"[A-Za-z0-9_]+(?:[A-Za-z0-9_.-]+[A-Za-z0-9_]+)?@(?P<server>[a-z0-9-]+)")
 
 
@@ -31,7 +40,7 @@ def check_profile(
     Args:
         profile: the profile as ordered.
         others: the city's profiles as they are.
-        servers: the names of the servers that city.toml knows, by platform.
+        servers: the names of the servers and endpoints that city.toml knows, by platform.
         realm: exercises post to Mastodon on the townsquare only.
         sees_changes: whether the services see what is written into city.toml without a restart.
 
@@ -103,6 +112,20 @@ def _check_place(profile: Profile) -> None:
 
 
 def _check_server(profile: Profile, known: Collection[str], realm: Realm, sees_changes: bool) -> None:
+    server = _server_of(profile, realm)
+    if server and server not in known:
+        there = f"it knows {', '.join(sorted(known))}" if known else "it knows none"
+        then = "nothing has to be restarted" if sees_changes else "then restart the services (deploy/README.md)"
+        kind, section = _KNOWN_IN[profile.platform]
+        raise BadInput(
+            "profile.server",
+            f"city.toml of the services does not know the {kind} {server!r}; {there}",
+            f'add it there: [{section}] {server} = "https://..."; {then}',
+        )
+
+
+def _server_of(profile: Profile, realm: Realm) -> str:
+    """Return the name by which city.toml has to know where an account is; empty where it need not."""
     if profile.platform == "mastodon":
         match = _MASTODON_ACCOUNT.fullmatch(profile.account)
         if match is None:
@@ -116,14 +139,13 @@ def _check_server(profile: Profile, known: Collection[str], realm: Realm, sees_c
             raise BadInput(
                 "profile.realm", "exercises post to Mastodon on the townsquare only", f"user@{TOWNSQUARE}, please"
             )
-    else:
-        server = profile.account.removeprefix("@").partition("@")[2] if profile.platform == "bluesky" else ""
-    if server and server not in known:
-        there = f"it knows {', '.join(sorted(known))}" if known else "it knows none"
-        then = "nothing has to be restarted" if sees_changes else "then restart the services (deploy/README.md)"
-        raise BadInput(
-            "profile.server",
-            f"city.toml of the services does not know the {profile.platform} server {server!r}; {there}",
-            f"add it there: [{profile.platform}.{'instances' if profile.platform == 'mastodon' else 'servers'}] "
-            f'{server} = "https://..."; {then}',
-        )
+        return server
+    if profile.platform == "webhook":
+        if _ENDPOINT.fullmatch(profile.account) is None:
+            raise BadInput(
+                "profile.account",
+                f"{profile.account!r} is no name of a webhook's endpoint",
+                "it is the one in city.toml, [webhook.endpoints]: small letters, digits and -",
+            )
+        return profile.account
+    return profile.account.removeprefix("@").partition("@")[2] if profile.platform == "bluesky" else ""

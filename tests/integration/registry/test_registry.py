@@ -273,6 +273,22 @@ async def test_a_server_that_was_written_into_city_toml_is_known_without_a_resta
     assert (await office.register(moved))["accepted"]
 
 
+async def test_an_endpoint_that_city_toml_does_not_have_is_refused_until_it_does(
+    mission: Mission, writer: Writer
+) -> None:
+    """A webhook profile without an address was accepted."""
+    office = await mission.desk("comms-officer")
+    profile = (await writer.state()).profiles["fire-townsquare"]
+    changes = {"id": "signs-webhook", "platform": "webhook", "account": "signs"}
+    signs = ProfileAdd(profile=profile.model_copy(update=changes))
+    assert await refused(writer, office.register(signs)) == "profile.server"
+    path = mission.city.folder / "city.toml"
+    places = "[webhook.endpoints]\n"
+    assert places in path.read_text()
+    path.write_text(path.read_text().replace(places, places + 'signs = "https://signs.example/onevoice"\n'))
+    assert (await office.register(signs))["accepted"]
+
+
 async def test_orders_of_the_eoc_are_not_taken_here(mission: Mission, writer: Writer) -> None:
     cao = await mission.desk("cao")
     for action in (ACTIVATE, Hold(on=True)):

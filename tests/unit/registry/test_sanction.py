@@ -8,7 +8,7 @@ from schemas.events.authority import Profile, Realm
 from services.kernel.base.errors import BadInput
 from services.registry.domain.sanction import check_profile
 
-SERVERS = {"mastodon": {"townsquare", "social-example"}, "bluesky": {"own"}}
+SERVERS = {"mastodon": {"townsquare", "social-example"}, "bluesky": {"own"}, "webhook": {"signs"}}
 GOOD = {
     "id": "library-mastodon",
     "department": "library",
@@ -34,6 +34,7 @@ def sanctioned(changes: dict[str, str], realm: Realm = "live") -> None:
         {"platform": "bluesky", "account": "library.city.example@own"},
         {"platform": "bluesky", "account": "@library.city.example"},
         {"platform": "telegram", "account": "@library"},
+        {"platform": "webhook", "account": "signs"},
     ],
 )
 def test_a_profile_that_can_be_posted_to_is_sanctioned(changes: dict[str, str]) -> None:
@@ -52,6 +53,8 @@ def test_a_profile_that_can_be_posted_to_is_sanctioned(changes: dict[str, str]) 
         ({"platform": "facebook", "account": "library"}, "profile.account"),
         ({"platform": "email", "account": "library"}, "profile.account"),
         ({"platform": "bluesky", "account": "library.city.example@elsewhere"}, "profile.server"),
+        ({"platform": "webhook", "account": "sirens"}, "profile.server"),
+        ({"platform": "webhook", "account": "Our signs"}, "profile.account"),
     ],
 )
 def test_one_that_cannot_is_refused(changes: dict[str, str], code: str) -> None:
@@ -82,3 +85,10 @@ def test_an_unknown_server_is_told_with_what_makes_it_known(sees_changes: bool, 
     with pytest.raises(BadInput) as caught:
         check_profile(profile, (), SERVERS, "live", sees_changes=sees_changes)
     assert then in caught.value.hint
+
+
+def test_an_unknown_endpoint_is_told_with_the_line_that_makes_it_known() -> None:
+    """It was accepted, and its first message failed for good."""
+    with pytest.raises(BadInput, match="does not know the webhook endpoint 'sirens'; it knows signs") as caught:
+        sanctioned({"platform": "webhook", "account": "sirens"})
+    assert caught.value.hint.startswith('add it there: [webhook.endpoints] sirens = "https://..."; nothing has to be')

@@ -16,6 +16,7 @@ from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from schemas.places import EMAIL_ADDRESS
 from services.fanout.connectors.contract import (
+    Cause,
     Correction,
     Declaration,
     FetchMedia,
@@ -24,22 +25,25 @@ from services.fanout.connectors.contract import (
     Permanent,
     Posted,
     PublishResult,
+    Retryable,
     WhenUnknown,
 )
 from services.fanout.connectors.email.message import email_of, message_id
-from services.fanout.connectors.email.transfer import Protocol, Security, Server, Taken, greet, send
+from services.fanout.connectors.email.transfer import Server, Taken, greet, send
 from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.connectors.send_only import SendOnlyConnector, with_pictures_in_words
+from services.kernel.base.settings.city_platforms import EmailSection
 
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,200}>")
 _MEDIA_SHARE = 0.3
+_NOWHERE = "city.toml, [email], names no mail server and sender"
 
 
 class EmailConnector(SendOnlyConnector):
-    """Sends to addresses of lists (the account). ``host`` empty: the city has named no mail server.
+    """Sends to addresses of lists (the account). ``section`` says for each call which mail server takes what from whom.
 
-    ``sender`` is the address that messages come from, ``name`` the city's; a profile's credential is the password of
-    ``username`` (empty: the server asks for none, and the credential is any word).
+    Where it names none, messages are held back until a person has written it down. ``name`` is the city's; a profile's
+    credential is the password of the section's ``username`` (empty: the server asks for none, any word will do).
     """
 
     platform = "email"
@@ -47,61 +51,60 @@ class EmailConnector(SendOnlyConnector):
 
     def __init__(
         self,
-        host: str,
-        port: int,
-        protocol: Protocol,
-        security: Security,
+        section: Callable[[], EmailSection],
         token_path: Callable[[str], Path],
         *,
-        sender: str,
         name: str,
-        username: str = "",
         context: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(token_path)
-        self._host = host
-        self._port = port
-        self._protocol: Protocol = protocol
-        self._security: Security = security
-        self._sender = sender
+        self._section = section
         self._name = name
-        self._username = username
         self._context = context
 
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
-        objection = self._unfit(intent.profile)
+        objection = _unfit(intent.profile)
         if objection or (intent.follows and _MESSAGE_ID.fullmatch(intent.follows) is None):
             return Permanent(objection or "what it answers is not an e-mail of ours")
+        section = self._section()
+        if _names_nothing(section):
+            return Retryable(_NOWHERE, cause=Cause.OWN)
         now = asyncio.get_running_loop().time()
         pictures, note = await _fetched(intent, fetch_media, now + (deadline - now) * _MEDIA_SHARE)
         text, _ = with_pictures_in_words(intent)
-        raw = email_of(intent, self._sender, self._name, text, pictures).as_bytes()
-        taken = await send(self._server(credential), self._sender, intent.profile.account, raw, deadline)
+        raw = email_of(intent, section.sender, self._name, text, pictures).as_bytes()
+        server = self._server(section, credential)
+        taken = await send(server, section.sender, intent.profile.account, raw, deadline)
         if not isinstance(taken, Taken):
             return taken
         words = f"the mail server has taken it: {taken.words}"[:200]
-        return Posted("", message_id(intent, self._sender), "; ".join(filter(None, (words, note))))
+        return Posted("", message_id(intent, section.sender), "; ".join(filter(None, (words, note))))
 
     async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
         """Connect, with TLS, and log in."""
-        objection = self._unfit(profile)
+        objection, section = _unfit(profile), self._section()
         if objection:
             return Health(False, objection)
-        failed = await greet(self._server(credential), self._sender, deadline)
+        if _names_nothing(section):
+            return Health(False, _NOWHERE, Cause.OWN)
+        failed = await greet(self._server(section, credential), section.sender, deadline)
         if failed is not None:
             return unhealthy(failed)
         return Health(True, f"the mail server lets us in; whether {profile.account} exists only a message shows")
 
-    def _server(self, credential: str) -> Server:
-        place = self._host, self._port, self._protocol, self._security
-        return Server(*place, self._username, credential, self._context)
+    def _server(self, section: EmailSection, credential: str) -> Server:
+        place = section.host, section.port, section.protocol, section.security
+        return Server(*place, section.username, credential, self._context)
 
-    def _unfit(self, profile: Profile) -> str:
-        if not self._host or not self._sender:
-            return "city.toml, [email], names no mail server and sender"
-        if EMAIL_ADDRESS.fullmatch(profile.account) is None:
-            return f"the account {profile.account!r} is not an e-mail address"
-        return ""
+
+def _names_nothing(section: EmailSection) -> bool:
+    return not section.host or not section.sender
+
+
+def _unfit(profile: Profile) -> str:
+    if EMAIL_ADDRESS.fullmatch(profile.account) is None:
+        return f"the account {profile.account!r} is not an e-mail address"
+    return ""
 
 
 async def _fetched(intent: Intent, fetch_media: FetchMedia, deadline: float) -> tuple[list[tuple[Picture, bytes]], str]:

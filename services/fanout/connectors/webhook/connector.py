@@ -25,8 +25,8 @@ from services.fanout.connectors.contract import (
     FetchMedia,
     Health,
     Intent,
-    Permanent,
     PublishResult,
+    Retryable,
     Unknown,
     WhenUnknown,
 )
@@ -42,6 +42,7 @@ _LEAST_SECRET = 24
 class WebhookConnector(SendOnlyConnector):
     """Posts to endpoints by their name (the account); ``url_of`` gives an endpoint's address or raises LookupError.
 
+    It is asked for each call. What has no address is held back until a person has written it down.
     ``source`` is the city's website: the event's source. A profile's credential is the secret that it shares with the
     endpoint, ``whsec_`` and base64.
     """
@@ -67,7 +68,7 @@ class WebhookConnector(SendOnlyConnector):
         try:
             url = self._url_of(intent.profile.account)
         except LookupError:
-            return Permanent(f"city.toml, [webhook.endpoints], has no address for {intent.profile.account!r}")
+            return Retryable(_nowhere(intent.profile), cause=Cause.OWN)
         body = json.dumps(self.event(intent), ensure_ascii=False, separators=(",", ":")).encode()
         headers = signature(secret, intent.idempotency_key, int(self._clock.now().timestamp()), body)
         headers["Content-Type"] = "application/cloudevents+json; charset=utf-8"
@@ -91,7 +92,7 @@ class WebhookConnector(SendOnlyConnector):
         try:
             self._url_of(profile.account)
         except LookupError:
-            return Health(False, f"city.toml, [webhook.endpoints], has no address for {profile.account!r}")
+            return Health(False, _nowhere(profile), Cause.OWN)
         return Health(True, f"{profile.account} has an address and a secret; only a message shows whether they work")
 
     def event(self, intent: Intent) -> dict[str, Any]:
@@ -122,6 +123,10 @@ class WebhookConnector(SendOnlyConnector):
                 "follows": intent.follows or None,
             },
         }
+
+
+def _nowhere(profile: Profile) -> str:
+    return f"city.toml, [webhook.endpoints], has no address for {profile.account!r}"
 
 
 def read_secret(credential: str) -> bytes:
