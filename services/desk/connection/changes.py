@@ -29,10 +29,11 @@ class Watch:
     async def events(self, wait: float) -> list[BoardEvent]:
         """Return what comes next, in order; an empty list when nothing came within ``wait`` seconds.
 
-        What is there already is taken without waiting, up to MOST_AT_ONCE.
+        What is there already is taken without waiting, up to MOST_AT_ONCE. A lost connection is made again, and what
+        was missed is asked for; where the link is patient that takes its time.
 
         Raises:
-            Unreachable: the broker went away, or the board is silent.
+            Unreachable: the broker stays away, or the board is silent.
         """
         loop = asyncio.get_running_loop()
         end, silent = loop.time() + wait, loop.time() + SILENT_SECONDS
@@ -42,8 +43,7 @@ class Watch:
                 async with asyncio.timeout(max(left, 0.0)):
                     message = await self._received.get()
             except TimeoutError:
-                self._link.raise_if_gone()
-                if loop.time() >= silent:
+                if self._link.is_gone or loop.time() >= silent:
                     return await self._missed()  # the board itself says whether it runs
                 return []
             silent = loop.time() + SILENT_SECONDS
@@ -74,8 +74,8 @@ class Watch:
         return found
 
     async def _missed(self) -> list[BoardEvent]:
-        """Ask for what was not received."""
-        reply = await self._link.board(BoardQuery(query="changes", since=self.seq))
+        """Ask for what was not received, and of a board that has just begun only once it knows as much."""
+        reply = await self._link.board(BoardQuery(query="changes", since=self.seq, at_least=self.seq))
         found = [event for event in reply.changes or () if event.seq > self.seq]
         self.seq = max([self.seq, *(event.seq for event in found)])
         return found

@@ -66,10 +66,14 @@ async def follow(link: Link, request_id: str, since_seq: int, wait_seconds: floa
                 look(view)
                 if decided and outcome.finished(view):
                     return view
-                left = (wait_seconds if decided else VERDICT_SECONDS) - (monotonic() - started)
-                if left <= 0 or not await of_request(watch, request_id, left):
+                link.patient_until = started + wait_seconds + (0.0 if decided else VERDICT_SECONDS)
+                # A gatekeeper that was away with the broker gets its time anew.
+                due = link.patient_until if decided else max(started, link.opened_at) + VERDICT_SECONDS
+                left = min(due, link.patient_until) - monotonic()
+                if left <= 0:
                     return _give_up(view, decided)
-                view = await fetch(link, request_id)
+                await of_request(watch, request_id, left)
+                view = await fetch(link, request_id, watch.seq)
     except Unreachable as error:
         raise on_record(error, request_id) from error
 

@@ -1,14 +1,15 @@
 """The desk's one connection to the broker, as an officer or a system.
 
 A command lives for seconds. A broker that reloads its users cuts connections off: the desk connects again before it
-sends the next thing, and asks again what changes nothing; what may have been done is never sent twice. Whatever else
-keeps an answer from coming (no broker, a wrong key, no service, a broker that goes away in the middle) becomes one
-error that says which of them it was.
+sends the next thing, and asks again what changes nothing; what may have been done is never sent twice. Who watches
+asks the board again for a minute while the city is away. Whatever else keeps an answer from coming (no broker, a wrong
+key, no service, a broker that goes away in the middle) becomes one error that says which of them it was.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,17 +24,17 @@ from services.desk import sent
 from services.desk.connection.connection import Connection, let_go
 from services.desk.connection.light_nats import Client, Msg, Subscription, errors
 from services.desk.keys.opening import PersonKeys, open_keys
+from services.desk.views.output import note
 from services.desk.views.timetext import in_city_time
 from services.kernel.base.city import City
+from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
 from services.kernel.base.network.reach import refuse_plain_broker
 from services.kernel.base.run_file import running_city
 
-CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10.0
-CLOSE_SECONDS = 1.0
-CUT_OFF_SECONDS = (0.2, 0.5, 1.0)
-"""How long it is waited before a connection that was cut off while it was made is tried again."""
+AGAIN_SECONDS, AGAIN_PAUSE = 60.0, 0.5
+"""How long who watches asks the board again that does not answer, and the pause before each time."""
 
 _DOCTOR = "onevoice doctor says what is wrong"
 _UNKNOWN = "whether it was done is not known"
@@ -70,7 +71,11 @@ class _Listening:
 
 
 class Link:
-    """An open connection; made by ``connect``."""
+    """An open connection; made by ``connect``.
+
+    ``patient_until``: until then, in monotonic seconds, the board is asked again when it does not answer, for
+    AGAIN_SECONDS at most. ``opened_at`` is when it connected last.
+    """
 
     def __init__(self, user: str, url: str) -> None:
         self.user = user
@@ -80,6 +85,7 @@ class Link:
         self._listening: list[_Listening] = []
         self._city: City | None = None
         self._keys: PersonKeys | None = None
+        self.patient_until = self.opened_at = 0.0
 
     @property
     def keys(self) -> PersonKeys:
@@ -99,7 +105,7 @@ class Link:
         except BaseException:
             await connection.close()
             raise
-        self._connection = connection
+        self._connection, self.opened_at = connection, monotonic()
 
     async def close(self) -> None:
         """Let go of the connection; a broker that is gone already is no news here."""
@@ -138,7 +144,30 @@ class Link:
         return await self.send(base, message.to_bytes(), reply)
 
     async def board(self, query: BoardQuery) -> BoardReply:
-        """Ask the board."""
+        """Ask the board, again and again until ``patient_until``; raises as ``send`` does, what was wrong at first."""
+        try:
+            return await self._board(query)
+        except Unreachable as error:
+            left = min(AGAIN_SECONDS, self.patient_until - monotonic())
+            if left <= 0:
+                raise
+            lost = error
+        note(f"No answer from the city ({lost.code}): it is tried again for {math.ceil(left)} s.")
+        try:
+            async with asyncio.timeout(left):
+                reply = await self._board_again(query)
+        except TimeoutError:
+            raise lost from None
+        note("The city answers again.")
+        return reply
+
+    async def _board_again(self, query: BoardQuery) -> BoardReply:
+        while True:
+            await asyncio.sleep(AGAIN_PAUSE)
+            with suppress(Unreachable):
+                return await self._board(query)
+
+    async def _board(self, query: BoardQuery) -> BoardReply:
         return await self.ask(subjects.DESK_BOARD_QUERY, query, BoardReply)
 
     @asynccontextmanager
@@ -163,9 +192,14 @@ class Link:
                     if one.subscription is not None:
                         await one.subscription.unsubscribe()
 
+    @property
+    def is_gone(self) -> bool:
+        """True while the connection is lost, for loops that only listen."""
+        return self._connection.is_gone
+
     def raise_if_gone(self) -> None:
         """Raise Unreachable when the broker went away, for loops that only listen."""
-        if self._connection.is_gone:
+        if self.is_gone:
             raise self._lost()
 
     def _lost(self, more: str = "") -> Unreachable:
@@ -180,10 +214,10 @@ class Link:
                 await lost.close()
                 try:
                     await self.open(self._city, self._keys)
-                except Unreachable as error:
+                    for one in self._listening:
+                        await one.on(self._connection.client)
+                except (Unreachable, errors.Error, OSError) as error:
                     raise self._lost() from error
-                for one in self._listening:
-                    await one.on(self._connection.client)
             return self._connection
 
     async def _answer(self, connection: Connection, base: str, subject: str, payload: bytes, seconds: float) -> bytes:

@@ -179,7 +179,8 @@ async def status(
     """Say what happened to a request on each profile.
 
     With --watch it follows the request and ends with its outcome's exit status: 0 delivered, 3 blocked (with
-    --json; else it goes on watching), 4 refused, 5 partly. Ctrl-C ends it with 0.
+    --json; else it goes on watching), 4 refused, 5 partly. Ctrl-C ends it with 0. While the city does not answer it
+    tries again for a minute, and goes on where it was.
     """
     check_id(request_id, "request")
     if watch:
@@ -252,12 +253,18 @@ async def _watch(desk: Invocation, as_: str | None, beginning: str) -> int:
         deadline.allow(math.inf)
         async with until_interrupted() as stop:
             watch = Watch(here.link, received, view.as_of)
+            here.link.patient_until = math.inf
             changes.show(view)
             while not outcome.over(view):
-                changed = await until(stop, of_request(watch, request_id, 3_600.0))
-                if stop.is_set():
+                found = await until(stop, _next_view(here, watch, request_id))
+                if found is None:
                     return Exit.DONE
-                if changed:
-                    view = await fetch(here.link, request_id)
-                    changes.show(view)
+                view = found
+                changes.show(view)
     return outcome.exit_status(view)
+
+
+async def _next_view(here: Session, watch: Watch, request_id: str) -> RequestView:
+    while not await of_request(watch, request_id, 3_600.0):
+        pass
+    return await fetch(here.link, request_id, watch.seq)
