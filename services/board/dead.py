@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -12,6 +14,7 @@ from schemas.events.dead import Closing, DeadLetter, DeadLetterOrder, DeadLetter
 from schemas.events.desk import BoardQuery, BoardReply
 from schemas.roles import OFFICE_OR_APPROVER
 from services.board.domain.dead_book import OVER, DeadBook, advisory, body_of, dead_letter_view
+from services.kernel.authority.judged import judged
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.ledger.client import Conflict, Entry
 from services.kernel.runtime.messages.dependencies import Sender
@@ -64,13 +67,7 @@ class DeadLetters:
             BadInput: ``dead.unknown``, ``dead.closed``, ``dead.reason``. Refused: ``dead.denied``, ``dead.no_way``.
         """
         runtime = self._runtime
-        state = runtime.control
-        if not state.roles_of(sender, runtime.clock.now()) & OFFICE_OR_APPROVER:
-            raise Refused(
-                "dead.denied",
-                f"{sender} may read dead letters, but not send them again or drop them",
-                "an officer of the office or an approver may: --as mcpe, pio, cao, eoc-director",
-            )
+        await judged(runtime.present(), runtime.ledger.server_time, partial(self._check_right, sender))
         view = _known(await self.book(), order.letter)
         if view.state in OVER:
             raise BadInput(
@@ -79,6 +76,14 @@ class DeadLetters:
         await (self._again(view, sender) if order.order == "again" else self._drop(view, sender, order.reason))
         runtime.log.info(f"dead letter: {order.order}", letter=view.letter, officer=sender, subject=view.subject)
         return DeadLetterReply(letter=view.letter)
+
+    async def _check_right(self, sender: str, now: datetime) -> None:
+        if not self._runtime.control.roles_of(sender, now) & OFFICE_OR_APPROVER:
+            raise Refused(
+                "dead.denied",
+                f"{sender} may read dead letters, but not send them again or drop them",
+                "an officer of the office or an approver may: --as mcpe, pio, cao, eoc-director",
+            )
 
     async def _again(self, view: DeadLetterView, officer: str) -> None:
         row = next((row for row in flow.SERVICES if row.name == view.service and row.again), None)

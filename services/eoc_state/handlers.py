@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 from schemas import subjects
 from schemas.events.broadcasts import EocBroadcast, LatePost
@@ -159,10 +160,10 @@ class EocHandlers:
         flights = self.flights.before(activating_seq)
         return barrier(flights, self.workers.awake_until, runtime.clock.monotonic(), runtime.lease_seconds)
 
-    async def _check_withdrawal(self, state: ControlState, order: Order) -> None:
+    async def _check_withdrawal(self, state: ControlState, order: Order, now: datetime) -> None:
         if isinstance(order.action, Withdraw):
             author = await self._author_of(order.action.request_id)
-            check_withdrawal(order, author, state, self.runtime.clock.now())
+            check_withdrawal(order, author, state, now)
 
     async def _author_of(self, request_id: str) -> str:
         """Return who wrote a request; one that is over is read from the ledger; raises BadInput where it cannot be."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from schemas import subjects
 from schemas.events.outside import Acknowledgement, AcknowledgementReply, AcknowledgementStatement, OutsidePost
 from services.fanout.domain.acknowledgement import check_acknowledgement, read_acknowledgement
+from services.kernel.authority.judged import judged
 from services.kernel.base.errors import Refused
 from services.kernel.fold.genuine import genuine_acknowledgement
 from services.kernel.fold.reading import parse
@@ -32,8 +35,12 @@ class Acknowledging:
         await runtime.catch_up()
         post_subject = subjects.outside(statement.profile, statement.outside)
         post_seq, last = await self._post(statement, post_subject)
-        now = runtime.clock.now()
-        check_acknowledgement(event, statement, post_seq, runtime.control, now)
+
+        async def checked(now: datetime) -> Acknowledgement:
+            check_acknowledgement(event, statement, post_seq, runtime.control, now)
+            return event.model_copy(update={"at": now})
+
+        acknowledgement = await judged(runtime.present(), runtime.ledger.server_time, checked)
         stands = await self._standing(statement)
         if stands:
             return _reply(statement, stands)
@@ -41,7 +48,7 @@ class Acknowledging:
         try:
             appended = await runtime.ledger.append(
                 subject,
-                event.model_copy(update={"at": now}),
+                acknowledgement,
                 msg_id=f"acknowledgement:{statement.profile}:{statement.outside}",
                 fence=(post_subject, last),
             )

@@ -6,6 +6,9 @@ consumer of ``ledger.resolution.*.*``, so that a crash in between is completed a
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
+
 from schemas import subjects
 from schemas.events.deliveries import Receipt
 from schemas.events.desk import ResolutionReply
@@ -13,6 +16,7 @@ from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.platforms import MIRROR
 from services.fanout.delivery.work import Work
 from services.fanout.domain.resolution import Situation, check, outcome_of, read_statement, standing_words
+from services.kernel.authority.judged import judged
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Unreachable
 from services.kernel.fold.genuine import genuine_resolution
@@ -38,10 +42,9 @@ class Resolving:
             situation = await self._situation(statement)
             if seq := situation.repeated(statement):
                 return _reply(statement, seq)
-            state = self._runtime.control
-            now = self._runtime.clock.now()
-            check(resolution, statement, situation, state, now)
-            seq = await self._append(resolution.model_copy(update={"at": now}), statement, situation.receipt_last)
+            check_at = partial(self._checked, resolution, statement, situation)
+            decision = await judged(self._runtime.present(), self._runtime.ledger.server_time, check_at)
+            seq = await self._append(decision, statement, situation.receipt_last)
             if not seq:
                 continue  # another decision, or a late receipt, came in between: judge again
             crash_point("fanout.resolution.stored")
@@ -55,6 +58,13 @@ class Resolving:
             )
             return _reply(statement, seq)
         raise Unreachable("ledger.busy", "the ledger changes too fast to add to it", "try again; it is safe")
+
+    async def _checked(
+        self, resolution: Resolution, statement: ResolutionStatement, situation: Situation, now: datetime
+    ) -> Resolution:
+        """Return a decision that may go on record at a time; raises BadInput and Refused as ``check``."""
+        check(resolution, statement, situation, self._runtime.control, now)
+        return resolution.model_copy(update={"at": now})
 
     async def on_resolution(self, event: Resolution, entry: EntryOf) -> None:
         """Do what a decision on record asks for; harmless when it was done before.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from functools import partial
 
 from schemas import flow, subjects
-from schemas.events.approvals import Approval
+from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.desk import ApprovalReply, PreviewReply, SubmitReply
-from schemas.events.enrolment import BrowserPreview
+from schemas.events.enrolment import BrowserPreview, SubmissionStatement
 from schemas.events.envelope import Envelope
 from schemas.events.requests import MediaReply, Request, SubmissionEvent
 from services.intake.decisions import Decisions
-from services.intake.domain.approval import check, read_statement
+from services.intake.domain.approval import RequestContext, check, read_statement
 from services.intake.domain.browser import read_submission
 from services.intake.domain.findings import screening
 from services.intake.domain.identity import Identity, answer_repeat, identify
@@ -20,6 +22,7 @@ from services.intake.domain.submission import author_kind_of
 from services.intake.preparation import Preparation
 from services.intake.revisions import Revisions
 from services.intake.sender_quotas import SenderQuotas
+from services.kernel.authority.judged import judged
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.fold.reading import read_request
@@ -80,8 +83,12 @@ class IntakeHandlers:
 
     async def on_browser_submit(self, envelope: Envelope, sender: Sender) -> SubmitReply:
         """Put a request on record that an officer's passkey signed, as if the officer had sent it from the desk."""
-        now = self.runtime.clock.now()
-        statement = read_submission(envelope, sender, self.runtime.control, now)
+        runtime = self.runtime
+
+        async def read(now: datetime) -> SubmissionStatement:
+            return read_submission(envelope, sender, runtime.control, now)
+
+        statement = await judged(runtime.present(), runtime.ledger.server_time, read)
         return await self.on_submit(statement.event, _carried(sender, statement.officer))
 
     async def on_submit(self, event: SubmissionEvent, sender: Sender) -> SubmitReply:
@@ -153,15 +160,15 @@ class IntakeHandlers:
 
     async def on_approval(self, approval: Approval, sender: Sender) -> ApprovalReply:
         """Put an officer's signed decision on record, or answer why it cannot count."""
-        statement = read_statement(approval, sender)
+        runtime, statement = self.runtime, read_statement(approval, sender)
         for number in range(TRIES):
             context = await self.decisions.context_of(approval.request_id)
             if seq := context.repeated(approval):
                 return ApprovalReply(request_id=approval.request_id, seq=seq)
-            now = self.runtime.clock.now()
+            check_at = partial(self._checked, approval, statement, context)
             try:
-                check(approval, statement, context, self.runtime.control, now)
-                seq = await self.decisions.append(approval.model_copy(update={"at": now}), statement, context)
+                decision = await judged(runtime.present(), runtime.ledger.server_time, check_at)
+                seq = await self.decisions.append(decision, statement, context)
             except (Refused, Conflict) as error:
                 # The first look may be behind: nothing is refused before the fold has caught up.
                 if number and isinstance(error, Refused):
@@ -178,6 +185,13 @@ class IntakeHandlers:
             )
             return ApprovalReply(request_id=approval.request_id, seq=seq)
         raise _busy()
+
+    async def _checked(
+        self, approval: Approval, statement: ApprovalStatement, context: RequestContext, now: datetime
+    ) -> Approval:
+        """Return a decision that may go on record at a time; raises BadInput and Refused as ``check``."""
+        check(approval, statement, context, self.runtime.control, now)
+        return approval.model_copy(update={"at": now})
 
     async def warm_up(self) -> None:
         """Load the word lists before the first request needs them, and remember what is open."""

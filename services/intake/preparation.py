@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -19,11 +20,13 @@ from services.intake.domain.rendering import drawn, render
 from services.intake.domain.servers import limits_for
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.intake.earlier import EarlierRequests
+from services.kernel.authority.judged import judged
 from services.kernel.base.errors import BadInput
 from services.kernel.base.settings.settings_now import settings_now
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime
 
 T = TypeVar("T")
@@ -40,6 +43,8 @@ class Preparation:
         self._runtime = runtime
         self.twins = Twins()
         self._earlier = earlier
+        self._server_time = ServerTime(runtime.clock)
+        runtime.projection.listen(self._server_time.on_folded)
         # Word lists and decoders take long enough to hold up the event loop.
         self._people = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
         self._systems = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake-systems")
@@ -53,11 +58,15 @@ class Preparation:
         Raises:
             BadInput, Refused: as ``draft_of``, ``check_address`` and ``render``; ``picture.unknown``, ``picture.type``.
         """
-        now = self._runtime.clock.now()
         about = identity.submission.about
         act = identity.submission.act
         earlier = await self._earlier.find(about, act) if about is not None else None
-        draft = draft_of(identity, event, sender, control, now, earlier)
+
+        async def drafted(now: datetime) -> tuple[Draft, datetime]:
+            return draft_of(identity, event, sender, control, now, earlier), now
+
+        ask = self._runtime.ledger.server_time
+        draft, now = await judged(await self._server_time.now(ask), ask, drafted)
         # By the settings of the start, as the connectors have them.
         check_address(draft.answers, draft.targets, control, self._runtime.city.settings.page_of)
         await self._check_pictures(draft.pictures)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 from schemas import subjects
 from schemas.events.desk import SubmitReply
@@ -11,6 +13,7 @@ from services.intake.domain.identity import Identity
 from services.intake.domain.revision import answer_repeat, check
 from services.intake.domain.submission import author_kind_of
 from services.intake.earlier import state_of
+from services.kernel.authority.judged import judged
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.fold.state import RequestState
@@ -46,8 +49,11 @@ class Revisions:
             raise BadInput("request.unknown", f"there is no request {name}", "onevoice pending lists the open ones")
         repeated = answer_repeat(identity, state)
         if repeated is None:
-            check(identity.submission, state, sender, runtime.control, runtime.clock.now())
+            await judged(runtime.present(), runtime.ledger.server_time, partial(self._check, identity, state, sender))
         return Revisable(state, repeated)
+
+    async def _check(self, identity: Identity, state: RequestState, sender: str, now: datetime) -> None:
+        check(identity.submission, state, sender, self._runtime.control, now)
 
     async def append(self, request: Request, before: RequestState) -> int:
         """Append a revision behind the one that was looked at; return its sequence.

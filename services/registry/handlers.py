@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from functools import partial
 from typing import get_args
 
 from schemas import subjects
 from schemas.events.control import Genesis, Order, ProfileAdd, RegistryAction
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import RENEWAL_TYPE, Envelope
+from services.kernel.authority.judged import judged
 from services.kernel.authority.orders import carry_out, carry_out_enrolment, carry_out_renewal
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
@@ -53,7 +56,7 @@ class RegistryHandlers:
         self.runtime.log.info("a passkey was enrolled", by=sender, control_seq=state.seq, proposal=waits)
         return OrderReply(control_seq=state.seq, posture=state.posture, proposal=waits)
 
-    async def _check(self, state: ControlState, order: Order) -> None:
+    async def _check(self, state: ControlState, order: Order, _now: datetime) -> None:
         if isinstance(order.action, ProfileAdd):
             city = self.runtime.city
             sees_changes = not seen_alone(city.folder / "city.toml")
@@ -78,6 +81,13 @@ def _known_servers(city: City) -> dict[str, frozenset[str]]:
     }
 
 
+async def _genesis(city: City, now: datetime) -> Genesis:
+    """Return the first control event; raises BadInput as ``read_manifest`` and ``check_genesis``."""
+    event = Genesis(at=now, manifest=read_manifest(city), rule=3)
+    check_genesis(event, city.realm, frozenset(city.authority.root_keys), city.authority.threshold)
+    return event
+
+
 async def begin_ledger(runtime: Runtime) -> None:
     """Append the authority manifest as the first control event, unless another copy was quicker.
 
@@ -88,9 +98,7 @@ async def begin_ledger(runtime: Runtime) -> None:
         check_same(read_manifest(runtime.city), runtime.control)
         return
     runtime.watch.refuse_new_beginning()
-    event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime.city), rule=3)
-    authority = runtime.city.authority
-    check_genesis(event, runtime.city.realm, frozenset(authority.root_keys), authority.threshold)
+    event = await judged(runtime.clock.now(), runtime.ledger.server_time, partial(_genesis, runtime.city))
     try:
         appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=0)
     except Conflict:

@@ -422,7 +422,8 @@ THEMES: dict[str, Theme] = {
     "clocks are wrong": Theme(
         {"fanout.call.ended": ((0.1, die_within(0.1)),)},
         pairs=frozenset({"fanout", "gatekeeper"}),
-        clocks=("fanout", "fanout", "gatekeeper"),
+        clocks=("fanout", "fanout", "gatekeeper", "eoc_state", "intake", "registry"),
+        rules=(rules.not_refused_as_untimely,),
         mischief=("busy", "busy", "refused", "accepted_500", "late"),
         lies=0.5,
         lasts=(20, 60, 3_600),

@@ -88,6 +88,8 @@ async def ask(world: World, base: str, user: str, body: Contract) -> dict[str, A
             continue
         error = answer.get("error")
         world.tell(user, f"{base} -> {error['code'] if error else 'done'}")
+        if error:
+            world.told.refused.append((world.loop.now, user, error["code"]))
         if error and error["code"] == "internal":
             world.faults.append(f"{base} failed: {error['message']}")
         if error and error["code"] in ("broker.unreachable", "ledger.busy", "control.busy"):

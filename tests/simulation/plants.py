@@ -38,6 +38,9 @@ from services.gatekeeper import handlers as gate
 from services.gatekeeper import overlooked
 from services.gatekeeper.domain.dossier import undecided
 from services.gatekeeper.policy.clauses import setting_schedule
+from services.intake import handlers as intake_handlers
+from services.intake import preparation, revisions
+from services.kernel.authority import orders
 from services.kernel.authority.post_authorization import post_violations
 from services.kernel.fold import ledger_fold as fold
 from services.kernel.fold import reopening
@@ -168,6 +171,13 @@ def _replica_believed() -> list[Patch]:
 
 def _own_clock_alone() -> list[Patch]:
     return [(Runtime, "present", lambda self: self.clock.now())]
+
+
+def _refused_by_own_clock() -> list[Patch]:
+    async def judged(own: Any, _ask: Any, judge: Any) -> Any:
+        return await judge(own)
+
+    return [(owner, "judged", judged) for owner in (orders, resolving, intake_handlers, preparation, revisions)]
 
 
 def _no_second_look() -> list[Patch]:
@@ -627,6 +637,11 @@ PLANTS: dict[str, Mutant] = {
     "own_clock_alone": Mutant(
         "a service goes by its own machine's clock, whatever the ledger's stamps say",
         _own_clock_alone,
+        theme="clocks are wrong",
+    ),
+    "refused_by_own_clock": Mutant(
+        "a service refuses by its own machine's clock what was signed just now",
+        _refused_by_own_clock,
         theme="clocks are wrong",
     ),
     "no_second_look": Mutant("the call is not judged again", _no_second_look, harmless=True),

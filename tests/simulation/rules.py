@@ -47,6 +47,21 @@ def urgent_passes(world: World, record: Record) -> Iterator[str]:
             break
 
 
+TIMELY = frozenset(
+    f"{kind}.{code}"
+    for kind in ("order", "approval", "resolution")
+    for code in ("future", "expired", "replayed", "too_long")
+)
+"""What only a wrong clock says here: people sign by the true time, and send for some seconds."""
+
+
+def not_refused_as_untimely(world: World, record: Record) -> Iterator[str]:
+    """What people have just signed is not refused for its time: no wrong clock of a service's machine counts."""
+    for when, who, code in world.told.refused:
+        if code in TIMELY:
+            yield f"{who} was refused at {when:.1f} s with {code}, by a clock that is wrong"
+
+
 def within_limits(world: World, record: Record) -> Iterator[str]:
     """Each copy keeps to its host's limit: so many calls at a time, so many posts within any time."""
     limit = world.theme.limit

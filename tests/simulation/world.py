@@ -60,6 +60,7 @@ class Told:
     orders: list[tuple[float, str, int]] = field(default_factory=list)
     resolutions: list[tuple[float, tuple[str, str], int]] = field(default_factory=list)
     active: list[float] = field(default_factory=list)
+    refused: list[tuple[float, str, str]] = field(default_factory=list)
 
 
 class World:

@@ -30,6 +30,7 @@ from services.kernel.fold.reading import parse
 from services.kernel.fold.state import TargetState
 from services.kernel.fold.taken_over import TakenOver
 from services.kernel.ledger.client import Entry
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime
 
 PAUSE = 0.5
@@ -90,10 +91,11 @@ class LaterLooks:
         self._due: list[tuple[datetime, int, _Sleeper]] = []
         self._numbers = itertools.count()
         self._known: set[int] = set()
-        now = runtime.clock.now()
+        self._server_time = ServerTime(runtime.clock)
         for seq, one in runtime.fold.taken_over.items():
             if not one.stands:
-                self._watch(_Sleeper(seq, one, taken_up(one.at, now, lease)))
+                self._watch(_Sleeper(seq, one, taken_up(one.at, self._now(), lease)))
+        runtime.projection.listen(self._server_time.on_folded)
         runtime.projection.listen(self._on_folded, "receipt")
 
     async def run(self) -> None:
@@ -111,7 +113,7 @@ class LaterLooks:
         seq = parse(Receipt, entry.data).attempt_seq
         one = self._runtime.fold.taken_over.get(seq)
         if one is not None and not one.stands and seq not in self._known:
-            self._watch(_Sleeper(seq, one, looks_after(one.at, self._runtime.clock.now(), self._lease)))
+            self._watch(_Sleeper(seq, one, looks_after(one.at, self._now(), self._lease)))
 
     def _watch(self, sleeper: _Sleeper) -> None:
         self._known.add(sleeper.seq)
@@ -133,7 +135,14 @@ class LaterLooks:
         if not self._due:
             return False
         wait = GIVE_WAY if self._starts.under_way else timedelta(0)
-        return self._due[0][0] + wait <= self._runtime.clock.now()
+        return self._due[0][0] + wait <= self._now()
+
+    def _now(self) -> datetime:
+        """Return the broker's time at the least, for an attempt's moments are counted from its stamp.
+
+        By a clock of this machine that is ahead they would all be over, and nobody would look.
+        """
+        return self._server_time.least(self._runtime.projection.newest) or self._runtime.clock.now()
 
     async def _one(self, sleeper: _Sleeper) -> None:
         answer: bool | timedelta
@@ -147,7 +156,7 @@ class LaterLooks:
 
     def _next_of(self, sleeper: _Sleeper, answer: bool | timedelta) -> _Sleeper:
         """Return it with its next look; to wait for a place among the host's looks is no failure."""
-        now = self._runtime.clock.now()
+        now = self._now()
         if answer is True or (answer is False and sleeper.failed + 1 >= TRIES):
             if not answer:
                 of = sleeper.of

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from schemas import flow, subjects
 from schemas.events.control import ControlEvent, Order, Ordered, PasskeyEnrolled, Renewed
 from schemas.events.envelope import Envelope
+from services.kernel.authority.judged import judged
 from services.kernel.authority.statements import faults_of, read_signed, speaks_for
 from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
@@ -28,7 +31,7 @@ from services.kernel.ledger.client import Conflict, Ledger
 
 TRIES = 20
 
-FurtherCheck = Callable[[ControlState, Order], Awaitable[None]]
+FurtherCheck = Callable[[ControlState, Order, datetime], Awaitable[None]]
 
 
 class ControlWriter(Protocol):
@@ -86,7 +89,7 @@ class CarriedOut:
         return "control changed" if self.changed else "an order that repeats what is so"
 
 
-async def no_further_check(_state: ControlState, _order: Order) -> None:
+async def no_further_check(_state: ControlState, _order: Order, _now: datetime) -> None:
     """Ask nothing beyond the fold."""
 
 
@@ -109,20 +112,13 @@ async def carry_out(
     order = _read(envelope, sender, actions)
     state = await runtime.catch_up()
     for _ in range(TRIES):
-        event = Ordered(at=runtime.clock.now(), order=envelope, rule=3)
-        if _stands(runtime, envelope, order):
-            return CarriedOut(state, order)
+        judge = partial(_judge, runtime, state, envelope, order, further)
         try:
-            check_genuine(state, envelope, order, event.at)
-            check_fresh(order, event.at)
-            if repeats(state, order.action, event.at):
-                return CarriedOut(state, order, changed=False)
-            check_order(state, envelope, order, event.at)
-            check_rate(state, order, event.at)
-            await further(state, order)
-            _after(runtime, state, event, state.seq + 1)
+            event = await judged(runtime.clock.now(), runtime.ledger.server_time, judge)
         except ControlFault as fault:
             raise _refused(runtime, order, fault) from fault
+        if isinstance(event, CarriedOut):
+            return event
         last = None if protects(order) else state.seq
         # The same order at two copies is one entry: without a condition only its id says so.
         msg_id = f"order:{order_hash(envelope)}" if last is None else None
@@ -137,6 +133,33 @@ async def carry_out(
             raise _why_void(state_now, envelope, order, event)
         return CarriedOut(replace(state_now, seq=appended.seq), order)
     raise Unreachable("control.busy", "control changes too fast to add to it", "try again")
+
+
+async def _judge(
+    runtime: ControlWriter,
+    state: ControlState,
+    envelope: Envelope,
+    order: Order,
+    further: FurtherCheck,
+    now: datetime,
+) -> CarriedOut | Ordered:
+    """Return the entry of an order that may be carried out at a time, or what is answered where nothing is written.
+
+    Raises:
+        ControlFault, Refused: it may not be carried out then.
+    """
+    if _stands(runtime, envelope, order, now):
+        return CarriedOut(state, order)
+    check_genuine(state, envelope, order, now)
+    check_fresh(order, now)
+    if repeats(state, order.action, now):
+        return CarriedOut(state, order, changed=False)
+    check_order(state, envelope, order, now)
+    check_rate(state, order, now)
+    await further(state, order, now)
+    event = Ordered(at=now, order=envelope, rule=3)
+    _after(runtime, state, event, state.seq + 1)
+    return event
 
 
 def _read(envelope: Envelope, sender: str, actions: frozenset[str]) -> Order:
@@ -176,7 +199,7 @@ async def carry_out_renewal(runtime: ControlWriter, envelope: Envelope) -> Contr
         Refused: the fold does not allow it (``renewal.version``, ``renewal.signature`` ...).
         Unreachable: the broker did not acknowledge.
     """
-    return await _append(runtime, lambda: Renewed(at=runtime.clock.now(), renewal=envelope))
+    return await _append(runtime, lambda now: Renewed(at=now, renewal=envelope))
 
 
 async def carry_out_enrolment(runtime: ControlWriter, envelope: Envelope) -> ControlState:
@@ -188,16 +211,21 @@ async def carry_out_enrolment(runtime: ControlWriter, envelope: Envelope) -> Con
         Refused: the fold does not allow it (``enrolment.link``, ``enrolment.signature``, ``passkey.used`` ...).
         Unreachable: the broker did not acknowledge.
     """
-    return await _append(runtime, lambda: PasskeyEnrolled(at=runtime.clock.now(), enrolment=envelope))
+    return await _append(runtime, lambda now: PasskeyEnrolled(at=now, enrolment=envelope))
 
 
-async def _append(runtime: ControlWriter, make: Callable[[], ControlEvent]) -> ControlState:
+async def _append(runtime: ControlWriter, make: Callable[[datetime], ControlEvent]) -> ControlState:
     """Append an event that is no order behind the state of control; return the state after it."""
+
+    async def fitting(state: ControlState, now: datetime) -> ControlEvent:
+        event = make(now)
+        _after(runtime, state, event, state.seq + 1)
+        return event
+
     state = await runtime.catch_up()
     for _ in range(TRIES):
-        event = make()
         try:
-            _after(runtime, state, event, state.seq + 1)
+            event = await judged(runtime.clock.now(), runtime.ledger.server_time, partial(fitting, state))
         except ControlFault as fault:
             raise Refused(fault.code, fault.message, _hint(fault.code)) from fault
         try:
@@ -210,13 +238,13 @@ async def _append(runtime: ControlWriter, make: Callable[[], ControlEvent]) -> C
     raise Unreachable("control.busy", "control changes too fast to add to it", "try again")
 
 
-def _stands(runtime: ControlWriter, envelope: Envelope, order: Order) -> bool:
-    """Return whether an order that is fresh was carried out; raises Refused for an old one that was."""
+def _stands(runtime: ControlWriter, envelope: Envelope, order: Order, now: datetime) -> bool:
+    """Return whether an order that is fresh at a time was carried out; raises Refused for an old one that was."""
     seq = runtime.orders.get(order_hash(envelope))
     if seq is None:
         return False
     try:
-        check_fresh(order, runtime.clock.now())
+        check_fresh(order, now)
     except ControlFault:
         said = f"this order was carried out already, as entry {seq} of the ledger"
         raise Refused("order.replayed", said, _hint("order.replayed")) from None

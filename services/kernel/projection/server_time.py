@@ -38,6 +38,7 @@ class ServerTime:
         self._newest: tuple[datetime, float] | None = None
         self._turn = asyncio.Lock()
         self._tried: float | None = None
+        self._told = False
 
     def on_folded(self, entry: Entry, _applied: Applied) -> None:
         """Take an entry's stamp up, if it tells more than is known."""
@@ -48,6 +49,18 @@ class ServerTime:
         if newest is not None:
             self._take_up(newest.at)
         return None if self._newest is None else self._least(*self._newest)
+
+    async def now(self, ask: Callable[[], Awaitable[datetime]]) -> datetime:
+        """Return the broker's time: ``ask`` returns it and is asked once, stamps and boot-time seconds tell it then.
+
+        Raises:
+            Unreachable: the broker did not say.
+        """
+        if not self._told:
+            self._take_up(await ask())
+            self._told = True
+        assert self._newest is not None
+        return self._least(*self._newest)
 
     def _take_up(self, at: datetime) -> None:
         if self._newest is None or at > self._least(*self._newest):

@@ -25,7 +25,9 @@ from schemas.events.control import (
     Withdraw,
 )
 from services.kernel.authority.signing import load_key
+from services.kernel.runtime.service import Runtime
 from tests.support.mission import ACTIVATE, PATIENCE, STAND_DOWN, Desk, Mission, Writer, eventually, now
+from tests.support.wrong_clock import WrongClock
 
 
 @pytest.fixture
@@ -165,6 +167,24 @@ async def test_an_order_is_carried_out_within_a_minute_or_not_at_all(mission: Mi
         order = pio.order(Hold(on=True), issued_at=issued, expires_at=issued + timedelta(minutes=4))
         assert await refused(writer, order) == ("order.expired", 4)
     assert await writer.ledger.last_seq() == before
+
+
+@pytest.mark.parametrize("seconds", [100, -100, 7 * 3_600])
+async def test_a_wrong_clock_of_the_service_s_machine_refuses_no_order(mission: Mission, seconds: int) -> None:
+    """Whether it is fresh the broker's clock says, for the registry too."""
+    await mission.begin()
+
+    def tune(runtime: Runtime) -> None:
+        runtime.clock = WrongClock(timedelta(seconds=seconds))
+
+    await mission.run("eoc_state", "registry", tune=tune)
+    writer = await mission.writer("intake")
+    director, cao = await mission.desk("eoc-director"), await mission.desk("cao")
+    assert (await director.order(ACTIVATE))["accepted"]
+    await active(writer)
+    assert (await cao.register(Revoke(officer="pio")))["changed"]
+    old = director.order(STAND_DOWN, issued_at=now() - timedelta(seconds=61 + abs(seconds)))
+    assert await refused(writer, old) == ("order.expired", 4)
 
 
 async def test_a_repeat_that_is_no_longer_fresh_is_refused_kindly(mission: Mission, writer: Writer) -> None:

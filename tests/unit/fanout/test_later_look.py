@@ -131,9 +131,17 @@ class OnProfile(Leader):
 
 
 class Copy:
-    """A copy of fan-out whose fold has one attempt that another answered; ``found`` is what the platform shows."""
+    """A copy of fan-out whose fold has one attempt that another answered; ``found`` is what the platform shows.
 
-    def __init__(self, *found: ReconcileResult | Exception, policy: WhenUnknown = WhenUnknown.LOOK) -> None:
+    ``ahead``: its clock, of the broker's.
+    """
+
+    def __init__(
+        self,
+        *found: ReconcileResult | Exception,
+        policy: WhenUnknown = WhenUnknown.LOOK,
+        ahead: timedelta = timedelta(0),
+    ) -> None:
         self.found, self.asked, self.written = list(found), 0, list[tuple[Receipt, int]]()
         self.meanwhile: Callable[[], None] = lambda: None
         self.now, of = NOW, request()
@@ -151,12 +159,12 @@ class Copy:
         )
         self.log: Any = SimpleNamespace(warning=lambda *_, **__: None, error=lambda *_, **__: None)
         self.ledger: Any = OnProfile()
-        clock = SimpleNamespace(now=lambda: self.now, monotonic=lambda: self.now.timestamp())
+        clock = SimpleNamespace(now=lambda: self.now + ahead, monotonic=lambda: self.now.timestamp())
         runtime: Any = SimpleNamespace(
             fold=fold,
             log=self.log,
             clock=clock,
-            projection=SimpleNamespace(listen=lambda *_: None),
+            projection=SimpleNamespace(listen=lambda *_: None, newest=Entry(61, "ledger.receipt", NOW, b"", {})),
             state_on=self.state_on,
             source=self.ledger,
             ledger=self.ledger,
@@ -209,6 +217,17 @@ async def test_what_is_absent_each_time_is_asked_for_until_its_worker_counts_as_
     copy = Copy()
     assert await copy.all_looks() == [LEASE, *MOMENTS]
     assert not copy.written
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=1)])
+async def test_a_clock_that_is_wrong_makes_nobody_forget_to_look(ahead: timedelta) -> None:
+    """By one an hour ahead all moments are over; by one that is behind the first comes an hour late."""
+    copy = Copy(ahead=ahead)
+    assert await copy.all_looks() == [LEASE, *MOMENTS]
+    entry: Any = SimpleNamespace(data=DOUBTED.to_bytes())
+    copy.now = NOW
+    copy.looks._on_folded(entry, Applied(62, "receipt"))
+    assert await copy.all_looks() == list(MOMENTS)
 
 
 async def test_what_is_found_is_written_behind_what_stood() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,6 +54,10 @@ class Deposed:
     async def append(self, subject: str, event: Any, **_: Any) -> Any:
         """Store it at the new leader."""
         return SimpleNamespace(seq=self.story.put(subject, event))
+
+    async def server_time(self) -> datetime:
+        """Tell the broker's time."""
+        return self.story.now
 
     async def catch_up(self) -> ControlState:
         """Hear of nothing."""
