@@ -75,6 +75,16 @@ def test_the_preview_says_in_the_citys_zone_when_it_goes_out(city: Shell) -> Non
     assert (past.status, past.code) == (2, "at.past")
 
 
+def test_the_preview_says_by_when_the_next_update_is_promised(city: Shell) -> None:
+    """A slip of the finger is seen before the yes, and not by those who wait."""
+    day = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%d")
+    told = city("publish", words(), *FIRE, "--next-update", f"{day}T15:00", "--dry-run", *AS)
+    assert f"It promises the next update by {day} 15:00:00 M" in told.out, told
+    for option in ("--next-update", "--expires", "--at"):
+        unclear = city.json("publish", words(), *FIRE, option, "1500", "--dry-run", *AS)
+        assert (unclear.status, unclear.code) == (2, f"{option[2:]}.malformed")
+
+
 def test_an_approval_of_somebody_else_lasts_until_then(city: Shell) -> None:
     asked = city.json("request", words(), *FIRE, "--at", in_a_while(7_200), "--as", "clerk")
     assert asked.status == 3, asked

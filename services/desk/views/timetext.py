@@ -21,6 +21,9 @@ _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
 _CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9]")
 _HALF_DAY = re.compile(r"(0?[1-9]|1[0-2])(?::([0-5][0-9]))? ?([ap])\.?m\.?", re.IGNORECASE)
 _IN = re.compile(r"in (?=[0-9])", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]+|[0-2][0-9][0-5][0-9] ?h(?:(?:ou)?rs?)?", re.IGNORECASE)
+"""A time of day as some write it, or a length without its unit: nobody can tell which."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FORMS = "write it as 4h, 90m, 2d, 1h30m or 45s"
 
 
@@ -46,7 +49,8 @@ def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires")
     """Return the time that a duration from now, or an ISO 8601 time, means, in UTC.
 
     A time without an offset is in ``zone``, the city's; None: it has none, and the time is refused. ``18:00``, or
-    ``6pm``, is the next time that the clocks there show it. ``what`` names the option and the error's code.
+    ``6pm``, is the next time that the clocks there show it. A day is its end, and its beginning where something begins
+    (``what`` is ``at``). ``what`` names the option and the error's code.
 
     Raises:
         BadInput: ``<what>.malformed``, ``<what>.zone`` when it is not clear which moment is meant, ``<what>.past`` when
@@ -56,7 +60,9 @@ def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires")
     if _CLOCK.fullmatch(word):
         at = next((at for at in _on_days(word, (0, 1), now, zone, what) if at > now), now)
     elif _is_length(word):
-        at = now + duration(word, f"{what}.malformed")
+        at = now + _length(word, what)
+    elif _DAY.fullmatch(word) and what != "at":
+        at = _end_of(word, zone, what)
     else:
         at = _iso(word, zone, what)
     if at <= now:
@@ -76,13 +82,10 @@ def looked_back(text: str, now: datetime, zone: tzinfo | None, what: str, *, end
     word = _clock_of(text.strip())
     if _CLOCK.fullmatch(word):
         return next((at for at in _on_days(word, (0, -1), now, zone or UTC, what) if at <= now), now)
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", word):
-        day = _iso(f"{word}T00:00", zone or UTC, what)
-        if not end:
-            return day
-        return _iso(f"{date.fromisoformat(word) + timedelta(days=1)}T00:00", zone or UTC, what)
+    if _DAY.fullmatch(word):
+        return _end_of(word, zone or UTC, what) if end else _iso(f"{word}T00:00", zone or UTC, what)
     if _is_length(word):
-        return now - duration(word, f"{what}.malformed")
+        return now - _length(word, what)
     return _iso(word, zone, what)
 
 
@@ -104,6 +107,21 @@ def _on_days(clock: str, days: tuple[int, ...], now: datetime, zone: tzinfo | No
 
 def _is_length(word: str) -> bool:
     return word[:1].isdigit() and ":" not in word and not re.match(r"\d{4}-", word)
+
+
+def _length(word: str, what: str) -> timedelta:
+    if _NUMBER.fullmatch(word):
+        message = f"{_short(word)} is not clear: a time of day, or a length"
+        raise BadInput(f"{what}.malformed", message, "write 18:00 or 6pm for a time, 30m or 4h for a length")
+    return duration(word, f"{what}.malformed")
+
+
+def _end_of(day: str, zone: tzinfo | None, what: str) -> datetime:
+    """Return the first moment after a day."""
+    begin = _iso(f"{day}T00:00", zone, what)
+    if begin.year == MAXYEAR:
+        return begin
+    return _iso(f"{date.fromisoformat(day) + timedelta(days=1)}T00:00", zone, what)
 
 
 def _iso(word: str, zone: tzinfo | None, what: str) -> datetime:

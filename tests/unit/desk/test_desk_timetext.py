@@ -55,7 +55,8 @@ def test_broken_durations_are_refused_with_the_code_that_was_asked_for(typed: st
         ("2026-02-01T00:00Z", datetime(2026, 2, 1, tzinfo=UTC)),
         ("2026-01-31T18:00-08:00", datetime(2026, 2, 1, 2, 0, tzinfo=UTC)),
         ("2026-01-31T18:00", datetime(2026, 2, 1, 2, 0, tzinfo=UTC)),
-        ("2026-02-01", datetime(2026, 2, 1, 8, 0, tzinfo=UTC)),
+        ("2026-02-01", datetime(2026, 2, 2, 8, 0, tzinfo=UTC)),  # that day's end
+        ("2026-01-31", datetime(2026, 2, 1, 8, 0, tzinfo=UTC)),  # today's
         ("18:00", datetime(2026, 2, 1, 2, 0, tzinfo=UTC)),  # still to come today
         ("9:30", datetime(2026, 2, 1, 17, 30, tzinfo=UTC)),  # tomorrow
         ("12:00", datetime(2026, 2, 1, 20, 0, tzinfo=UTC)),  # now is no time to come
@@ -80,6 +81,19 @@ def test_moments_in_the_zone_of_the_city_unless_an_offset_is_given(typed: str, e
 )
 def test_a_time_of_day_looked_back_at_is_the_last_one(typed: str, expected: datetime) -> None:
     assert looked_back(typed, NOW, PST, "since") == expected
+
+
+def test_what_begins_on_a_day_begins_with_it() -> None:
+    assert moment("2026-02-01", NOW, PST, "at") == datetime(2026, 2, 1, 8, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("typed", ["1800", "18", "0830", "1800h", "1800 hrs", "20260201"])
+def test_a_number_alone_is_no_time(typed: str) -> None:
+    """1800 is six in the evening to who writes it, and was half an hour; 1800h was 75 days."""
+    for read in (moment, looked_back):
+        with pytest.raises(BadInput, match="is not clear") as caught:
+            read(typed, NOW, PST, "expires")
+        assert (caught.value.code, "18:00" in caught.value.hint) == ("expires.malformed", True)
 
 
 @pytest.mark.parametrize("typed", ["25:00", "18:60", "13pm", "6xm"])

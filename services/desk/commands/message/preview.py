@@ -60,7 +60,7 @@ async def preview(
     body["page"] = str(path) if path else None
 
     def draw(out: Console) -> None:
-        show.preview(out, seen, SystemClock().now())
+        show.preview(out, seen, SystemClock().now(), draft.next_update)
         _draw_counts(out, counted)
         out.print(Text("Nothing was submitted." if path else "Nothing was submitted. --open shows it as a page."))
         if path is not None:

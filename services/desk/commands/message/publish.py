@@ -159,7 +159,7 @@ def _dry_run(desk: Invocation, out: Outgoing, seen: PreviewReply, state: EocView
 
 
 def _show_preview(console: Console, out: Outgoing, seen: PreviewReply, state: EocView) -> None:
-    show.preview(console, seen, SystemClock().now())
+    show.preview(console, seen, SystemClock().now(), out.draft.next_update)
     line = advice.posture_line(state.posture, state.level, state.incident)
     console.print(Text(f"Posture: {line}"))
     if state.hold:

@@ -105,14 +105,16 @@ def message(
         console.print(Text("Screening found nothing.", style="dim"))
 
 
-def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
-    """Show what a submission would become."""
+def preview(console: Console, reply: PreviewReply, now: datetime, promised: datetime | None) -> None:
+    """Show what a submission would become; ``promised`` is when its next update is due by its author's word."""
     message(console, reply.renderings, reply.targets, reply.scope, reply.screening)
     if reply.not_before is None:
         console.print(Text(f"It is posted until {local(reply.expires_at, now)}, not after.", style="dim"))
     else:
         when = f"It goes out at {local(reply.not_before, now)}, or not at all after {local(reply.expires_at, now)}."
         console.print(Text(when, style="bold"), width=width(console))
+    if promised is not None:
+        console.print(Text(f"It promises the next update by {local(promised, now)}.", style="dim"))
     _said_to_end(console, reply.renderings)
     _words(console, reply)
 
