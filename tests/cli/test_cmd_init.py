@@ -79,6 +79,7 @@ def made(tmp_path: Path) -> tuple[City, Shell]:
     return load_city(tmp_path / "ville"), Shell(tmp_path / "ville")
 
 
+@pytest.mark.timeout(900)  # each passphrase is costly to derive from on purpose
 def test_init_leaves_no_persons_key_open_and_people_enrol(tmp_path: Path) -> None:
     """Root keys are under their owners' passphrases; the pio's is made on the pio's machine and confirmed by two."""
     city, shell = made(tmp_path)
