@@ -17,7 +17,7 @@ from schemas.events.notices import PromisedUpdate
 from schemas.events.outside import OutsideView
 from schemas.events.proposals import ProposalView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
-from schemas.events.shown import DeliveryCounts
+from schemas.events.shown import DeliveryCounts, PostWait
 from schemas.events.verdicts import Verdict
 
 
@@ -145,21 +145,13 @@ class BoardQuery(Contract):
     most: Annotated[int, Field(ge=0)] | None = None
 
 
-class PostWait(Contract):
-    """A post that waits without an attempt on record: for what, and until when it is looked at again."""
-
-    request_id: Id
-    profile: Id
-    reason: str
-    until: Utc
-
-
 class ServiceHealth(Contract):
     """``health.<service>``: a heartbeat of one instance, core NATS, every second or two.
 
-    ``waits``: posts that wait for a platform, its quota or a credential, the most urgent first. ``control_seq``: the
-    newest control revision that it has seen. ``trouble`` says in one sentence what a person must look at; ``profiles``
-    which could not be posted to, ``budgets`` what is left for some of them.
+    ``waits``: posts that wait for a platform, its quota or a credential, the most urgent first; ``waiting``: how many
+    posts wait in all (none: as many as ``waits`` says). ``control_seq``: the newest control revision that it has seen.
+    ``trouble`` says in one sentence what a person must look at; ``profiles`` which could not be posted to, ``budgets``
+    what is left for some of them.
     """
 
     service: str
@@ -172,6 +164,12 @@ class ServiceHealth(Contract):
     waits: tuple[PostWait, ...] = ()
     profiles: tuple[ProfileTrouble, ...] | None = None
     budgets: tuple[ProfileBudget, ...] | None = None
+    waiting: Annotated[int, Field(ge=0)] | None = None
+
+    @property
+    def posts_waiting(self) -> int:
+        """How many posts wait in all."""
+        return sum(wait.posts for wait in self.waits) if self.waiting is None else self.waiting
 
 
 class EocView(Contract):

@@ -1,8 +1,12 @@
-"""Which deliveries of a request people are shown first, and how the others are counted."""
+"""Which deliveries of a request people are shown first, how the others are counted, and what posts wait for."""
 
 from __future__ import annotations
 
-from schemas.events.base import Contract
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.events.base import Contract, Id, Utc
 
 DONE = frozenset({"delivered", "recalled"})
 """The outcomes of a profile that has what was asked for: the post, or the earlier one taken back."""
@@ -16,3 +20,28 @@ class DeliveryCounts(Contract):
 
     every: int
     done: int
+
+
+class PostWait(Contract):
+    """Posts of one request that wait for the same without an attempt on record: for what, and until when.
+
+    ``until`` is when it comes, where that is known, else when it is looked at again. ``count``: how many wait (none:
+    one); ``profile`` is the first of them by name, and ``also`` are the next ones, as far as there is room.
+    """
+
+    request_id: Id
+    profile: Id
+    reason: str
+    until: Utc
+    also: tuple[Id, ...] | None = None
+    count: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles that it names."""
+        return (self.profile, *(self.also or ()))
+
+    @property
+    def posts(self) -> int:
+        """How many posts wait, named or not."""
+        return max(self.count or 1, len(self.profiles))

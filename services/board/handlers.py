@@ -9,16 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from schemas import subjects
 from schemas.events.base import Contract
 from schemas.events.broadcasts import LatePost
-from schemas.events.desk import (
-    MESSAGES,
-    BoardQuery,
-    BoardReply,
-    EocView,
-    OfficerView,
-    PostWait,
-    RequestView,
-    ServiceHealth,
-)
+from schemas.events.desk import MESSAGES, BoardQuery, BoardReply, EocView, OfficerView, RequestView, ServiceHealth
+from schemas.events.shown import PostWait
 from services.board.changes import PAGE as MOST_CHANGES
 from services.board.changes import Changes, as_event, page_of
 from services.board.dead import DeadLetters
@@ -232,9 +224,9 @@ class BoardHandlers:
 
     def _views(self, states: Iterable[RequestState], most: int | None, *, bare: bool = False) -> Iterator[RequestView]:
         control, fold, book = self.runtime.control, self.runtime.fold, self._dead.known
-        waits: dict[str, dict[str, PostWait]] = {}
+        waits: dict[str, list[PostWait]] = {}
         for wait in (wait for health in self._alive() for wait in health.waits):
-            waits.setdefault(wait.request_id, {})[wait.profile] = wait
+            waits.setdefault(wait.request_id, []).append(wait)
         return (
             request_view(
                 state,
@@ -244,7 +236,7 @@ class BoardHandlers:
                 as_of=fold.seq,
                 letters=book.holding(state.request_id),
                 put_aside=book.of_verdict(state.request_id, state.verdict_seq),
-                waits=waits.get(state.request_id),
+                waits=waits.get(state.request_id, ()),
                 most=most,
                 bare=bare,
             )

@@ -111,7 +111,7 @@ def compose(
     async def look_after_hosts() -> None:
         await admission.look_after_idle_hosts(platforms)
 
-    runtime.health.waits = waits.shown
+    runtime.health.waits, runtime.health.waiting = waits.shown, waits.count
     runtime.health.measures = lambda: (*hosts.measures(), *credit.measures())
     runtime.health.budgets = lambda: budgets_of(runtime.control.profiles.values(), hosts, credit)
     runtime.projection.listen(admission.on_folded, "attempt")

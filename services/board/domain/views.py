@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from heapq import nsmallest
 
 from schemas.events.authority import Profile
 from schemas.events.dead import DeadLetterView
-from schemas.events.desk import DeliveryView, PostWait, RequestView
+from schemas.events.desk import DeliveryView, RequestView
 from schemas.events.requests import Request
-from schemas.events.shown import DONE, LOOK_FIRST, DeliveryCounts
+from schemas.events.shown import DONE, LOOK_FIRST, DeliveryCounts, PostWait
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR, WEBSITE
 from services.kernel.fold.state import RequestState, TargetState, set_of
@@ -24,7 +24,7 @@ def request_view(
     replaced_by: str | None = None,
     letters: tuple[DeadLetterView, ...] = (),
     put_aside: DeadLetterView | None = None,
-    waits: Mapping[str, PostWait] | None = None,
+    waits: Collection[PostWait] = (),
     most: int | None = None,
     bare: bool = False,
 ) -> RequestView:
@@ -38,7 +38,7 @@ def request_view(
         as_of: the sequence up to which the ledger is folded.
         letters: the open dead letters that hold it up.
         put_aside: the one by which the work on its verdict was put aside.
-        waits: what posts of it wait for, by profile.
+        waits: what posts of it wait for.
         most: so many deliveries at most, those that need a look first; None: all, in the request's order.
         bare: without renderings.
     """
@@ -48,9 +48,7 @@ def request_view(
         request_seq=state.seq,
         verdict=state.verdict,
         verdict_seq=state.verdict_seq,
-        deliveries=tuple(
-            _with_dead_letter(view, put_aside) for view in _deliveries(state, names, profiles, waits or {})
-        ),
+        deliveries=tuple(_with_dead_letter(view, put_aside) for view in _deliveries(state, names, profiles, waits)),
         withdrawn=withdrawn,
         replaced_by=replaced_by,
         dead_letters=letters,
@@ -102,13 +100,25 @@ def _is_queued(profile: str, state: RequestState) -> bool:
 
 
 def _deliveries(
-    state: RequestState, names: Iterable[str], profiles: Mapping[str, Profile], waits: Mapping[str, PostWait]
+    state: RequestState, names: Iterable[str], profiles: Mapping[str, Profile], waits: Collection[PostWait]
 ) -> list[DeliveryView]:
     found = [delivery_view(name, _platform(name, profiles), state) for name in names]
-    return [_waiting(view, waits.get(view.profile)) for view in found if view is not None]
+    named, others = {name: wait for wait in waits for name in wait.profiles}, _of_others(waits)
+    return [_waiting(view, named.get(view.profile), others) for view in found if view is not None]
 
 
-def _waiting(view: DeliveryView, wait: PostWait | None) -> DeliveryView:
+def _of_others(waits: Collection[PostWait]) -> PostWait | None:
+    """Return, in words that say so, what posts wait for that no wait names; of several waits that of the most."""
+    left = {wait.posts - len(wait.profiles): wait for wait in waits}
+    most = max(left, default=0)
+    said = f"it may be one of {most} more posts that wait: {left[most].reason}" if most else ""
+    return left[most].model_copy(update={"reason": said}) if most else None
+
+
+def _waiting(view: DeliveryView, wait: PostWait | None, others: PostWait | None) -> DeliveryView:
+    """Return a delivery's view that says what it waits for; ``others``: what a queued one may wait for."""
+    if wait is None and view.outcome == "queued" and view.profile != MIRROR:
+        wait = others
     if wait is None or view.final or view.outcome == "posting":
         return view
     return view.model_copy(update={"reason": wait.reason, "retry_at": wait.until})

@@ -77,7 +77,7 @@ class Admission:
             wait = min(entered.seconds, LONGEST_WAIT) * (1.0 + retry.SPREAD * _chance())
             return Wait(wait, f"{host.name} does not answer: {host.breaker.last_reason}", shown=True)
         if not entered.trial and (told := self.credentials.wait_for(profile.id)) is not None:
-            return _not_let_in(profile, *told)
+            return _not_let_in(*told)
         if entered.trial or profile.id in self.credentials:
             refused = await self._try_the_host(profile, connector, host, slot)
             if refused is not None:
@@ -139,7 +139,7 @@ class Admission:
             lost = len(self.credentials) + (profile.id not in self.credentials)
             delay = retry.credential_look(lost, _chance(), self._pace.credential_look)
             self.credentials.lose(profile.id, health.detail, files, delay)
-            return _not_let_in(profile, delay, health.detail)
+            return _not_let_in(delay, health.detail)
         if health.cause is not None:
             return Wait(retry.BASE_SECONDS, f"{host.name} does not answer: {health.detail}", shown=True)
         self._let_in(profile.id, host)
@@ -168,7 +168,8 @@ class Admission:
         urgent = request.crisis or self._runtime.control.posture in _EOC
         wait = host.quota.take(profile.id, now, amount=weight, urgent=urgent)
         if wait > 0:
-            return Wait(min(wait, LONGEST_WAIT), f"the quota of {host.name} is used up for {wait:.0f} s", shown=True)
+            reason = f"the quota of {host.name} is used up"
+            return Wait(min(wait, LONGEST_WAIT), reason, shown=True, over_in=wait)
         held = self._credit.take(request, profile, urgent=urgent)
         if held is not None:
             host.quota.give_back(profile.id, amount=weight)
@@ -180,9 +181,9 @@ class Admission:
         self._hosts.of(profile).quota.on_reported(profile.id, reported, self._runtime.clock.monotonic())
 
 
-def _not_let_in(profile: Profile, delay: float, why: str) -> Wait:
+def _not_let_in(delay: float, why: str) -> Wait:
     # It stays in hand however long that is: only this copy notices when the next look is worth while.
-    return Wait(delay, f"{profile.id} is not let in: {why}", shown=True, hold=True)
+    return Wait(delay, f"it is not let in: {why}", shown=True, hold=True)
 
 
 def _chance() -> float:

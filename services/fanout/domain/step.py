@@ -91,14 +91,15 @@ class Done:
 class Wait:
     """Look again after ``delay`` seconds, or when something changes.
 
-    ``shown``: people see that it waits. ``hold``: the work stays in this copy's hands, as it changes soon, or as only
-    this copy notices when.
+    ``shown``: people see that it waits; ``over_in``: the seconds until what it waits for comes, where these are known.
+    ``hold``: the work stays in this copy's hands, as it changes soon, or as only this copy notices when.
     """
 
     delay: float
     reason: str
     shown: bool = False
     hold: bool = False
+    over_in: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from importlib.metadata import version
 
 from schemas import flow
 from schemas.events.broadcasts import ProfileBudget, ProfileTrouble
-from schemas.events.desk import PostWait, ServiceHealth
+from schemas.events.desk import ServiceHealth
+from schemas.events.shown import PostWait
 from services.kernel.base.alarms import Alarms
 from services.kernel.base.clock import Clock
 from services.kernel.ledger.integrity.watch import IntegrityWatch
@@ -26,9 +27,9 @@ class HealthReporter:
     """The heartbeat.
 
     ``trouble`` and ``troubles`` (by key) are what a person should know, as is what ``not_stored`` says of the newest
-    append; ``waits`` returns what posts wait for,
-    ``profiles`` which could not be posted to, ``budgets`` what is left for their posts, ``measures`` what the service
-    itself measures (services.kernel.measures).
+    append; ``waits`` returns what posts wait for, ``waiting`` how many do in all, ``profiles`` which could not be
+    posted to, ``budgets`` what is left for their posts, ``measures`` what the service itself measures
+    (services.kernel.measures).
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class HealthReporter:
         self.troubles: dict[str, str] = {}
         self.not_stored: Callable[[], str] = str
         self.waits: Callable[[], tuple[PostWait, ...]] = tuple
+        self.waiting: Callable[[], int] = int
         self.profiles: Callable[[], tuple[ProfileTrouble, ...]] = tuple
         self.budgets: Callable[[], tuple[ProfileBudget, ...]] = tuple
         self.measures: Callable[[], Iterable[Measure]] = tuple
@@ -66,6 +68,7 @@ class HealthReporter:
                 version=_VERSION,
                 trouble="; ".join(self.all_troubles()) or None,
                 waits=self.waits(),
+                waiting=self.waiting() or None,
                 profiles=self.profiles() or None,
                 budgets=self.budgets() or None,
             ),

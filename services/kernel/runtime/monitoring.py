@@ -132,7 +132,7 @@ class Monitoring(Collector):
         service = {"service": runtime.row.user}
         yield Measure("onevoice_service", 1.0, {**service, "version": version("onevoice")})
         yield Measure("onevoice_service_trouble", float(bool(runtime.health.all_troubles())), service)
-        yield Measure("onevoice_posts_waiting", len(runtime.health.waits()), service)
+        yield Measure("onevoice_posts_waiting", runtime.health.waiting(), service)
         if not runtime.row.folds:
             return
         projection = runtime.projection

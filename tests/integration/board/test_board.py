@@ -14,7 +14,8 @@ from schemas import canonical, subjects
 from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Hold, ProfileSuspend, Revoke, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
-from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, PostWait, ServiceHealth
+from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, ServiceHealth
+from schemas.events.shown import PostWait
 from services.kernel.ledger.asking import USUAL
 from tests.support.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, flushed, now
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.events.control import EocActivate, Hold, ProfileSuspend, Withdraw
-from services.fanout.domain.limits import HostLimit, limit_of
+from services.fanout.domain.limits import HostLimit, Rate, limit_of
 from services.fanout.domain.retry import DeliveryPace
 from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, gatekeeper, later
 from tests.support.emulators.folder import FolderPlatform
@@ -30,6 +30,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 def one_at_a_time(platform: str, host: str) -> HostLimit:
     """The platform's host takes one call at a time."""
     return HostLimit(at_once=1) if host == "townsquare" else limit_of(platform, host)
+
+
+def one_an_hour(platform: str, host: str) -> HostLimit:
+    """The platform's host takes one post, and one more an hour."""
+    quota = Rate(1.0, 1 / 3_600.0, reserve=0.0)
+    return HostLimit(at_once=8, host=quota) if host == "townsquare" else limit_of(platform, host)
 
 
 async def limited(town: FanoutCity, platforms: Platforms, seconds: float = LONG, **changes: Any) -> Any:
@@ -182,6 +188,24 @@ async def test_what_only_waits_leaves_the_copys_hands(town: FanoutCity, platform
             assert str((await town.final(request, profile)).outcome) == "delivered"
     for profile in request.targets:
         assert len(platforms["mastodon"].posts(profile)) == 1
+
+
+async def test_all_that_wait_for_a_quota_are_counted_and_told_until_it_gives(
+    town: FanoutCity, platforms: Platforms
+) -> None:
+    """And not until the next look, which is seconds away."""
+    async with fanout(town, platforms, limits=one_an_hour) as runtime:
+        request = await town.cleared(FIRE, WATER, PARKS, text="a quota")
+        await eventually(lambda: runtime.health.waiting() == 2)
+        [wait] = runtime.health.waits()
+        assert (wait.request_id, wait.posts, wait.reason) == (
+            request.request_id,
+            2,
+            "the quota of townsquare is used up",
+        )
+        assert 3_000 < (wait.until - runtime.clock.now()).total_seconds() < 3_610
+        await town.order("mcpe", Withdraw(request_id=request.request_id))
+        await eventually(lambda: runtime.health.waiting() == 0)
 
 
 async def test_a_stop_lets_go_of_what_waits_and_finishes_what_is_being_posted(

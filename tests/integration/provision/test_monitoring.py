@@ -89,6 +89,13 @@ async def test_the_measures_say_what_is_so(watched: Watched) -> None:
     assert any(subjects.DESK_EOC_ORDER in labels["handler"] for labels, _ in handled)
 
 
+async def test_all_posts_that_wait_are_counted(watched: Watched) -> None:
+    """Also those that the heartbeat has no room for."""
+    [fanout] = [one for one in watched.runtimes if one.row.name == "fanout"]
+    fanout.health.waiting = lambda: 951
+    assert await watched.value("onevoice_posts_waiting", service="fanout") == 951.0
+
+
 async def test_a_service_that_is_not_well_says_so(watched: Watched) -> None:
     assert await watched.get("/healthz") == (200, "ok\n")
     watched.runtimes[0].ledger.fault = IntegrityFault("ledger.rewound", "the ledger lost entries", "restore it")

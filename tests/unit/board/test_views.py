@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from schemas import canonical
 from schemas.events.dead import DeadLetterCause, DeadLetterView
 from schemas.events.deliveries import ReceiptOutcome
-from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, DeliveryView, PostWait, RequestView
-from schemas.events.shown import LOOK_FIRST, DeliveryCounts
+from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, DeliveryView, RequestView
+from schemas.events.shown import LOOK_FIRST, DeliveryCounts, PostWait
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.board.domain.views import delivery_view, is_pending, page_key, request_view
@@ -98,11 +98,35 @@ def test_a_profile_that_is_gone_is_still_shown() -> None:
 
 def test_what_a_post_waits_for_is_shown_unless_it_is_under_way_or_over() -> None:
     until = NOW + timedelta(seconds=20)
-    waits = {FIRE: PostWait(request_id=BOTH.request_id, profile=FIRE, reason="the host is away", until=until)}
+    waits = (PostWait(request_id=BOTH.request_id, profile=FIRE, reason="the host is away", until=until),)
     found = view(state(BOTH), waits=waits).deliveries
     assert [(one.reason, one.retry_at) for one in found] == [("the host is away", until), ("", None)]
     for target in (open_target(), DELIVERED):
         assert view(with_fire(target), waits=waits).deliveries[0].reason != "the host is away"
+
+
+def test_all_posts_of_a_message_that_wait_for_the_same_are_shown_with_it() -> None:
+    until = NOW + timedelta(seconds=20)
+    wait = PostWait(request_id=BOTH.request_id, profile=FIRE, reason="a quota", until=until, also=(PARKS,), count=2)
+    found = view(state(BOTH), waits=(wait,)).deliveries
+    assert [(one.reason, one.retry_at) for one in found] == [("a quota", until)] * 2
+
+
+def test_a_queued_post_that_no_wait_names_is_shown_with_what_it_may_wait_for() -> None:
+    """Of thousands that wait a heartbeat names a thousand."""
+    until = NOW + timedelta(seconds=20)
+    named = PostWait(request_id=BOTH.request_id, profile=FIRE, reason="a quota", until=until, count=800)
+    fewer = PostWait(request_id=BOTH.request_id, profile="police", reason="a token", until=until, count=2)
+    fire, parks = view(state(BOTH), waits=(named, fewer)).deliveries
+    assert (fire.reason, parks.reason, parks.retry_at) == (
+        "a quota",
+        "it may be one of 799 more posts that wait: a quota",
+        until,
+    )
+    done = state(BOTH, targets={PARKS: ended_target(receipt(profile=PARKS, reason="refused", final=True))})
+    assert view(done, waits=(named,)).deliveries[1].reason == "refused"
+    mirrored = view(state(BOTH, verdict(BOTH, mirror=True)), waits=(named,)).deliveries
+    assert mirrored[-1].reason == "", "the website's page follows the posts"
 
 
 # --- some of many -----------------------------------------------------------------------------------------------

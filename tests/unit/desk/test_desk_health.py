@@ -10,7 +10,8 @@ import pytest
 from schemas import flow
 from schemas.events.authority import Grant, Officer, Role
 from schemas.events.control import Posture
-from schemas.events.desk import EocView, OfficerView, PostWait, ServiceHealth
+from schemas.events.desk import EocView, OfficerView, ServiceHealth
+from schemas.events.shown import PostWait
 from services.audit.store_watch import StoreUse
 from services.desk.views.state import health, machine_health
 from services.desk.views.state.health import Level, Line
@@ -162,6 +163,16 @@ def test_posts_that_wait_are_told_with_what_they_wait_for() -> None:
         Level.WARN,
         True,
     )
+
+
+def test_all_posts_that_wait_are_counted_and_not_only_those_that_are_told() -> None:
+    until = NOW + timedelta(minutes=4)
+    wait = PostWait(request_id="r1", profile="fire-social", reason="a quota", until=until, count=900)
+    beats = (
+        _beat("fanout").model_copy(update={"waits": (wait,), "waiting": 951}),
+        _beat("fanout").model_copy(update={"waits": (wait,)}),
+    )
+    assert health.waits(beats).detail.startswith("1851, first r1 on fire-social and 899 more profiles: a quota, until")
 
 
 @pytest.mark.parametrize(("days", "level"), [(400, Level.OK), (29, Level.WARN), (1, Level.WARN), (-1, Level.WARN)])

@@ -123,6 +123,18 @@ def test_a_wait_is_told_with_its_end_in_the_status_and_in_the_list() -> None:
     assert outcome.request_json(found)["deliveries"][0]["retry_at"] == utc(NOW)
 
 
+def test_posts_that_wait_alike_are_one_line_of_the_list() -> None:
+    queued = {"outcome": "queued", "reason": "the quota is used up", "retry_at": NOW, "final": False, "url": None}
+    waiting = [delivery(f"p{number:03}", "queued").model_copy(update=queued) for number in range(900)]
+    other = delivery("zoo", "queued").model_copy(update={**queued, "reason": "it is not let in"})
+    console, out = _console()
+    pending_view.pending_table(console, (view(Outcome.CLEARED, *waiting, other),), NOW)
+    _, _, told = out.getvalue().partition("waits:\n")
+    first, second = told.splitlines()
+    assert first.startswith("p000 and 899 more  queued  the quota is used up, until ")
+    assert second.startswith("zoo")
+
+
 LATE = LatePost(profile="fire-social", request_id="r2", attempt_seq=9, address="https://x.example/2", attempted_at=NOW)
 
 

@@ -169,12 +169,14 @@ def verified(found: LastVerified | None, now: datetime) -> Line:
 
 
 def waits(beats: tuple[ServiceHealth, ...]) -> Line:
-    """Say how many posts wait for a platform, its quota or a credential, and the most urgent of each copy."""
+    """Say how many posts wait for a platform, its quota or a credential, and what the most urgent ones wait for."""
     found = [wait for beat in beats for wait in beat.waits]
     if not found:
         return Line("waiting posts", Level.OK, "none")
     first = found[0]
-    detail = f"{len(found)}, first {first.request_id} on {first.profile}: {in_city_time(first.reason)}"
+    beside = f" and {first.posts - 1} more profiles" if first.posts > 1 else ""
+    count = sum(beat.posts_waiting for beat in beats)
+    detail = f"{count}, first {first.request_id} on {first.profile}{beside}: {in_city_time(first.reason)}"
     detail += f", until {local(first.until, first.until)}"
     return Line("waiting posts", Level.WARN, detail, "onevoice pending says what each waits for")
 
