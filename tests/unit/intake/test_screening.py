@@ -154,6 +154,8 @@ def test_social_insurance_numbers_in_each_spelling(text: str) -> None:
             )
         ),
         "130 692 544 $",
+        "CAD 130 692 544",
+        "Flow 130 692 544 L/s",
         "130 692 544 dollars",
         "130 692 544 residents",
         "lundi 30 nov. 2026, 8 h 30 à 16 h 30",
@@ -220,6 +222,17 @@ def test_telephone_numbers(text: str) -> None:
         "Jane Doe, 5A 604 864 2231",
         "call Jane's house 604-864-2231",
         "Jane's unit: 604 864 2231",
+        "Call John's business 604-820-5556 to help",
+        "John's business number: 604.820.5556",
+        "For a ride on the school bus 604-820-5555 (Anna)",
+        "Info line 604-820-5555",
+        "Info line: (604) 820-5555",
+        "Ligne 604.820.5555",
+        "Registration: 604-820-5555",
+        "For permits 604-820-5555",
+        "Ticket #: 12. Anna 6048205555",
+        "Elevation desk 604.820.5555 m-f",
+        "Flow 604 820 5555 M-F",
     ],
 )
 def test_what_stands_beside_a_telephone_number_hides_it_not(text: str) -> None:
@@ -229,6 +242,26 @@ def test_what_stands_beside_a_telephone_number_hides_it_not(text: str) -> None:
 
 def test_a_label_names_the_number_on_the_line_below_it() -> None:
     assert not list(personal.find("Meeting ID:\n604 864 2231", "CA", "mission.example", ()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ticket# 6045550142",
+        "Ticket #6045550142",
+        "Bus 6048205555",
+        "Line no. 604 820 5555",
+        "Permit no. 604-820-5555",
+        "Permit # 604-820-5555",
+        "elevation 604.555.0142 m",
+        "Distance: 604 555 0142 km",
+        "Flow 604 555 0142 L/s",
+        "CAD 604 555 0142",
+    ],
+)
+def test_a_number_that_its_words_name_is_no_telephones(text: str) -> None:
+    """A bare one behind what has numbers, and a size between its name and its unit."""
+    assert not list(personal.find(text, "CA", "mission.example", ()))
 
 
 @pytest.mark.parametrize("amount", ["604 820 3700 m3", "604 820 3700 hectares", "6048203700 m²", "6048203700 km2"])

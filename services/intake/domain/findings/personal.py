@@ -62,6 +62,14 @@ _DWELLING = re.compile(
     r"|adresses)\.?[ \t]*(?:[:#]\s*)?\Z"
 )
 """What has a number of a few digits: one of ten behind it is a telephone's."""
+_REACHED = re.compile(
+    r"(?i)\b(?:(?:lines?|lignes?|bus|buses|autobus|business|entreprise)"
+    r"(?:\s+(?:no|nos|n[o°º]|numbers?|num[eé]ros?|ids?))?"
+    r"|permits?|claims?|orders?|licen[cs]es?|registration|charity|parts?|apps?|accounts?|meetings?|webinar|projects?|sites?"
+    r"|campsites?|sections?|districts?|zones?|routes?|highways?|roads?|trucks?|vehicles?|permis|r[eé]clamations?|commandes?"
+    r"|enregistrement|pi[eè]ces?|comptes?|projets?|camions?|v[eé]hicules?)\.?[ \t]*(?::\s*)?\Z"
+)
+"""What has a number and is telephoned to as well ("info line 604-..."): in a telephone's shape it is a telephone's."""
 _HOUSE_BEFORE = re.compile(
     r"(?<![\w+.\-])((?:\d{1,3}-)?\d{1,5}[a-z]?) (?=[2-9]\d\d [2-9]\d\d \d{4}(?![\w-]))", re.IGNORECASE
 )
@@ -69,13 +77,20 @@ _HOUSE_BEFORE = re.compile(
 _NO_PERSONS = "08"
 """First digits that no person's social insurance number has: fictitious ones, and numbers of businesses."""
 
-_MONEY = re.compile(r"[$€£]\s?$")
+_MONEY = re.compile(r"(?:[$€£]|\b(?:CAD|USD|EUR))\s?$")
 _MEASURED = re.compile(
-    r"[ \t]?(?:[$€£%]|m[²³]|(?:dollars?|residents?|people|households?|homes|m[23]|km2?|kwh|[mgk]hz|litres?|liters?|ha"
+    r"[ \t]?(?:[$€£%]|m[²³]|(?:l/s|l/min|m3/s|km/h"
+    r"|dollars?|residents?|people|households?|homes|m[23]|km2?|kwh|[mgk]hz|litres?|liters?|ha"
     r"|hectares?|tonnes?|kg|customers?|clients?|foyers?|personnes?|cubic)\b)",
     re.IGNORECASE,
 )
 """What behind a number says that it is an amount. The next line is another sentence, not its unit."""
+_SIZE = re.compile(
+    r"(?i)\b(?:elevation|altitude|height|hauteur|depth|profondeur|length|longueur|distance|flow|d[eé]bit|level|niveau|discharge"
+    r"|volume)\b[ \t]*(?:of|de|is|est|:)?[ \t]*\Z"
+)
+_LENGTH = re.compile(r"[ \t]?(?:[ckm]?m|ft|feet|pieds)(?![\w'’/\-])")
+"""A length's unit; behind a number alone it may be a day ("604 ... m-f"), so the size before it has to be named."""
 _BARE = re.compile(r"[\d ]+")
 """How an amount may be written. A number with hyphens, dots, brackets or a plus is a telephone's, whatever follows."""
 _BEFORE = 48
@@ -147,7 +162,7 @@ def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
             before = plain[max(0, match.start() - _BEFORE) : match.start()]
             named = word.search(before) is not None
             shaped = code == "phn" or (match["gap"] != "" and digits[0] not in _NO_PERSONS)
-            other = _is_other(before) or _NUMBERED_WORD.search(before) or _MEASURED.match(plain, match.end())
+            other = _is_other(before) or _NUMBERED_WORD.search(before) or _is_size(plain, before, match.end())
             if valid(digits) and digits.strip("0") and (named or (shaped and not other)):
                 yield Hit(code, what, _mask(digits)), match.start(), match.end()
 
@@ -170,12 +185,25 @@ def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator
         number = tel.format_number(match.number, tel.PhoneNumberFormat.E164)
         free = tel.number_type(match.number) == tel.PhoneNumberType.TOLL_FREE
         before = plain[max(0, match.start - _BEFORE) : match.start]
-        numbered = _NUMBERED_WORD.search(before)
-        other = (_is_other(before) and not _DWELLING.search(before)) or bool(numbered and numbered["number"])
         bare = _BARE.fullmatch(match.raw_string) is not None
-        measured = bare and _MEASURED.match(plain, match.end) is not None
-        if not free and not other and not measured and number not in allowed:
+        other = _has_other_number(before, bare) or _is_size(plain, before, match.end, bare)
+        if not free and not other and number not in allowed:
             yield Hit("phone", "a telephone number", _mask(number.removeprefix("+")))
+
+
+def _has_other_number(before: str, bare: bool) -> bool:
+    """Say whether what is before a telephone's digits has that number: a permit, "ticket no.", "ticket #"."""
+    numbered = _NUMBERED_WORD.search(before)
+    if numbered and (numbered["number"] or (bare and (numbered["sign"] or "").startswith("#"))):
+        return True
+    telephoned = _DWELLING.search(before) or (not bare and _REACHED.search(before))
+    return _is_other(before) and not telephoned
+
+
+def _is_size(plain: str, before: str, end: int, bare: bool = True) -> bool:
+    """Say whether a number is an amount by what is behind it, or a length by what is on both sides."""
+    amount = bare and _MEASURED.match(plain, end) is not None
+    return amount or (_SIZE.search(before) is not None and _LENGTH.match(plain, end) is not None)
 
 
 def _addresses(plain: str, city_host: str, published: tuple[str, ...]) -> Iterator[Hit]:

@@ -40,11 +40,16 @@ _FILE_NAME = re.compile(
     re.IGNORECASE,
 )
 _PRACTICE = re.compile(
-    r"\A\W*(?:exercise|drill|test|exercice)\b(?! (?:results?|kits?|sites?|centres?|centers?)\b)"
-    r"|(?-i:\bEXERCI[SC]E\b)|\bthis is (?:only )?an? (?:exercise|drill|test)\b"
+    r"\A\W*(?:exercise|drill|test|exercice)(?:\s*(?:[:.,;!?*#|/()\[\]{}<>\"»”\u2010-\u2015]|-(?!\w)|[\r\n]|\Z)"
+    r"|\s+(?:exercise|drill|test|exercice|messages?|posts?|tweets?|alerts?|alertes?|notifications?|notices?|announcements?"
+    r"|warnings?|orders?|evacuations?|d['’][eé]vacuation|only|seulement|in progress|en cours)\b)"
+    r"|(?-i:\bEXERCI[SC]E\b(?! (?:(?:EXTREME|EXTRA|GREAT|GREATER|DUE|MORE|UTMOST) )?(?:CAUTION|CARE|PATIENCE|RESTRAINT"
+    r"|VIGILANCE|DISCRETION|JUDGE?MENT|YOUR|THEIR|OUR|CLASS|CLASSES|PROGRAMS?|EQUIPMENT|ROOM|DAILY|REGULARLY)\b))"
+    r"|\bthis is (?:only )?an? (?:exercise|drill|test)\b"
     r"|\b(?:exercise|drill|test) (?:message|post|alert|only)\b|\b(?:ceci |c['\u2019])est un (?:exercice|test)\b",
     re.IGNORECASE,
 )
+"""At the beginning the word is a label, and no verb: "Exercise caution" and "Test your alarm" are said every day."""
 _REAL = re.compile(
     r"\bnot an? (?:exercise|drill|test)\b|\b(?:this is|it is|it['\u2019]s) real\b|\breal emergency\b", re.IGNORECASE
 )
