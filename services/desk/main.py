@@ -146,7 +146,7 @@ def _report(error: Exception, args: list[str]) -> int:
     from services.desk.views import failure
 
     as_json = "--json" in args
-    usage = failure.usage(error)
+    usage = failure.usage(error, args)
     if usage is not None:
         return failure.show(usage, as_json)
     return failure.show(failure.known(error) or failure.bug(error, args), as_json)

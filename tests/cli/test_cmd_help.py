@@ -68,6 +68,21 @@ def test_a_text_that_begins_with_a_dash_is_told_its_place() -> None:
     assert (done.status, '-- "- text"' in done.err) == (2, True), done
 
 
+TEXTS = ["-20 °C tonight: warming centre open.", "-5 tonight", "-1 degrees", "-5°", "-Été: eau", "--- CANCELLED ---"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_that_begins_with_a_negative_number_is_no_option(text: str) -> None:
+    done = Shell()("publish", text, "--to", "pio-mastodon", "--as", "pio")
+    assert (done.status, '-- "- text"' in done.err) == (2, True), done
+
+
+@pytest.mark.parametrize("option", ["-z", "--jes", "--jes=on this day"])
+def test_an_option_that_there_is_not_is_no_text(option: str) -> None:
+    done = Shell()("publish", "Bring water", option, "--as", "pio")
+    assert (done.status, "publish --help" in done.err, "- text" in done.err) == (2, True, False), done
+
+
 def test_a_slip_gets_a_suggestion() -> None:
     assert "'publish'" in Shell()("publsh", "x").err
 

@@ -80,6 +80,24 @@ def test_a_picture_travels_with_its_description(city: Shell, tmp_path: Path) -> 
     assert (broken.status, broken.code) == (2, "picture.type")
 
 
+def test_of_several_pictures_the_bad_one_is_named(city: Shell, tmp_path: Path) -> None:
+    raw = io.BytesIO()
+    Image.effect_noise((300, 300), 90).save(raw, "JPEG")
+    good, cut, gif = (tmp_path / name for name in ("ok.jpg", "cut off.jpg", "map.gif"))
+    good.write_bytes(raw.getvalue())
+    cut.write_bytes(raw.getvalue()[:2_000])
+    gif.write_bytes(b"GIF89a" + bytes(50))
+    empty = tmp_path / "empty.png"
+    empty.touch()
+    for bad, code in ((cut, "picture.broken"), (gif, "picture.type"), (empty, "picture.size")):
+        pictures = ["--image", str(good), "--alt", "A map", "--image", str(bad), "--alt", "Another one"]
+        said = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes", *pictures)
+        assert (said.status, said.code) == (2, code)
+        message = said.body["error"]["message"]
+        assert message.startswith(str(bad)), message
+        assert message.count(str(bad)) == 1
+
+
 def test_a_text_from_standard_input(city: Shell) -> None:
     text = words("Wählen Sie 9-1-1.\nZweite Zeile 🚒.")
     done = city.json("publish", "-", *FIRE, "--as", "fire-publisher", "--yes", stdin=text.encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -70,7 +71,7 @@ async def preview(here: Session, draft: MessageDraft, state: EocView) -> tuple[O
         draft = draft.with_city(bool((await here.settings()).and_city_in_crisis))
     stored = []
     for path, alt in draft.pictures:
-        reply = await here.link.send(subjects.DESK_MEDIA_PUT, words.read_picture(path), MediaReply)
+        reply = await _stored(here, path)
         try:
             stored.append(Picture(sha256=reply.sha256, media_type=reply.media_type, alt=alt.strip()))
         except ValidationError as error:
@@ -78,6 +79,16 @@ async def preview(here: Session, draft: MessageDraft, state: EocView) -> tuple[O
     profiles = (await here.board(BoardQuery(query="profiles"))).profiles or () if draft.message.and_city else ()
     out = prepare(here, draft, draft.crisis(state.posture), draft.targets_among(profiles), tuple(stored))
     return out, await here.link.ask(subjects.DESK_REQUEST_PREVIEW, out.event, PreviewReply)
+
+
+async def _stored(here: Session, path: Path) -> MediaReply:
+    """Send a picture; what is wrong with it is said of its file, for it may be one of several."""
+    try:
+        return await here.link.send(subjects.DESK_MEDIA_PUT, words.read_picture(path), MediaReply)
+    except BadInput as error:
+        if error.code.startswith("picture.") and not error.message.startswith(str(path)):
+            raise BadInput(error.code, f"{path}: {error.message}", error.hint) from error
+        raise
 
 
 async def _as_before(here: Session, out: Outgoing, seen: PreviewReply) -> SubmissionEvent:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -28,7 +29,7 @@ class Bug(OneVoiceError):
     exit_status = Exit.BUG
 
 
-def usage(error: Exception) -> OneVoiceError | None:
+def usage(error: Exception, args: Sequence[str] = ()) -> OneVoiceError | None:
     """Return wrong use of the command line (as Typer found it) as an error, or None for other errors."""
     if isinstance(error, typer.Abort):
         return BadInput("confirm.declined", "stopped before anything was sent", "")
@@ -40,11 +41,18 @@ def usage(error: Exception) -> OneVoiceError | None:
         page = error.format_message()
         return BadInput("usage", f"{path} needs a command or an argument\n\n{page}", f"{path} --help")
     said = error.format_message()
-    if type(error).__name__ == "NoSuchOption" and " " in str(getattr(error, "option_name", "")):
+    if type(error).__name__ == "NoSuchOption" and _is_text(str(getattr(error, "option_name", "")), args):
         return BadInput(
-            "usage", said, f'what begins with a dash and is no option goes at the end: {path} ... -- "- text"'
+            "usage", said, f'what begins with a hyphen and is no option goes at the end: {path} ... -- "- text"'
         )
     return BadInput("usage", said, f"{path} --help")
+
+
+def _is_text(option: str, args: Sequence[str]) -> bool:
+    """Say whether an unknown option is the beginning of a text: of ``-20 °C tonight`` the parser names ``-2``."""
+    if option.startswith("--"):
+        return " " in option
+    return not option[1:].isalpha() or any(word.startswith(option) and " " in word for word in args)
 
 
 def known(error: Exception) -> OneVoiceError | None:
