@@ -282,3 +282,18 @@ def test_an_invitation_to_a_broker_with_tls_has_its_authority(made_folder: Path,
     assert not desk.exists()
     assert Shell().json(*enroll, str(tmp_path / "invitation")).status == 0
     assert (desk / "ca.pem").read_text() == "a certificate"
+
+
+def test_an_invitation_is_written_over_nothing(made_folder: Path, tmp_path: Path) -> None:
+    """What is there may be the city's settings; and a folder that was misspelt is not made."""
+    folder = Path(shutil.copytree(made_folder, tmp_path / "city"))
+    toml = folder / "city.toml"
+    before = toml.read_bytes()
+    done = Shell(folder).json("invite", str(toml))
+    assert (done.status, done.code, toml.read_bytes()) == (2, "invite.exists", before)
+    assert str(toml) in done.body["error"]["message"]
+    assert "another file" in done.body["error"]["hint"]
+    lost = Shell(folder).json("invite", str(tmp_path / "nowhere" / "x"))
+    assert (lost.status, lost.code) == (2, "invite.folder")
+    assert "mkdir" in lost.body["error"]["hint"]
+    assert not (tmp_path / "nowhere").exists()

@@ -203,6 +203,20 @@ def test_the_root_is_renewed_by_old_and_new_keys(city: Shell, home: Path) -> Non
     assert city.json("root", "renew", file, "--threshold", "4").code == "renewal.threshold"
 
 
+def test_a_renewal_that_is_signed_is_not_written_over(city: Shell, home: Path) -> None:
+    """The second draft would take the signatures away without a word."""
+    file = home / "next.root"
+    assert city.json("root", "renew", str(file)).status == 0
+    assert len(city.json("root", "sign", str(file), "--yes", "--as", "cao").body["signed"]) == 1
+    before = file.read_bytes()
+    again = city.json("root", "renew", str(file))
+    assert (again.status, again.code) == (2, "renewal.exists")
+    assert str(file) in again.body["error"]["message"]
+    assert file.read_bytes() == before
+    lost = city.json("root", "renew", str(home / "gone" / "next.root"))
+    assert (lost.code, (home / "gone").exists()) == ("renewal.folder", False)
+
+
 def test_a_service_gets_a_new_key_while_the_city_is_up(city: Shell) -> None:
     assert city.folder is not None
     key = city.folder / "keys" / "services" / "gatekeeper.nk"

@@ -20,11 +20,11 @@ from services.desk.keys.invitation import invitation_of, read_invitation
 from services.desk.keys.opening import ask_passphrase, key_paths
 from services.desk.keys.rotation import next_paths
 from services.desk.keys.sealed import SealedKey, read_sealed
+from services.desk.new_file import write_new
 from services.desk.views.hints import typed
 from services.desk.views.timetext import duration
 from services.desk.words import check_id
 from services.kernel.base.errors import BadInput, Exit
-from services.kernel.base.files import write_atomically
 from services.kernel.base.network.reach import check_broker, needs_authority
 
 app = group("A person's own desk: keys and where the city is.")
@@ -50,10 +50,7 @@ def invite(
     city = desk.city()
     check_broker(url := broker or broker_url(city))
     made = invitation_of(city, url)
-    try:
-        write_atomically(file, made.model_dump_json(indent=1).encode("utf-8") + b"\n")
-    except OSError as error:
-        raise BadInput("invite.unwritable", f"cannot write {file}: {error.strerror}", "name another file") from error
+    write_new(file, made.model_dump_json(indent=1).encode("utf-8") + b"\n", "invite")
 
     def draw(out: Console) -> None:
         out.print(Text(f"The invitation to {made.city} is in {file}. The broker is {made.broker}."), soft_wrap=True)

@@ -21,6 +21,7 @@ from services.desk.app import Invocation, command, group
 from services.desk.authority import ask_authority
 from services.desk.keys.code import short_code
 from services.desk.keys.opening import open_key_file, open_keys
+from services.desk.new_file import write_new
 from services.desk.views.output import people_console
 from services.desk.views.state import authority as views
 from services.desk.words import public_key
@@ -86,8 +87,9 @@ async def renew(
     if len(keys) < made.threshold:
         said = f"{len(keys)} root keys can never give {made.threshold} signatures"
         raise BadInput("renewal.threshold", said, "--add KEY, or a lower --threshold")
-    _write(file, RenewalFile(renewal=made))
-    _show(desk, file, RenewalFile(renewal=made))
+    draft = RenewalFile(renewal=made)
+    write_new(file, _bytes(draft), "renewal")
+    _show(desk, file, draft)
     return Exit.DONE
 
 
@@ -123,7 +125,7 @@ async def sign(
     signed = RenewalFile(
         renewal=draft.renewal, envelope=made.model_copy(update={"signatures": (*others, *made.signatures)})
     )
-    _write(file, signed)
+    _put(file, _bytes(signed))
     count = Text(f"{file} has {len(_signed(signed))} signatures.")
     desk.answer(_as_json(file, signed), lambda out: out.print(count, soft_wrap=True))
     return Exit.DONE
@@ -206,8 +208,8 @@ def _read(file: Path) -> RenewalFile:
     return draft
 
 
-def _write(file: Path, draft: RenewalFile) -> None:
-    _put(file, draft.model_dump_json(by_alias=True, indent=1).encode("utf-8") + b"\n")
+def _bytes(draft: RenewalFile) -> bytes:
+    return draft.model_dump_json(by_alias=True, indent=1).encode("utf-8") + b"\n"
 
 
 def _put(file: Path, content: bytes) -> None:
