@@ -113,9 +113,9 @@ class BoardQuery(Contract):
     after it. Both have a ``next`` where an answer is cut: that is the ``since`` of the next question.
     ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
     ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the updates that are near or
-    overdue. ``authority`` also says where the last change stands ``about`` officer:pio, ``picture`` shows the one with
-    the hash ``about``. ``at_least``: known first. ``most``: of each request so many deliveries at most, those that
-    need a look first, and their ``counts``.
+    overdue. ``eoc`` with ``since`` also has the postures above that, ``authority`` where the last change stands
+    ``about`` officer:pio; ``picture`` shows the one with the hash ``about``. ``at_least``: known first. ``most``: of
+    each request so many deliveries at most, those that need a look first, and their ``counts``.
     """
 
     query: Literal[
@@ -196,6 +196,17 @@ class EocView(Contract):
     services: tuple[ServiceHealth, ...] = ()
 
 
+class PostureChange(Contract):
+    """The posture from the control revision ``seq`` on; ``at`` is when the server stored it."""
+
+    seq: int
+    at: Utc
+    posture: Posture
+    level: int | None = None
+    incident: str | None = None
+    hold: bool
+
+
 class DeliveryView(Contract):
     """One profile of a request: ``outcome`` is queued, posting, put_aside, or that of the newest receipt.
 
@@ -262,10 +273,11 @@ class BoardReply(Contract):
     outside posts too.
 
     ``total`` counts what ``pending`` holds in all, ``next`` asks for its next page. ``changes`` are in order; ``as_of``
-    is the sequence that the board had folded. ``picture`` is in base64.
+    is the sequence that the board had folded. ``picture`` is in base64. ``postures``: the newest 100 above ``since``.
     """
 
     eoc: EocView | None = None
+    postures: tuple[PostureChange, ...] | None = None
     requests: tuple[RequestView, ...] | None = None
     profiles: tuple[Profile, ...] | None = None
     officers: tuple[OfficerView, ...] | None = None

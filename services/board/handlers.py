@@ -9,7 +9,16 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from schemas import subjects
 from schemas.events.base import Contract
 from schemas.events.broadcasts import LatePost
-from schemas.events.desk import MESSAGES, BoardQuery, BoardReply, EocView, OfficerView, RequestView, ServiceHealth
+from schemas.events.desk import (
+    MESSAGES,
+    BoardQuery,
+    BoardReply,
+    EocView,
+    OfficerView,
+    PostureChange,
+    RequestView,
+    ServiceHealth,
+)
 from schemas.events.shown import PostWait
 from services.board.changes import PAGE as MOST_CHANGES
 from services.board.changes import Changes, as_event, page_of
@@ -39,6 +48,9 @@ FRESH_SECONDS = 10.0
 
 PAGE = 200
 """Requests of one page of ``pending``, and fewer where they are large."""
+
+MOST_POSTURES = 100
+"""Postures of one answer to somebody who missed some: the newest."""
 
 BESIDE = MOST_BYTES // 4
 """Bytes of the dead letters, and of the outside posts, that its first page has at most: the newest of them."""
@@ -111,9 +123,11 @@ class BoardHandlers:
 
     # --- answers ------------------------------------------------------------------------------------------
 
-    async def _eoc(self, _query: BoardQuery) -> BoardReply:
-        runtime, state = self.runtime, self.runtime.control
+    async def _eoc(self, query: BoardQuery) -> BoardReply:
+        runtime, state, since = self.runtime, self.runtime.control, query.since
+        postures = () if since is None else [one for one in runtime.fold.postures if one.seq > since]
         return BoardReply(
+            postures=tuple(PostureChange(**one._asdict()) for one in postures[-MOST_POSTURES:]) or None,
             eoc=EocView(
                 realm=runtime.city.realm,
                 city=state.city,
@@ -130,7 +144,7 @@ class BoardHandlers:
                 late_posts=self._late_posts(),
                 last_seq=runtime.fold.seq,
                 services=self._alive(),
-            )
+            ),
         )
 
     def _late_posts(self) -> tuple[LatePost, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -86,3 +88,26 @@ def test_ctrl_c_ends_a_watch_at_once_while_the_city_is_away(town: Restarted) -> 
     begun = time.monotonic()
     assert lower_city(watching) == 0
     assert time.monotonic() - begun < 5.0
+
+
+def test_who_watches_the_posture_sees_what_came_and_went_while_the_city_was_away(town: Restarted) -> None:
+    """Before, it ended with broker.lost; what was over when it asked again was never shown at all."""
+    shell = town.shell
+    watching = [shell.start("eoc", "watch", *more) for more in ((), ("--json",))]
+    for one in watching:
+        _read_until(one, "routine")
+        one.send_signal(signal.SIGSTOP)
+    town.down()
+    town.up()
+    incident = ("--level", "2", "--incident", "Washout", "--as", "eoc-director", "--yes")
+    assert shell.json("eoc", "activate", *incident).status == 0
+    assert shell.json("eoc", "stand-down", "--as", "eoc-director", "--yes").status == 0
+    for one in watching:
+        one.send_signal(signal.SIGCONT)
+    shown = _read_until(watching[0], "routine")
+    assert shown.index("EOC ACTIVATING") < shown.index("EOC ACTIVE, ") < shown.index("routine")
+    told = [json.loads(line) for line in _read_until(watching[1], "routine").splitlines()]
+    assert [one["posture"] for one in told] == ["eoc_activating", "eoc_active", "routine"]
+    assert [one["incident"] for one in told] == ["Washout", "Washout", None]
+    assert [one["at"] for one in told] == sorted(one["at"] for one in told)
+    assert [lower_city(one) for one in watching] == [0, 0]

@@ -197,11 +197,6 @@ class Link:
         """True while the connection is lost, for loops that only listen."""
         return self._connection.is_gone
 
-    def raise_if_gone(self) -> None:
-        """Raise Unreachable when the broker went away, for loops that only listen."""
-        if self.is_gone:
-            raise self._lost()
-
     def _lost(self, more: str = "") -> Unreachable:
         return Unreachable("broker.lost", f"the broker at {self.url} went away{more}", _DOCTOR)
 

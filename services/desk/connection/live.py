@@ -1,4 +1,4 @@
-"""Watching until Ctrl-C: a clean end with status 0, and a clear error when the broker goes away."""
+"""Watching until Ctrl-C: a clean end with status 0."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from services.desk.connection.light_nats import Msg
-from services.desk.connection.link import Link
 from services.kernel.base.tasks import cancel_all
 
-_LOOK_SECONDS = 1.0
 Result = TypeVar("Result")
 
 
@@ -27,28 +24,6 @@ async def until_interrupted() -> AsyncIterator[asyncio.Event]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-
-
-async def messages(link: Link, received: asyncio.Queue[Msg], stop: asyncio.Event) -> AsyncIterator[Msg | None]:
-    """Yield what is received until ``stop`` is set, and None each second in between.
-
-    Raises:
-        Unreachable: ``broker.lost``.
-    """
-    stopping = asyncio.ensure_future(stop.wait())
-    try:
-        while not stop.is_set():
-            getting = asyncio.ensure_future(received.get())
-            await asyncio.wait({getting, stopping}, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if getting.done():
-                yield getting.result()
-            else:
-                getting.cancel()
-                link.raise_if_gone()
-                if not stop.is_set():
-                    yield None
-    finally:
-        stopping.cancel()
 
 
 async def until(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:

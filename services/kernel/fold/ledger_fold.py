@@ -31,7 +31,7 @@ from services.kernel.fold.control_change import Authority, changed_by
 from services.kernel.fold.effective import is_forged, rejected_by, void_because
 from services.kernel.fold.genuine import genuine, genuine_resolution
 from services.kernel.fold.reading import is_first, keys_of, parse
-from services.kernel.fold.revisions import Revisions, revision_at, was_overtaken
+from services.kernel.fold.revisions import PostureAt, Revisions, note_posture, revision_at, was_overtaken
 from services.kernel.fold.state import RequestState, wanted_by
 from services.kernel.fold.taken_over import TakenOver, after_receipt
 from services.kernel.ledger.entry import Entry
@@ -42,10 +42,10 @@ class LedgerFold:
     """The state after the entry ``seq``.
 
     ``control_seq`` is the last sequence of ``ledger.control``, of junk too: the control revision. ``revisions`` holds
-    all of them, each with the posture from there on. ``orders`` maps the hash of each order that was carried out to
-    its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
-    the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
-    ``ruled_orders`` is where control went by that rule first.
+    all of them, each with the posture from there on, ``postures`` where that, its incident or the hold changed.
+    ``orders`` maps the hash of each order that was carried out to its sequence. ``busy`` maps a profile to its
+    effective attempt that nothing was said of yet. ``ruled_from`` is where the first attempt under the rule of version
+    0.3 stands (0: nowhere); older ones are junk from there on. ``ruled_orders``: where control went by that rule first.
     ``taken_over`` holds the attempts of the last hour that another than their worker answered (services.kernel.fold.
     taken_over), also of requests that are over. ``chain``: which request comes after which, for ever.
     """
@@ -63,6 +63,7 @@ class LedgerFold:
     ruled_from: int = 0
     ruled_orders: int = 0
     revisions: Revisions = field(default_factory=list)
+    postures: list[PostureAt] = field(default_factory=list)
 
     def missing(self, entry: Entry) -> str | None:
         """Return the request that an entry is about if it is not in memory: its subjects have to be read first.
@@ -120,17 +121,18 @@ class LedgerFold:
         except Exception:  # whatever makes it void, it is a revision: the gate's verdicts name it
             if self.control.seq:  # before the manifest there is no revision at all
                 self.control = replace(self.control, seq=entry.seq)
-            self._note_revision(entry.seq)
+            self._note_revision(entry)
             raise
         self.control = after
         self.ruled_orders = self.ruled_orders or (entry.seq if after.ruled else 0)
         if isinstance(event, Ordered):
             self.orders[order_hash(event.order)] = entry.seq
-        self._note_revision(entry.seq)
+        self._note_revision(entry)
 
-    def _note_revision(self, seq: int) -> None:
-        self.control_seq = seq
-        self.revisions.append((seq, self.control.posture))
+    def _note_revision(self, entry: Entry) -> None:
+        self.control_seq = entry.seq
+        self.revisions.append((entry.seq, self.control.posture))
+        note_posture(self.postures, entry.seq, entry.at, self.control)
 
     def _request(self, entry: Entry, _boot: float) -> None:
         request = parse(Request, entry.data)

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from schemas import subjects
+from schemas.events.control import Hold, Posture, Withdraw
+from schemas.events.desk import BoardQuery
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
@@ -15,7 +18,7 @@ from services.desk.connection.link import Link
 from services.desk.views.message import outcome
 from services.kernel.base.errors import Unreachable
 from tests.integration.board.test_sign_in import signing_in
-from tests.support.mission import FIRE, PATIENCE, Mission, Writer, eventually
+from tests.support.mission import ACTIVATE, FIRE, PATIENCE, STAND_DOWN, Mission, Writer, eventually
 
 WAIT_SECONDS = 2.0
 
@@ -86,3 +89,26 @@ async def test_a_wait_is_over_in_time_while_the_broker_stays_away(mission: Missi
             await following
     assert lost.value.code == "broker.lost"
     assert WAIT_SECONDS <= loop.time() - begun < 2 * WAIT_SECONDS
+
+
+async def test_the_board_knows_each_posture_above_a_revision_and_none_that_does_not_count(
+    mission: Mission, link: Link
+) -> None:
+    """An order that is void changes nothing, and what changes no posture is not among them."""
+    begun = (await link.board(BoardQuery(query="eoc"))).eoc
+    assert begun is not None
+    first = await mission.order("eoc-director", ACTIVATE)
+    service = await mission.writer("eoc_state")
+    await service.js.publish(subjects.CONTROL, b'{"type":"eoc_active"}')
+    held = await mission.order("pio", Hold(on=True))
+    await mission.order("cao", Withdraw(request_id="rnone"))
+    last = await mission.order("eoc-director", STAND_DOWN)
+    reply = await link.board(BoardQuery(query="eoc", since=begun.control_seq, at_least=last))
+    found = [(one.seq, one.posture, one.level, one.hold) for one in reply.postures or ()]
+    assert found == [
+        (first, Posture.EOC_ACTIVATING, 2, False),
+        (held, Posture.EOC_ACTIVATING, 2, True),
+        (last, Posture.ROUTINE, None, True),
+    ]
+    again = await link.board(BoardQuery(query="eoc", since=held))
+    assert [one.seq for one in again.postures or ()] == [last]

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from schemas.events.broadcasts import EocBroadcast, LatePost
+from schemas.events.broadcasts import LatePost
 from schemas.events.control import Posture, UnknownPost
 from schemas.events.desk import EocView
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
 from services.desk.app import Invocation
-from services.desk.commands.posture import eoc
+from services.desk.commands.posture.changes import report
 from services.desk.views.message import outcome
 from services.desk.views.message import pending as pending_view
 from services.desk.views.message import request as show
@@ -136,51 +136,47 @@ def test_posts_that_wait_alike_are_one_line_of_the_list() -> None:
 
 
 LATE = LatePost(profile="fire-social", request_id="r2", attempt_seq=9, address="https://x.example/2", attempted_at=NOW)
+SAID = EocView(
+    realm="live",
+    city="Mission",
+    website="https://mission.example",
+    posture=Posture.EOC_ACTIVE,
+    level=2,
+    incident="Flood",
+    control_seq=9,
+    hold=False,
+    in_flight=0,
+    last_seq=100,
+    unknown=(UnknownPost(profile="fire-social", request_id="r1", attempt_seq=8),),
+    late_posts=(LATE,),
+)
 
 
 def test_posts_that_nobody_can_account_for_are_named() -> None:
-    said = EocView(
-        realm="live",
-        city="Mission",
-        website="https://mission.example",
-        posture=Posture.EOC_ACTIVE,
-        level=2,
-        incident="Flood",
-        control_seq=9,
-        hold=False,
-        in_flight=0,
-        last_seq=100,
-        unknown=(UnknownPost(profile="fire-social", request_id="r1", attempt_seq=8),),
-        late_posts=(LATE,),
-    )
     console, out = _console()
-    city.eoc(console, said, NOW)
+    city.eoc(console, SAID, NOW)
     assert "UNKNOWN: r1 on fire-social may be out" in out.getvalue()
     assert "OUT: r2 is public on fire-social, and was not to be: https://x.example/2" in out.getvalue()
-    line = late_posts(said)
+    line = late_posts(SAID)
     assert (line.level, line.detail) == (Level.WARN, "r2 on fire-social stands at https://x.example/2")
     assert line.hint == "onevoice show r2; onevoice recall r2"
-    missed = said.model_copy(update={"late_posts": (LATE.model_copy(update={"replaced_by": "r3"}),)})
+    missed = SAID.model_copy(update={"late_posts": (LATE.model_copy(update={"replaced_by": "r3"}),)})
     assert late_posts(missed).hint == "onevoice show r2; delete it on fire-social"
     city.eoc(console, missed, NOW)
     assert "look, and delete it there: r3 came before it" in out.getvalue()
-    assert late_posts(said.model_copy(update={"late_posts": ()})).level is Level.OK
-    assert late_posts(said.model_copy(update={"late_posts": (LATE,) * 5})).detail.endswith("; and 2 more")
-    assert outcome.eoc_json(said)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]
+    assert late_posts(SAID.model_copy(update={"late_posts": ()})).level is Level.OK
+    assert late_posts(SAID.model_copy(update={"late_posts": (LATE,) * 5})).detail.endswith("; and 2 more")
+    assert outcome.eoc_json(SAID)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]
 
 
 def test_who_watches_the_eoc_is_told_of_posts_that_nobody_can_account_for(capsys: pytest.CaptureFixture[str]) -> None:
     """The director who activated it may have left that window."""
     post = UnknownPost(profile="fire-social", request_id="r1", attempt_seq=8)
-    said = EocBroadcast(
-        at=NOW, posture=Posture.EOC_ACTIVE, control_seq=9, hold=False, unknown=(post,), late_posts=(LATE,)
-    )
-    state = eoc._of_broadcast(said.to_bytes())
-    eoc._report(Invocation(Path(), "live"), state, None)
+    report(Invocation(Path(), "live"), SAID, (), None)
     shown = " ".join(capsys.readouterr().out.split())
     assert "UNKNOWN: r1 on fire-social may be out" in shown
     assert "OUT: r2 is public on fire-social" in shown
-    eoc._report(Invocation(Path(), "live", as_json=True), state, None)
+    report(Invocation(Path(), "live", as_json=True), SAID, (), None)
     assert json.loads(capsys.readouterr().out)["unknown"] == [post.model_dump(mode="json")]
 
 

@@ -71,18 +71,22 @@ async def _watch(desk: Invocation, here: Session) -> int:
     deadline.allow(math.inf)
     async with here.link.listening(subjects.BOARD_ALL) as received, until_interrupted() as stop:
         watch = Watch(here.link, received, (await here.eoc()).last_seq)
-        while not stop.is_set():
-            views = for_a_person((await here.pending())[0])
+        here.link.patient_until = math.inf
+        while found := await until(stop, _waits(here)):
+            views, strange = found
             for view in views:
                 if view.request.request_id not in seen:
                     _ring(desk, view)
-            strange = await here.outside()
             for post in strange:
                 if post.post.outside not in seen:
                     _ring_for(desk, post)
             seen = {view.request.request_id for view in views} | {post.post.outside for post in strange}
             await until(stop, watch.events(WAIT_SECONDS))
     return Exit.DONE
+
+
+async def _waits(here: Session) -> tuple[list[RequestView], tuple[OutsideView, ...]]:
+    return for_a_person((await here.pending())[0]), await here.outside()
 
 
 def _ring_for(desk: Invocation, post: OutsideView) -> None:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from schemas import canonical, subjects
-from schemas.events.broadcasts import BoardBeat, EocBroadcast, LatePost
+from schemas import subjects
 from schemas.events.control import EocActivate, EocChange, EocStandDown, Posture
 from schemas.events.desk import EocView, OrderReply
 from services.desk import confirm, deadline, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.commands.message.tasks import open_tasks
+from services.desk.commands.posture import changes as posture
+from services.desk.connection.changes import Watch
 from services.desk.connection.follow import until_active
-from services.desk.connection.live import messages, until_interrupted
+from services.desk.connection.live import until, until_interrupted
 from services.desk.views.hints import typed
 from services.desk.views.message import advice, outcome
-from services.desk.views.output import console, people_console, print_json_line
+from services.desk.views.output import people_console
 from services.desk.views.state import city
-from services.desk.views.timetext import local, utc
 from services.desk.words import incident_name
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Exit
@@ -85,19 +85,19 @@ async def status(desk: Invocation, as_: options.AsksAs = None) -> int:
 
 @command(app, "watch", "onevoice eoc watch")
 async def watch(desk: Invocation, as_: options.AsksAs = None) -> int:
-    """Show each change of the posture until Ctrl-C."""
-    async with (
-        session.asking(desk, as_) as here,
-        here.link.listening(subjects.EOC_STATE, subjects.BOARD_BEAT) as received,
-    ):
-        seen = _report(desk, _of_view(await here.eoc()), None)
+    """Show each change of the posture until Ctrl-C.
+
+    While the city does not answer it tries again for a minute, and shows what came and went meanwhile, too.
+    """
+    async with session.asking(desk, as_) as here, here.link.listening(subjects.BOARD_ALL) as received:
+        view = await here.eoc()
+        watch, seen = Watch(here.link, received, view.last_seq), posture.report(desk, view, (), None)
         deadline.allow(math.inf)
+        here.link.patient_until = math.inf
         async with until_interrupted() as stop:
-            async for message in messages(here.link, received, stop):
-                if message is not None and message.subject == subjects.EOC_STATE:
-                    seen = _report(desk, _of_broadcast(message.data), seen)
-                elif message is not None and _control_seq(message.data) > seen["control_seq"]:
-                    seen = _report(desk, _of_view(await here.eoc()), seen)  # a broadcast was lost
+            while reply := await until(stop, posture.next_after(seen, watch, here.link)):
+                if reply.eoc is not None:
+                    seen = posture.report(desk, reply.eoc, reply.postures or (), seen)
     return Exit.DONE
 
 
@@ -129,45 +129,3 @@ def _posture(view: EocView) -> str:
 def _in_flight(count: int) -> str:
     posts = "1 post" if count == 1 else f"{count} posts"
     return f"activating, {posts} in flight"
-
-
-_KEYS = ("posture", "level", "incident", "control_seq", "hold", "in_flight", "unknown", "late_posts")
-
-
-def _of_view(view: EocView) -> dict[str, Any]:
-    return {key: value for key, value in view.model_dump(mode="json").items() if key in _KEYS}
-
-
-def _control_seq(raw: bytes) -> int:
-    return BoardBeat.from_value(canonical.loads(raw)).control_seq
-
-
-def _of_broadcast(raw: bytes) -> dict[str, Any]:
-    said = EocBroadcast.from_value(canonical.loads(raw)).model_dump(mode="json")
-    return {key: said[key] for key in _KEYS}
-
-
-def _report(desk: Invocation, state: dict[str, Any], seen: dict[str, Any] | None) -> dict[str, Any]:
-    """Print a state that differs from the last one and is not older; return what was seen last.
-
-    Control revisions that change nothing else (a designation, say) are printed for programs only.
-    """
-    if seen is not None and (state == seen or state["control_seq"] < seen["control_seq"]):
-        return seen
-    if seen is not None and not desk.as_json and state == seen | {"control_seq": state["control_seq"]}:
-        return state
-    now = SystemClock().now()
-    if desk.as_json:
-        print_json_line({"at": utc(now), **state})
-        return state
-    line = f"{local(now, now)}  {advice.posture_line(Posture(state['posture']), state['level'], state['incident'])}"
-    line += f"  ({state['in_flight']} in flight, control revision {state['control_seq']})"
-    console().print(Text(line + ("  HOLD" if state["hold"] else "")), soft_wrap=True)
-    for post in state["unknown"]:
-        console().print(
-            Text(advice.unknown_post(post["request_id"], post["profile"]), style="bold red"), soft_wrap=True
-        )
-    for post in state["late_posts"]:
-        said = advice.late_post(LatePost.model_validate(post))
-        console().print(Text(said, style="bold red"), soft_wrap=True)
-    return state
