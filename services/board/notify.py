@@ -19,6 +19,7 @@ from services.kernel.base.files import ExclusiveLock
 from services.kernel.base.network.mail import send_mail
 from services.kernel.base.settings.city_file import NotifySection
 from services.kernel.base.zones import in_words
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime
 
 LOOK_SECONDS = 5.0
@@ -51,6 +52,8 @@ class Notifier:
             settings.officers,
         )
         self._others = others
+        self._server_time = ServerTime(runtime.clock)
+        runtime.projection.listen(self._server_time.on_folded)
 
     async def run(self) -> None:
         """Look again and again for what waits, until cancelled."""
@@ -71,8 +74,11 @@ class Notifier:
             lock.close()
 
     async def look(self, record: NoticeRecord) -> bool:
-        """Send what is due and note it; False when something could not be sent."""
-        now = self._runtime.clock.now()
+        """Send what is due and note it; False when something could not be sent.
+
+        By a clock of this machine that is ahead, what waits would be over, and nobody told.
+        """
+        now = await self._server_time.now(self._runtime.ledger.server_time)
         waiting = [one for state in self._runtime.fold.requests.values() for one in waits_of(state, now)]
         waiting += self._others()
         await record.settle()

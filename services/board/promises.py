@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from schemas import subjects
 from schemas.events.desk import BoardQuery, BoardReply
@@ -15,6 +15,7 @@ from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import is_kind, parse
 from services.kernel.ledger.entry import Entry
 from services.kernel.projection.past import SLOWLY, past
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime
 
 FACTOR = 7
@@ -30,6 +31,7 @@ class PromiseWatch:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.book = Promises()
+        self._server_time = ServerTime(runtime.clock)
         self._forgot_at: float | None = None
         self._came: list[Entry] | None = []
         """What came while the past was read; it is noted behind it. None: all of the past is noted."""
@@ -39,7 +41,8 @@ class PromiseWatch:
         """Read what was promised and said before the start."""
         runtime = self._runtime
         longest = timedelta(seconds=runtime.control.settings.request_seconds * FACTOR) + KEPT
-        after = await runtime.ledger.first_since(runtime.clock.now() - longest) - 1
+        now = await self._server_time.now(runtime.ledger.server_time)
+        after = await runtime.ledger.first_since(now - longest) - 1
         book = Promises()
         requests = [one async for one in past(runtime.source, subjects.REQUESTS, after, SLOWLY) if _speaks_of_it(one)]
         for entry in requests:
@@ -54,7 +57,7 @@ class PromiseWatch:
 
     def waiting(self) -> tuple[Waiting, ...]:
         """Return what is promised soon, or overdue, as something that waits for its author."""
-        return tuple(self.book.open(self._runtime.control.withdrawn, self._runtime.clock.now()))
+        return tuple(self.book.open(self._runtime.control.withdrawn, self._now()))
 
     def open(self) -> tuple[PromisedUpdate, ...]:
         """Return which promised updates are near or overdue, the first first."""
@@ -69,6 +72,7 @@ class PromiseWatch:
         return BoardReply(promised=self.open())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
+        self._server_time.on_folded(entry, applied)
         if not applied.void and self._came is not None:
             self._came.append(entry)
         elif not applied.void:
@@ -77,7 +81,11 @@ class PromiseWatch:
         # Before all of the past is noted, a verdict of it may still come that goes by a repost.
         if self._forgot_at is not None and now - self._forgot_at >= FORGET_SECONDS:
             self._forgot_at = now
-            self.book.forget(runtime.control.withdrawn, runtime.clock.now())
+            self.book.forget(runtime.control.withdrawn, self._now())
+
+    def _now(self) -> datetime:
+        """Return the broker's time: by a clock that is a day ahead no promise would be spoken of any more."""
+        return self._server_time.least(None) or self._runtime.clock.now()
 
     def _note(self, entry: Entry, book: Promises) -> None:
         try:

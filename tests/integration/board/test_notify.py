@@ -23,6 +23,7 @@ from services.kernel.base.settings.city_file import NotifySection
 from services.kernel.runtime.service import Runtime
 from tests.support.broker import jetstream, short_memory
 from tests.support.mission import FIRE, Mission, Writer, eventually
+from tests.support.wrong_clock import WrongClock
 
 
 @asynccontextmanager
@@ -88,6 +89,22 @@ async def test_an_officer_is_told_once_what_waits_and_each_notice_is_noted(missi
         ("deputies", ("mcpe@a.example",), request.request_id),
     ]
     assert all(one.since <= one.sent_at <= one.at for one in told)
+
+
+async def test_officers_are_told_by_a_board_whose_clock_is_hours_ahead(mission: Mission) -> None:
+    """By it the message is over, and nobody need decide on it."""
+    await mission.begin()
+    await mission.run("gatekeeper")
+    await (await mission.writer("intake")).submit(targets=(FIRE,))
+    mails: list[str] = []
+
+    def tune(runtime: Runtime) -> None:
+        runtime.clock = WrongClock(timedelta(days=1))
+        with_notices(runtime, settings(port))
+
+    async with mail_server(mails) as port:
+        await mission.run("board", tune=tune)
+        await until(lambda: bool(mails))
 
 
 async def test_what_a_board_that_died_had_noted_only_on_disk_comes_on_record(mission: Mission) -> None:

@@ -116,6 +116,10 @@ class _Begun(Leader):
 
     told: Any = None
 
+    async def server_time(self) -> datetime:
+        """Say that it is now."""
+        return NOW
+
     async def first_since(self, _at: datetime) -> int:
         """Nothing is there."""
         return 1
@@ -139,6 +143,27 @@ async def test_the_board_forgets_while_entries_come() -> None:
     clock.time = BY + KEPT
     fold(request(request_id="rnext", next_update=BY + KEPT))
     assert set(watch.book.made) == {"rnext"}
+
+
+class _Ahead(ManualClock):
+    """A machine's clock that is two days ahead."""
+
+    def now(self) -> datetime:
+        """Return the wrong time."""
+        return super().now() + 2 * KEPT
+
+
+async def test_a_clock_that_is_ahead_forgets_no_promise() -> None:
+    ledger, clock = _Begun(), _Ahead(NOW)
+    control = SimpleNamespace(settings=SimpleNamespace(request_seconds=3_600), withdrawn=())
+    runtime: Any = SimpleNamespace(projection=ledger, ledger=ledger, source=ledger, clock=clock, control=control)
+    watch = PromiseWatch(runtime)
+    await watch.take_up()
+    ledger.told(Entry(1, subjects.request(ID), NOW, MADE.to_bytes(), {}), Applied(1, "request"))
+    watch.book.made[ID].cleared = True
+    clock.time = BY
+    ledger.told(Entry(2, subjects.request("r2"), BY, request(request_id="r2").to_bytes(), {}), Applied(2, "request"))
+    assert [one.request_id for one in watch.waiting()] == [ID]
 
 
 async def test_what_comes_while_the_past_is_read_is_noted_behind_it() -> None:
