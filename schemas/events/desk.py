@@ -17,7 +17,7 @@ from schemas.events.notices import PromisedUpdate
 from schemas.events.outside import OutsideView
 from schemas.events.proposals import ProposalView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
-from schemas.events.shown import DeliveryCounts, PostWait
+from schemas.events.shown import DeliveryCounts, PostureChange, PostWait
 from schemas.events.verdicts import Verdict
 
 
@@ -194,17 +194,6 @@ class EocView(Contract):
     late_posts: tuple[LatePost, ...] = ()
     last_seq: int
     services: tuple[ServiceHealth, ...] = ()
-
-
-class PostureChange(Contract):
-    """The posture from the control revision ``seq`` on; ``at`` is when the server stored it."""
-
-    seq: int
-    at: Utc
-    posture: Posture
-    level: int | None = None
-    incident: str | None = None
-    hold: bool
 
 
 class DeliveryView(Contract):

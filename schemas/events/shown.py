@@ -1,4 +1,4 @@
-"""Which deliveries of a request people are shown first, how the others are counted, and what posts wait for."""
+"""What people are shown of a request first, how the rest is counted, what posts wait for, and postures that were."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.events.base import Contract, Id, Utc
+from schemas.events.control import Posture
 
 DONE = frozenset({"delivered", "recalled"})
 """The outcomes of a profile that has what was asked for: the post, or the earlier one taken back."""
@@ -45,3 +46,14 @@ class PostWait(Contract):
     def posts(self) -> int:
         """How many posts wait, named or not."""
         return max(self.count or 1, len(self.profiles))
+
+
+class PostureChange(Contract):
+    """The posture from the control revision ``seq`` on; ``at`` is when the server stored it."""
+
+    seq: int
+    at: Utc
+    posture: Posture
+    level: int | None = None
+    incident: str | None = None
+    hold: bool

@@ -1,11 +1,9 @@
 """The fold of the ledger: control, and each request that is not over. A function of the entries in their order alone.
 
-Whether an entry counts is decided by its bytes and what is before it. What does not count is *void*: junk, a
-statement whose signature is not right, a verdict whose control revision is not in force where it is, an attempt
-that is not effective, a receipt of no attempt. It is skipped by every reader in the same way, with an alarm.
-
-What is over leaves memory; an entry on a request that is not there reopens it by reading its subjects (``missing``,
-``reopening``).
+Whether an entry counts is decided by its bytes and what is before it. What does not count is *void*: junk, a statement
+whose signature is not right, a verdict whose control revision is not in force where it is, an attempt that is not
+effective, a receipt of no attempt. It is skipped by every reader in the same way, with an alarm. What is over leaves
+memory; an entry on a request that is not there reopens it by reading its subjects (``missing``, ``reopening``).
 """
 
 from __future__ import annotations

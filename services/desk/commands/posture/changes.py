@@ -13,7 +13,8 @@ from rich.text import Text
 from schemas import subjects
 from schemas.events.broadcasts import LatePost
 from schemas.events.control import Posture
-from schemas.events.desk import BoardQuery, BoardReply, EocView, PostureChange
+from schemas.events.desk import BoardQuery, BoardReply, EocView
+from schemas.events.shown import PostureChange
 from services.desk.app import Invocation
 from services.desk.connection.changes import Watch
 from services.desk.connection.link import Link
