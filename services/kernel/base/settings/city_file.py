@@ -43,6 +43,10 @@ def _country(code: str) -> str:
     return code
 
 
+TimeZone = Annotated[str, AfterValidator(_zone)]
+Country = Annotated[str, AfterValidator(_country)]
+
+
 class CitySection(Section):
     """[city]: its name, and its official website, to which content links back.
 
@@ -53,8 +57,8 @@ class CitySection(Section):
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     website: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$"), AfterValidator(website_address)]
     language: str = "en-CA"
-    region: Annotated[str, AfterValidator(_country)] = "CA"
-    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    region: Country = "CA"
+    timezone: TimeZone | None = None
 
 
 class NatsSection(Section):
