@@ -8,6 +8,7 @@ from schemas.canonical import StrictJsonError
 from schemas.events.envelope import Envelope
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
+from services.kernel.base.hints import readable_again
 
 
 def read_manifest(city: City) -> Envelope:
@@ -20,10 +21,7 @@ def read_manifest(city: City) -> Envelope:
     try:
         return Envelope.from_bytes(path.read_bytes())
     except OSError as error:
-        raise BadInput(
-            "manifest.missing",
-            f"{path}: {error.strerror}",
-            "restore it from a backup",
-        ) from error
+        hint = readable_again(path, error, "restore it from a backup")
+        raise BadInput("manifest.missing", f"{path}: {error.strerror}", hint) from error
     except (StrictJsonError, ValidationError) as error:
         raise BadInput("manifest.malformed", f"{path} is not a signed manifest", "restore it from a copy") from error

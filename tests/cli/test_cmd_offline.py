@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.desk.keys.sealed import seal_seed
 from tests.cli.conftest import Shell, lower_city, port_of, raise_city
 from tests.support.ports import free_port
 
@@ -106,6 +107,25 @@ def test_a_key_that_is_none(folder: Path, shell: Shell) -> None:
     done = shell.json("publish", "x", *TO)
     assert (done.status, done.code) == (2, "key.invalid")
     assert "SUAAAA" not in done.out
+
+
+def test_a_new_key_without_a_terminal_wants_a_passphrase_file(tmp_path: Path) -> None:
+    """No key is locked: there is none yet, and onevoice unlock makes none."""
+    done = Shell().json("keys", "make", str(tmp_path / "cao.nk"))
+    assert (done.status, done.code) == (2, "key.passphrase_new")
+    assert "a passphrase is to be chosen" in done.body["error"]["message"]
+    assert "--passphrase-file FILE" in done.body["error"]["hint"]
+    assert not (tmp_path / "cao.nk").exists()
+
+
+def test_unlock_without_a_terminal_wants_a_passphrase_file(folder: Path, shell: Shell) -> None:
+    """To be sent to the command that was given would be no help."""
+    key = folder / "keys" / "pio.nk"
+    sealed = seal_seed(key.read_bytes().strip(), "four words of the pio")
+    key.write_bytes(sealed.to_bytes().strip() + b"\n")
+    done = shell.json("unlock", "--as", "pio")
+    assert (done.status, done.code) == (2, "key.locked")
+    assert "--passphrase-file FILE" in done.body["error"]["hint"]
 
 
 def test_a_person_without_a_key(shell: Shell) -> None:

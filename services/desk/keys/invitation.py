@@ -19,14 +19,18 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, describe
 from services.kernel.base.files import make_folder, replace_content, write_atomically
 from services.kernel.base.network.reach import needs_authority
-from services.kernel.base.settings.city_file import RealmAuthority
+from services.kernel.base.settings.city_file import Country, RealmAuthority, TimeZone
 from services.kernel.base.settings.city_web import WebSection
+
+_PLACE = ("language", "region", "timezone")
+"""Optional fields of an invitation that stand under [city] by the same names."""
 
 
 class Invitation(BaseModel):
     """The city's name, website, broker and pinned keys; ``ca`` is the broker's TLS authority (PEM).
 
-    ``web`` is where officers open the desk in a browser.
+    ``web`` is where officers open the desk in a browser; ``timezone``, ``language`` and ``region`` are as in city.toml,
+    None in an invitation of an older version.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +42,9 @@ class Invitation(BaseModel):
     exercise: RealmAuthority
     ca: str | None = None
     web: WebSection | None = None
+    timezone: TimeZone | None = None
+    language: str | None = None
+    region: Country | None = None
 
     def code(self) -> str:
         """Return the city's short code: of the root keys of both realms."""
@@ -72,6 +79,9 @@ def invitation_of(city: City, broker: str | None) -> Invitation:
         exercise=settings.authority.exercise,
         ca=ca,
         web=settings.web,
+        timezone=settings.city.timezone,
+        language=settings.city.language,
+        region=settings.city.region,
     )
 
 
@@ -126,12 +136,13 @@ def enroll(
         said = f"{signing} is there already, and a key is never replaced"
         raise BadInput("enroll.there", said, "onevoice keys rotate makes a new one; or move the old one away")
     toml = city_toml(invitation)
+    older = city_toml(invitation.model_copy(update=dict.fromkeys(_PLACE)))
     seeds = {signing: new_seed()} if system else {signing: new_seed(), login: new_seed()}
     sealed = {path: seal_seed(seed, passphrase).to_bytes() if passphrase else seed for path, seed in seeds.items()}
     try:
         make_folder(folder)
         folder.chmod(0o700)
-        _write_once(folder / "city.toml", toml)
+        _write_once(folder / "city.toml", toml, older)
         if invitation.ca:
             _write_once(folder / "ca.pem", invitation.ca)
         for path, raw in sealed.items():
@@ -142,8 +153,9 @@ def enroll(
     return Enrolled(folder, Signer(seeds[signing]).public_key, None if system else Signer(seeds[login]).public_key)
 
 
-def _write_once(path: Path, text: str) -> None:
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+def _write_once(path: Path, text: str, older: str | None = None) -> None:
+    """Write a text; another one that is there is refused, but for what an older invitation to the same city wrote."""
+    if path.exists() and path.read_text(encoding="utf-8") not in (text, older):
         raise BadInput(
             "enroll.other_city", f"{path} says something else than the invitation", "name another folder with --folder"
         )
@@ -159,6 +171,8 @@ def city_toml(invitation: Invitation) -> str:
         f"name = {json.dumps(invitation.city, ensure_ascii=False)}",
         f"website = {json.dumps(invitation.website)}",
     ]
+    place = ((name, getattr(invitation, name)) for name in _PLACE)
+    lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in place if value is not None]
     for realm, pinned in (("live", invitation.live), ("exercise", invitation.exercise)):
         keys = ", ".join(json.dumps(key) for key in pinned.root_keys)
         lines += ["", f"[authority.{realm}]", f"root_keys = [{keys}]", f"threshold = {pinned.threshold}"]

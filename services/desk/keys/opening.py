@@ -83,19 +83,32 @@ def ask_passphrase(prompt: str, *, twice: bool = False, file: Path | None = None
     """Return a passphrase: the first line of a file, else what a person types (it is not shown).
 
     Raises:
-        BadInput: ``key.locked``, ``key.passphrase_twice``, ``key.passphrase_file``.
+        BadInput: ``key.locked``, or ``key.passphrase_new`` for a new one (``twice``), where there is no terminal;
+            ``key.passphrase_twice``, ``key.passphrase_file``.
     """
     if file is not None:
-        try:
-            return file.read_text(encoding="utf-8").splitlines()[0]
-        except (OSError, UnicodeDecodeError, IndexError) as error:
-            raise BadInput("key.passphrase_file", f"{file} holds no passphrase", "its first line is taken") from error
+        return _first_line(file)
     if not interactive():
-        raise BadInput(
-            "key.locked", "the key is locked, and there is no terminal to ask on", "onevoice unlock --for 8h"
-        )
+        if twice:
+            said = "a passphrase is to be chosen, and there is no terminal to ask on"
+            raise BadInput("key.passphrase_new", said, "--passphrase-file FILE; its first line is taken")
+        hint = "onevoice unlock --for 8h, on a terminal or with --passphrase-file FILE"
+        raise BadInput("key.locked", "the key is locked, and there is no terminal to ask on", hint)
     with while_a_person_thinks():
         said = getpass.getpass(f"{prompt}: ")
         if twice and getpass.getpass("Once more: ") != said:
             raise BadInput("key.passphrase_twice", "the two are not the same; nothing was written", "begin again")
     return said
+
+
+def _first_line(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()[0]
+    except OSError as error:
+        said, hint = f"{file} cannot be read: {error.strerror}", "--passphrase-file with a file that you can read"
+        raise BadInput("key.passphrase_file", said, hint) from error
+    except UnicodeDecodeError as error:
+        said, hint = f"{file} is not UTF-8 (byte {error.start})", "save it as UTF-8"
+        raise BadInput("key.passphrase_file", said, hint) from error
+    except IndexError as error:
+        raise BadInput("key.passphrase_file", f"{file} holds no passphrase", "its first line is taken") from error

@@ -143,7 +143,8 @@ def _placed(at: datetime, zone: tzinfo | None, word: str, what: str) -> datetime
     """Put a time without an offset into the city's zone, unless the clocks there show it twice, or never."""
     if zone is None:
         message = f"{_short(word)} does not say in which time zone it is, and city.toml has no [city] timezone"
-        raise BadInput(f"{what}.zone", message, "add the offset, as in 2026-01-31T18:00-08:00")
+        line = 'or once for all: timezone = "America/Vancouver", for example, under [city] in city.toml'
+        raise BadInput(f"{what}.zone", message, f"add the offset, as in 2026-01-31T18:00-08:00; {line}")
     first, second = (at.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() != second.utcoffset():
         message = f"the clocks change at {_short(word)}: they show that time twice, or not at all"

@@ -23,7 +23,7 @@ from schemas.events.envelope import Envelope, Signature, pae
 from schemas.events.passkeys import Assertion
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import read_file
-from services.kernel.base.hints import in_realm
+from services.kernel.base.hints import in_realm, readable_again
 
 _USER_PREFIX = 20 << 3
 
@@ -149,11 +149,9 @@ def load_key(path: Path) -> Signer:
         mode = path.stat().st_mode
         content = read_file(path).removeprefix(codecs.BOM_UTF8).strip()
     except OSError as error:
-        raise BadInput(
-            "key.missing",
-            f"there is no readable key at {path}: {error.strerror}",
-            _get_back(path) or "check the name after --as, and that the city folder is the right one (--city)",
-        ) from error
+        lost = _get_back(path) or "check the name after --as, and that the city folder is the right one (--city)"
+        said = f"there is no readable key at {path}: {error.strerror}"
+        raise BadInput("key.missing", said, readable_again(path, error, lost)) from error
     if stat.S_IMODE(mode) & 0o077:
         raise BadInput(
             "key.permissions",

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from datetime import tzinfo
 from pathlib import Path
@@ -146,7 +147,8 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
     """Read a city folder.
 
     Raises:
-        BadInput: ``city.missing``, ``city.syntax`` (with the line), ``city.invalid`` (with the field).
+        BadInput: ``city.missing``, ``city.unreadable``, ``city.syntax`` (with the line), ``city.invalid`` (with the
+            field).
     """
     path = folder / "city.toml"
     try:
@@ -158,6 +160,10 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
             f"there is no city.toml in {folder}",
             "name the city folder with --city or ONEVOICE_CITY, or make one: onevoice init --demo DIR",
         ) from error
+    except NotADirectoryError as error:
+        named = shlex.quote(str(folder.parent)) if folder.name == path.name else "DIR"
+        hint = f"name the folder that holds city.toml: --city {named}"
+        raise BadInput("city.unreadable", f"{folder} is no folder", hint) from error
     except OSError as error:
         raise BadInput("city.unreadable", f"{path}: {error.strerror}", "check the folder's permissions") from error
     except UnicodeDecodeError as error:

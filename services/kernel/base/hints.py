@@ -1,8 +1,11 @@
-"""The commands that people are told to type, as they are typed in the realm that is meant."""
+"""What people are told to type: the commands as they are typed in the realm that is meant, and how a file is had."""
 
 from __future__ import annotations
 
+import errno
 import re
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,3 +32,10 @@ def _named(command: str, realm: Realm) -> str:
     if "--realm" in command:
         return command
     return f"onevoice --realm {realm} {command.removeprefix('onevoice ')}"
+
+
+def readable_again(path: Path, error: OSError, otherwise: str) -> str:
+    """Return the hint for a file that could not be read: its owner and mode where they keep it, else ``otherwise``."""
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return otherwise
+    return f"check who owns it and its folder (chown), then its mode: chmod 600 {shlex.quote(str(path))}"

@@ -9,6 +9,7 @@ from services.kernel.authority.manifest_file import is_unsigned
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
+from services.kernel.base.hints import readable_again
 
 
 def read_envelope(city: City) -> Envelope:
@@ -25,9 +26,8 @@ def read_envelope(city: City) -> Envelope:
             raise _too_few(city, 0)
         return Envelope.from_bytes(raw)
     except OSError as error:
-        raise BadInput(
-            "manifest.missing", f"{path} cannot be read: {error.strerror}", "restore it from a backup"
-        ) from error
+        hint = readable_again(path, error, "restore it from a backup")
+        raise BadInput("manifest.missing", f"{path} cannot be read: {error.strerror}", hint) from error
     except (StrictJsonError, ValueError) as error:
         raise BadInput("manifest.malformed", f"{path}: {error}", "restore it from a backup") from error
 

@@ -143,6 +143,8 @@ def test_a_time_without_an_offset_is_refused_where_the_city_names_no_zone() -> N
     with pytest.raises(BadInput) as caught:
         moment("2026-01-31T18:00", NOW, None)
     assert caught.value.code == "expires.zone"
+    assert 'timezone = "America/Vancouver"' in caught.value.hint
+    assert "[city]" in caught.value.hint
 
 
 @pytest.mark.parametrize("typed", ["2026-11-01T01:30", "2026-03-08T02:30"])

@@ -44,6 +44,10 @@ def _country(code: str) -> str:
     return code
 
 
+TimeZone = Annotated[str, AfterValidator(_zone)]
+Country = Annotated[str, AfterValidator(_country)]
+
+
 class CitySection(Section):
     """[city]: its name, and its official website, to which content links back.
 
@@ -56,8 +60,8 @@ class CitySection(Section):
         str, StringConstraints(pattern=WEBSITE), BeforeValidator(address_in_form), AfterValidator(website_address)
     ]
     language: str = "en-CA"
-    region: Annotated[str, AfterValidator(_country)] = "CA"
-    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    region: Country = "CA"
+    timezone: TimeZone | None = None
 
 
 class NatsSection(Section):
