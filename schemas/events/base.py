@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from schemas import canonical
-from schemas.subjects import TOKEN
+from schemas.forms import ID
 
 
 def _utc(value: datetime) -> datetime:
@@ -21,7 +21,7 @@ def _utc(value: datetime) -> datetime:
 
 
 Utc = Annotated[datetime, AfterValidator(_utc)]
-Id = Annotated[str, StringConstraints(pattern=rf"^{TOKEN}$", max_length=63)]
+Id = Annotated[str, StringConstraints(pattern=ID, max_length=63)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 PublicKey = Annotated[str, StringConstraints(pattern=r"^U[A-Z2-7]{55}$")]
 

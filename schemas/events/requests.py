@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from schemas import canonical, cloudevents
+from schemas import canonical, cloudevents, languages
 from schemas.events.authority import Realm, Severity
 from schemas.events.base import Contract, Id, Sha256, Utc
+from schemas.forms import LINK, address_in_form
 from schemas.languages import TAG
 
 ALL_DEPARTMENTS = "all-departments"
@@ -31,7 +32,29 @@ SCHEDULE_GRACE = timedelta(minutes=5)
 Language = Annotated[str, StringConstraints(pattern=TAG)]
 """BCP 47: a language, and where it matters its script and region, as in ``zh-Hant``."""
 
-Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000)]
+Link = Annotated[str, StringConstraints(pattern=LINK, max_length=2_000)]
+
+
+def _tag(typed: Any) -> Any:
+    return (languages.canonical(typed) or typed) if isinstance(typed, str) else typed
+
+
+def _by_tag(given: Any) -> Any:
+    if not isinstance(given, dict):
+        return given
+    found: dict[Any, Any] = {}
+    for typed, text in given.items():
+        if (tag := _tag(typed)) in found:
+            raise ValueError(f"there are two texts in {tag}")
+        found[tag] = text
+    return found
+
+
+GivenLanguage = Annotated[Language, BeforeValidator(_tag)]
+"""A language as somebody gives it, brought into form: ``EN``, ``fr_CA``. What is on record is read as it is."""
+
+GivenLink = Annotated[Link, BeforeValidator(address_in_form)]
+"""A link as somebody gives it, brought into form: with blanks round it, ``HTTPS://``."""
 
 
 class Picture(Contract):
@@ -67,12 +90,12 @@ class Submission(Contract):
     text: str
     targets: tuple[Id, ...] | Literal["all-departments"]
     crisis: bool
-    link: Link | None = None
+    link: GivenLink | None = None
     severity: Severity | None = None
     expires: Utc | None = None
-    language: Language | None = None
+    language: GivenLanguage | None = None
     variants: dict[Id, str] = Field(default_factory=dict)
-    translations: dict[Language, str] = Field(default_factory=dict, max_length=8)
+    translations: Annotated[dict[Language, str], BeforeValidator(_by_tag)] = Field(default_factory=dict, max_length=8)
     pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
     act: Act | None = None
     about: Id | None = None
@@ -80,7 +103,7 @@ class Submission(Contract):
     next_update: Utc | None = None
     revises: Id | None = None
     revision: Annotated[int, Field(ge=2)] | None = None
-    answers: Link | None = None
+    answers: GivenLink | None = None
 
     @model_validator(mode="after")
     def _some_come_together(self) -> Self:

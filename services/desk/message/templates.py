@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from schemas.events.authority import Severity
 from schemas.events.base import Contract
-from schemas.events.requests import Language
+from schemas.events.requests import GivenLanguage
 from services.desk.options import MessageOptions
 from services.desk.words import check_id
 from services.kernel.base.errors import BadInput, first_fault
@@ -38,7 +38,7 @@ class Template(Contract):
     summary: str
     text: Annotated[str, StringConstraints(min_length=10, strip_whitespace=True)]
     severity: Severity | None = None
-    language: Language | None = None
+    language: GivenLanguage | None = None
     fields: dict[FieldName, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

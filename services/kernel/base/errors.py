@@ -13,6 +13,7 @@ from enum import IntEnum
 from pydantic import ValidationError
 
 from schemas.events.desk import ErrorBody, ErrorReply
+from schemas.forms import SAID
 
 
 class Exit(IntEnum):
@@ -90,9 +91,10 @@ def first_fault(error: ValidationError, skip: int = 0) -> FieldFault:
 
     The value is never in it: it may be long, or secret.
     """
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     said = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    plain = _PLAIN.get(first["type"]) or _SUBJECT.sub("it should", said)
+    form = SAID.get(str(first.get("ctx", {}).get("pattern")))
+    plain = form or _PLAIN.get(first["type"]) or _SUBJECT.sub("it should", said)
     return FieldFault(".".join(str(part) for part in first["loc"][skip:] if not _is_a_types_name(part)), plain)
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas import subjects
 from schemas.events.authority import Settings
 from schemas.events.control import Posture
-from schemas.events.requests import SubmissionEvent
+from schemas.events.requests import PlatformContent, SubmissionEvent
 from services.intake.domain.identity import identify, request_id_of
-from services.kernel.base.errors import Exit, OneVoiceError, Refused
+from services.kernel.base.errors import Exit, OneVoiceError, Refused, describe
 from tests.unit.intake.world import NOW, city, code_of, draft, event, request
 
 PICTURE = {"sha256": "a" * 64, "media_type": "image/png", "alt": "A map of zone 3"}
@@ -86,6 +87,49 @@ def test_refused(data: dict[str, Any], code: str | None) -> None:
         assert code is None
         return
     assert code_of(draft, **data) == code
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"link": " HTTPS://MISSION.EXAMPLE/x\n"}, {"link": "https://MISSION.EXAMPLE/x"}),
+        ({"answers": "Http://mission.example/1 "}, {"answers": "http://mission.example/1"}),
+        ({"language": "EN"}, {"language": "en"}),
+        ({"language": "en-ca"}, {"language": "en-CA"}),
+        ({"language": " zh-hant"}, {"language": "zh-Hant"}),
+        ({"language": "fr_CA"}, {"language": "fr-CA"}),
+        ({"translations": {"FR": "Oui", "pa_in": "ਹਾਂ"}}, {"translations": {"fr": "Oui", "pa-IN": "ਹਾਂ"}}),
+    ],
+)
+def test_case_and_blanks_round_it_are_brought_into_form(given: dict[str, Any], kept: dict[str, Any]) -> None:
+    """RFC 3986 and RFC 5646 are case-insensitive: whoever writes it so has said the same, and a repeat is one."""
+    read, usual = event(**given), event(**kept)
+    assert read.data.model_dump(include=set(kept)) == kept
+    assert SubmissionEvent.from_bytes(read.to_bytes()) == read
+    assert identify(read, "drivebc", "live") == identify(usual, "drivebc", "live")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"link": "mission.example"}, "data.link: it begins with https:// or http://, without spaces"),
+        ({"link": "https://mission.example/a b"}, "data.link: it begins with https:// or http://, without spaces"),
+        ({"language": "English"}, "data.language: it is the code of a language (BCP 47), as en, fr-CA or zh-Hant"),
+        ({"translations": {"fr": "Oui", "FR": "Non"}}, "data.translations: there are two texts in fr"),
+    ],
+)
+def test_what_has_another_form_is_told_the_form(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        event(**given)
+    assert describe(caught.value) == said
+
+
+def test_what_is_on_record_is_read_as_it_is() -> None:
+    """What is signed is not brought into form when it is read."""
+    content = {"platform": "mastodon", "parts": ["x"], "created_at": NOW}
+    for odd in ({"link": "HTTPS://mission.example"}, {"language": "EN"}):
+        with pytest.raises(ValidationError):
+            PlatformContent.model_validate(content | odd)
 
 
 def test_an_unknown_profile_gets_a_suggestion() -> None:

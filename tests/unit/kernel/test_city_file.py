@@ -71,6 +71,18 @@ def test_a_brokers_address_has_ipv6_in_brackets(tmp_path: Path, host: str, addre
     assert load_city(tmp_path).settings.nats.address == address
 
 
+@pytest.mark.parametrize("typed", ["HTTPS://Mission.Example", " https://Mission.Example "])
+def test_the_case_of_a_scheme_and_blanks_round_an_address_do_not_matter(tmp_path: Path, typed: str) -> None:
+    (tmp_path / "city.toml").write_text(WHOLE.replace("https://mission.example", typed))
+    assert load_city(tmp_path).settings.city.website == "https://Mission.Example"
+
+
+def test_an_address_without_its_scheme_is_told_the_form(tmp_path: Path) -> None:
+    (tmp_path / "city.toml").write_text(WHOLE.replace("https://mission.example", "mission.example"))
+    with pytest.raises(BadInput, match="it begins with https:// or http://, without spaces"):
+        load_city(tmp_path)
+
+
 @pytest.mark.parametrize(
     "website", ["https://127.0.0.1:8080", "https://[::1]:8080/city", "https://xn--bcher-kva.example."]
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from schemas.events.base import Id, PublicKey
+from schemas.forms import WEBSITE, address_in_form
 from services.kernel.base.settings.addresses import HostName, in_url, mail_server, website_address
 from services.kernel.base.settings.city_platforms import (
     BlueskySection,
@@ -51,7 +52,9 @@ class CitySection(Section):
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
-    website: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$"), AfterValidator(website_address)]
+    website: Annotated[
+        str, StringConstraints(pattern=WEBSITE), BeforeValidator(address_in_form), AfterValidator(website_address)
+    ]
     language: str = "en-CA"
     region: Annotated[str, AfterValidator(_country)] = "CA"
     timezone: Annotated[str, AfterValidator(_zone)] | None = None

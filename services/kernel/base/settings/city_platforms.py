@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.events.base import Id
+from schemas.forms import ENDPOINT, SERVER, address_in_form
 from services.kernel.base.settings.addresses import host_name, web_address
 
 
@@ -35,7 +36,8 @@ class MastodonSection(Section):
 
 ServerUrl = Annotated[
     str,
-    StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$"),
+    StringConstraints(pattern=SERVER),
+    BeforeValidator(address_in_form),
     AfterValidator(web_address),
 ]
 """A server that credentials are sent to: https, or on this machine."""
@@ -120,7 +122,8 @@ class NextdoorSection(Section):
 
 EndpointUrl = Annotated[
     str,
-    StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$"),
+    StringConstraints(pattern=ENDPOINT),
+    BeforeValidator(address_in_form),
     AfterValidator(web_address),
 ]
 """An address that events are sent to: https, or on this machine."""
