@@ -123,6 +123,75 @@ def test_a_language_is_guessed(text: str, language: str) -> None:
     assert language == guess(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bus route 31 cancelled. https://mission.example/bus",
+        "Power out. Crews en route.",
+        "Est. reopening: 6 p.m.",
+        "Rain plus wind: sandbags, Hall 1.",
+        "Outage map: bchydro.com/outages",
+        "Map: www.mission.ca, details: drivebc.ca/mobile/la/les",
+        "El Niño update: sandbags available.",
+        "El Niño season: sandbags, Hall 1.",
+        "NE corner: power back",
+        "Detour via Rue Principale",
+        "Detour via Rue de la Salle",
+        "Café de la Rue fire",
+        "Par 3 course flooded",
+        "Boulevard des Pins blocked",
+        "Café Zoë, Noël market postponed",
+        "Piñata party postponed",
+        "Müller Street pump failed",
+        "Brand St. watermain break",
+        "Los Cabos flight diverted",
+        "Déjà vu: slide again",
+        "Koka vattnet innan du dricker",
+        "Berî vexwarinê avê bikelînin",
+        "Keitä vesi ennen juomista, älä käytä öljyä",
+    ],
+)
+def test_what_is_borrowed_takes_no_text_from_the_citys_language(text: str) -> None:
+    """A word that is English too, a letter of a name, a bare address; nor are languages that are not known others."""
+    assert guess(text) == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Inondation", "fr"),
+        ("Évacuez immédiatement", "fr"),
+        ("Autobus 31 annulé : neige et verglas sur la route 7", "fr"),
+        ("Panne de courant. Les équipes sont en route.", "fr"),
+        ("Faites bouillir l’eau jusqu’à vendredi. mission.ca/eau", "fr"),
+        ("Pluie et vent : sacs de sable à la salle 1", "fr"),
+        ("Travaux de la piscine de Hatzic", "fr"),
+        ("Ne buvez pas l'eau du robinet", "fr"),
+        ("Hierva el agua antes de beber", "es"),
+        ("Salga ahora de la zona", "es"),
+        ("Corte de luz en Hatzic hasta mañana", "es"),
+        ("¡Evacúen inmediatamente!", "es"),
+        ("Ponte fechada até amanhã", "pt"),
+        ("Saia imediatamente da zona", "pt"),
+        ("Não beba a água", "pt"),
+        ("ކަރަންޓު ކެނޑިފައި", "dv"),
+        ("ܡܝܐ ܛܒܐ", "syr"),
+        ("ߒߞߏ ߖߌ", "nqo"),
+        ("ⵜⴰⵎⴰⵣⵉⵖⵜ", "und"),
+    ],
+)
+def test_two_words_of_another_language_are_enough(text: str, language: str) -> None:
+    """Or one, where a text is hardly more; a script that is not known here is never in the city's language."""
+    assert guess(text) == language
+
+
+def test_a_french_city_keeps_its_language_too() -> None:
+    assert guess("Route fermée", default="fr") == "fr"
+    assert guess("Attention Hatzic, on arrive", default="fr") == "fr"
+    assert guess("Boil water advisory", default="fr") == "en"
+    assert guess("Evacuation order: leave now.", default="fr-CA") == "en"
+
+
 def test_what_does_not_tell_is_in_the_citys_language() -> None:
     assert guess("911", default="fr") == "fr"
     assert guess("Mission", default="fr") == "fr"
