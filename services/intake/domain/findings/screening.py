@@ -17,7 +17,7 @@ from itertools import islice
 from schemas import links
 from schemas.events.requests import Rendering, ScreeningFinding
 from schemas.languages import base
-from services.intake.domain.findings import lookalikes, personal, profanity
+from services.intake.domain.findings import leftovers, lookalikes, personal, profanity
 from services.intake.domain.language import guess
 from services.intake.domain.submission import WEBSITE, Draft
 
@@ -98,6 +98,7 @@ def screen(
         found.extend(_profane(name, text, rules, draft.language))
         found.extend(_lookalikes(name, text, rules))
         found.extend(_shouted(name, text))
+        found.extend(_left_over(name, text))
     found.extend(_other_realm(draft))
     found.extend(_file_names(draft))
     found.extend(_off_topic(draft, rules, departments))
@@ -183,6 +184,16 @@ def _shouted(name: str, text: str) -> Iterator[ScreeningFinding]:
             clause=STANDARDS,
             reason="mostly capital letters: hard to read, and screen readers may spell it out",
             where=name,
+        )
+
+
+def _left_over(name: str, text: str) -> Iterator[ScreeningFinding]:
+    for one in islice(dict.fromkeys(leftovers.find(text)), MOST_HITS):
+        yield ScreeningFinding(
+            code="leftover",
+            clause=STANDARDS,
+            reason=f"it looks like {one.what}",
+            where=f"{name}: {one.passage}"[:300],
         )
 
 
