@@ -9,17 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from schemas import subjects
 from schemas.events.base import Contract
 from schemas.events.broadcasts import LatePost
-from schemas.events.desk import (
-    MESSAGES,
-    BoardQuery,
-    BoardReply,
-    EocView,
-    OfficerView,
-    PostureChange,
-    RequestView,
-    ServiceHealth,
-)
-from schemas.events.shown import PostWait
+from schemas.events.desk import MESSAGES, BoardQuery, BoardReply, EocView, OfficerView, RequestView, ServiceHealth
+from schemas.events.shown import PostureChange, PostWait
 from services.board.changes import PAGE as MOST_CHANGES
 from services.board.changes import Changes, as_event, page_of
 from services.board.dead import DeadLetters
