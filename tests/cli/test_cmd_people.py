@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -106,6 +107,12 @@ def test_a_person_is_enrolled_added_rekeyed_revoked_and_reinstated_while_the_cit
     confirmed(city, city.json("officers", "reinstate", "dana", "--key", again, "--as", "cao"))
     shown = {one["id"]: one for one in city.json("officers", "list").body}
     assert (shown["dana"]["revoked"], shown["dana"]["roles"]) == (False, ["pio"])
+
+
+def test_what_an_invitation_says_to_type_can_be_typed(city: Shell, home: Path) -> None:
+    done = city("invite", str(home / "inv é; x.invitation"))
+    line = next(one for one in done.out.splitlines() if "onevoice enroll ID" in one)
+    assert shlex.split(line.partition("--from ")[2])[0] == "inv é; x.invitation"
 
 
 def test_a_desk_needs_no_library_that_only_services_need(city: Shell, home: Path) -> None:

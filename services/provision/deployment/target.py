@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from string import Template
@@ -57,7 +58,7 @@ def target_of(city: City, place: str | None = None, program: str | None = None) 
     """Return the target of a city folder: its addresses from city.toml, its paths as they are here, if not given.
 
     Raises:
-        BadInput: ``deploy.path``, a path that units cannot name; ``deploy.host``, [nats] url names no host;
+        BadInput: ``deploy.path``, a path that its files cannot name; ``deploy.host``, [nats] url names no host;
             ``deploy.sealing``, what says where the keys of sealed credentials are cannot be read.
     """
     nats = city.settings.nats
@@ -89,14 +90,19 @@ def _sealing(city: City) -> tuple[str, ...]:
 
 def _path(text: str) -> str:
     path = PurePosixPath(text)
-    odd = set(text) & set("\"'\\%$: \t\n")
-    if not path.is_absolute() or len(path.parts) < 3 or odd:
+    if not path.is_absolute() or len(path.parts) < 3 or not all(map(_is_plain, text)):
         raise BadInput(
             "deploy.path",
-            f"{text!r} cannot be written into units: an absolute path of two parts or more, without spaces, please",
+            f"{text!r} cannot be written into every file: an absolute path of two parts or more, please, "
+            "of letters, digits and . _ - + @ ,",
             "--place /var/lib/onevoice/city --program /opt/onevoice/venv",
         )
     return str(path)
+
+
+def _is_plain(character: str) -> bool:
+    """Say whether no unit, shell, Compose file or nginx takes a character for anything but a part of a name."""
+    return character in "/._-+@," or unicodedata.category(character)[0] in "LM" or character.isdecimal()
 
 
 def needs(row: flow.Service) -> tuple[tuple[str, ...], tuple[str, ...]]:

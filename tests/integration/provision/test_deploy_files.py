@@ -87,6 +87,21 @@ def test_a_path_that_a_unit_cannot_name_is_refused(demo_city: City, place: str, 
     assert caught.value.code == "deploy.path"
 
 
+@pytest.mark.parametrize("odd", list("#;&(){}*|<>?[]~!\\\"'%$:= \t\n`^\u2028\u200b\x00"))
+def test_a_character_that_ends_a_word_in_one_of_the_files_is_refused(demo_city: City, odd: str) -> None:
+    for place, program in ((f"/srv/ville{odd}a", "/opt/venv"), ("/srv/city", f"/opt/venv{odd}a")):
+        with pytest.raises(BadInput) as caught:
+            target_of(demo_city, place, program)
+        assert caught.value.code == "deploy.path"
+
+
+@pytest.mark.parametrize(
+    "place", ["/srv/Québec-1/a_b.c+d@e,f", "/srv/que\u0301bec/city", "/srv/ਸ਼ਹਿਰ/city", "/srv/市/1"]
+)
+def test_letters_of_any_script_may_name_a_path(demo_city: City, place: str) -> None:
+    assert target_of(demo_city, place, "/opt/venv").city == place
+
+
 def test_nothing_is_overwritten(demo_city: City, tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("mine")
     with pytest.raises(BadInput) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -57,7 +58,8 @@ def invite(
         out.print(Text(f"The city's code: {made.code()}", style="bold"))
         if not needs_authority(made.broker):
             out.print(Text("Only this machine reaches that broker. For others: --broker tls://..."), soft_wrap=True)
-        out.print(Text(typed(f"On the person's machine: onevoice enroll ID --from {file.name}")), soft_wrap=True)
+        line = typed(f"On the person's machine: onevoice enroll ID --from {shlex.quote(file.name)}")
+        out.print(Text(line), soft_wrap=True)
 
     desk.answer({"file": str(file), "code": made.code(), "broker": made.broker}, draw)
     return Exit.DONE
