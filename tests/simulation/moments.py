@@ -388,6 +388,7 @@ THEMES: dict[str, Theme] = {
         targets="parks-townsquare",
         approvers=("comms-officer",),
         says=(1,),
+        keyed=True,
         chaos=70.0,
     ),
     "a profile is added": Theme(
