@@ -35,6 +35,7 @@ TRIALS = 40
 """So many of the ways to bend are tried of each kind of call; which, a fixed seed says."""
 SINCE = timedelta(minutes=5)
 BOUND = 10.0
+TEXTS = ("text", "message", "caption", "commentary", "content")
 
 Look = Callable[[Connector, Intent, Posted], Awaitable[Any]]
 
@@ -142,10 +143,12 @@ async def test_a_look_at_what_cannot_be_read_ends_with_a_value(bent: Bent, look:
 
 def _is_of_another(what: str) -> bool:
     """Say whether an answer, bent so, is a good one in which the post is not there, or is another's."""
-    value = what.partition(" is ")[2]
+    place, _, value = what.partition(" is ")
     if what.endswith("message is {'': None}"):  # a comment that is a picture
         return True
-    return value in ("gone", "[]", "None") or value.startswith(("'", "-1", "0"))
+    # A text that is none is not another's text.
+    other = () if place.endswith(TEXTS) else ("-1", "0", "[]")
+    return value in ("gone", "None", *other) or value.startswith("'")
 
 
 async def _published(connector: Connector, intent: Intent, posted: Posted) -> Any:
