@@ -59,8 +59,12 @@ class StoreUse:
 
     def trouble(self) -> str | None:
         """Return what a person should know, if anything."""
-        if self.share < WARN_AT and self.free >= LOW_FREE:
-            return None
+        if self.share < WARN_AT:
+            if self.free >= LOW_FREE:
+                return None
+            return (
+                f"the store nears its limit: {_size(self.free)} are free under {self.folder}, whatever fills that disk"
+            )
         return (
             f"the store nears its limit: {min(self.share, 1.0):.0%} is used ({_size(self.used)}), "
             f"{_size(self.free)} are free under {self.folder}"

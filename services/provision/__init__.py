@@ -1,13 +1,14 @@
 """Makes a city folder, the broker's configuration, the broker itself, and its streams.
 
 ``make_city(folder, demo_plan())`` makes a city folder (``interactive_plan(ask)`` asks for another plan);
-``EmbeddedBroker`` runs nats-server on it; ``provision(city, url)`` makes the streams and durables of the city's
-realm; its ``accounts_changed`` tells whether the broker must ``reload``. ``read_envelope`` and
-``read_manifest`` give the signed authority manifest, for the registry's first event.
+``EmbeddedBroker`` runs nats-server on it, and ``keep_running`` starts it again; ``provision(city, url)`` makes the
+streams and durables of the city's realm; its ``accounts_changed`` tells whether the broker must ``reload``.
+``read_envelope`` and ``read_manifest`` give the signed authority manifest, for the registry's first event.
 """
 
 from services.provision.accounts.accounts_conf import REALMS
 from services.provision.broker.embedded import EmbeddedBroker
+from services.provision.broker.keeping import keep_running
 from services.provision.broker.preflight import find_nats_server, store_for
 from services.provision.broker.streams import Provisioned, provision
 from services.provision.city.city_init import ROOTS, check_new, make_city
@@ -26,6 +27,7 @@ __all__ = [
     "demo_plan",
     "find_nats_server",
     "interactive_plan",
+    "keep_running",
     "make_city",
     "provision",
     "read_envelope",

@@ -33,8 +33,8 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
                 if written or known is not None:  # a new provisioning key is in the file already
                     await broker.reload()
                     log.info("the broker's users follow control", control_seq=control.seq)
-            except OneVoiceError as error:
-                log.error("the broker's users do not follow control", code=error.code, why=error.message)
+            except (OneVoiceError, OSError) as error:
+                log.error("the broker's users do not follow control", why=str(error))
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             known = users

@@ -15,7 +15,8 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from schemas import flow
 from schemas.events.authority import Realm
@@ -28,8 +29,12 @@ from services.kernel.base.errors import BadInput, Exit
 from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.reach import refuse_plain
 from services.kernel.base.run_file import running_city, write_run_file
-from services.kernel.base.tasks import cancel_all
 from services.kernel.runtime.run import run_services, running, until_asked_to_stop
+from services.kernel.runtime.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from services.kernel.runtime.service import Runtime
+    from services.provision import EmbeddedBroker
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,6 @@ async def whole_city(
 ) -> AsyncIterator[tuple[Addresses, list[Any]]]:
     """Start everything, and stop it in the opposite order; ``both``: the services of both realms, on one broker."""
     # Imported here: the broker and the platforms are needed by this one command only.
-    from services.desk.city.accounts import follow_control
     from services.provision import EmbeddedBroker, provision
 
     refuse_plain(city.settings)
@@ -138,10 +142,23 @@ async def whole_city(
         stack.callback(lambda: city.run_path.unlink(missing_ok=True))
         names = [row.name for row in flow.SERVICES]
         runtimes = [runtime for one in cities for runtime in await stack.enter_async_context(running(names, one, url))]
-        for board in (one for one in runtimes if nats.embedded and one.row.name == "board"):
-            following = asyncio.create_task(follow_control(board.city, broker, board))
-            stack.push_async_callback(cancel_all, following)
+        if nats.embedded:
+            around = _around(city, broker, port, runtimes)
+            stack.push_async_callback(around.stop)
+            around.start()
         yield addresses, runtimes
+
+
+def _around(city: City, broker: EmbeddedBroker, port: int | None, runtimes: list[Runtime]) -> Supervisor:
+    """Return what looks after the broker: it runs, and its users are those of control."""
+    from services.desk.city.accounts import follow_control
+    from services.provision import keep_running
+
+    around = Supervisor(logs.logger())
+    around.supervise(partial(keep_running, city, broker, port))
+    for board in (one for one in runtimes if one.row.name == "board"):
+        around.supervise(partial(follow_control, board.city, broker, board))
+    return around
 
 
 def _other_realm(city: City) -> City:

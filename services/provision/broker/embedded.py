@@ -70,7 +70,7 @@ class EmbeddedBroker:
         self.log_path = store / "nats.log"
         self.url = f"nats://{in_url(host)}:{chosen}"
         self._lock = take_lock(city)
-        offset = self.log_path.stat().st_size if self.log_path.exists() else 0
+        offset = self.log_size()
         settle(city.nats_conf_path, city.folder, f"{in_url(host)}:{city.settings.nats.port}")
         # The store is named in nats.conf: the server refuses to get it twice.
         arguments = ("-c", str(city.nats_conf_path), "-a", host, "-p", str(chosen), "-l", str(self.log_path))
@@ -100,7 +100,7 @@ class EmbeddedBroker:
         process = self._process
         if process is None or process.returncode is not None:
             raise Unreachable("broker.reload", "the broker does not run", "start it: onevoice up")
-        offset = self.log_path.stat().st_size
+        offset = self.log_size()
         process.send_signal(signal.SIGHUP)
         deadline = monotonic() + READY_SECONDS
         while monotonic() < deadline:
@@ -116,18 +116,27 @@ class EmbeddedBroker:
             await asyncio.sleep(0.02)
         raise Unreachable("broker.reload", "the broker did not reload", f"look into {self.log_path}")
 
-    async def wait(self) -> None:
-        """Wait as long as the server lives; raise when it dies without being asked to.
-
-        Raises:
-            Unreachable: ``broker.died`` with the last line of its log.
-        """
+    async def ended(self) -> str | None:
+        """Return why the server ended by itself: a signal, or its last line. None while it runs, or was stopped."""
         process = self._process
-        if process is None:
-            return
-        await process.wait()
-        if self._process is process:
-            raise self._died("the broker ended by itself", await _words(process), 0)
+        if process is None or process.returncode is None:
+            return None
+        killed = signal.Signals(-process.returncode).name if process.returncode < 0 else ""
+        return killed or _reason(await _words(process), self.log_path, 0)
+
+    def log_size(self) -> int:
+        """Return how long its log is, in bytes."""
+        try:
+            return self.log_path.stat().st_size
+        except OSError:
+            return 0
+
+    def said(self, offset: int) -> list[str]:
+        """Return the lines that its log got after an offset, of its last 8 KiB at most."""
+        try:
+            return _lines(_tail(self.log_path, offset))
+        except OSError:
+            return []
 
     async def stop(self) -> None:
         """Stop the server: ask it, wait, and kill it only when it does not end. Harmless when it is stopped."""
@@ -157,7 +166,7 @@ class EmbeddedBroker:
         )
 
     def _died(self, what: str, words: str, offset: int) -> Unreachable:
-        reason = words or _last_line(self.log_path, offset) or "it wrote nothing"
+        reason = _reason(words, self.log_path, offset)
         return Unreachable(
             "broker.died", f"{what}: {reason}", f"its configuration is nats/nats.conf, its log {self.log_path}"
         )
@@ -210,6 +219,10 @@ async def _words(process: asyncio.subprocess.Process) -> str:
     return _last(raw)
 
 
+def _reason(words: str, log: Path, offset: int) -> str:
+    return words or _last_line(log, offset) or "it wrote nothing"
+
+
 def _last_line(path: Path, offset: int) -> str:
     try:
         return _last(_tail(path, offset))
@@ -226,5 +239,9 @@ def _tail(path: Path, offset: int) -> bytes:
 
 
 def _last(raw: bytes) -> str:
-    lines = [line.strip() for line in raw.decode("utf-8", "replace").splitlines() if line.strip()]
-    return "".join(c if c.isprintable() else "?" for c in lines[-1][:400]) if lines else ""
+    return next(reversed(_lines(raw)), "")
+
+
+def _lines(raw: bytes) -> list[str]:
+    lines = [line.strip()[:400] for line in raw.decode("utf-8", "replace").splitlines() if line.strip()]
+    return ["".join(c if c.isprintable() else "?" for c in line) for line in lines]

@@ -30,6 +30,10 @@ def test_people_are_told_at_70_percent_of_what_the_disk_gives(used: int, free: i
     assert found is None or "free under /city/var/nats" in found
 
 
+def test_a_disk_that_others_fill_is_not_told_as_a_share_of_the_store() -> None:
+    assert "%" not in str(StoreUse(Path("x"), 1_000, GB // 2).trouble())
+
+
 def test_at_the_server_s_own_limit_all_is_used() -> None:
     assert StoreUse(Path("x"), int(GIVEN * 100), 25).share == 1.0
 

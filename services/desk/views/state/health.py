@@ -144,7 +144,7 @@ def _hint(trouble: str) -> str:
     if "maximum bytes exceeded" in trouble:
         return "raise store_gb under [nats] in city.toml, then onevoice provision: nothing on record is taken away"
     if "the broker stores nothing" in trouble:
-        return "see that its disk has room, then restart the broker: after a full disk it does not go on by itself"
+        return "see that its disk has room, then restart the broker (onevoice up does that by itself)"
     if "the store nears its limit" in trouble:
         return "make room on that disk or give it a larger one: docs/monitoring.md; nothing on record is taken away"
     return "its log says more; if it stays, restart it"

@@ -1,0 +1,72 @@
+"""Keeps the embedded broker going: it is started again when it ends by itself, and when a disk that was full has room.
+
+After a write to disk that failed nats-server (2.15) stores nothing more in that stream until it is started again, also
+when the disk has room by then. It goes on answering whoever reads, so that only who appends notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.kernel.base import logs
+from services.kernel.base.city import City
+from services.kernel.base.errors import OneVoiceError
+from services.provision.broker.embedded import EmbeddedBroker
+from services.provision.broker.preflight import prepare_store
+
+LOOK_SECONDS = 1.0
+AGAIN_SECONDS = 5.0
+"""How long after a start the next one: it is tried until it works."""
+
+_STORES_NOTHING = ("Critical write error", "failed to store a msg")
+"""What nats-server writes then, with each message that it does not store."""
+
+
+async def keep_running(city: City, broker: EmbeddedBroker, port: int | None = None) -> None:
+    """Look after a broker that runs, for ever; ``port``: as it was started."""
+    log = logs.logger()
+    while True:
+        why = await _until_it_fails(city, broker)
+        log.error("the broker is started again", why=why)
+        await _start_again(city, broker, port)
+        log.warning("the broker runs again")
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _until_it_fails(city: City, broker: EmbeddedBroker) -> str:
+    """Wait until the broker has ended, or stores nothing although its disk has room; return what is so."""
+    read, stuck = broker.log_size(), ""
+    while True:
+        words = await broker.ended()
+        if words is not None:
+            return f"it ended by itself: {words}"
+        size = broker.log_size()
+        stuck = _failed_write(broker.said(read)) or stuck
+        read = size
+        if stuck and _has_room(city):
+            return f"it stores nothing: {stuck}"
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _failed_write(said: list[str]) -> str:
+    return next((line for line in said if "[ERR]" in line and any(words in line for words in _STORES_NOTHING)), "")
+
+
+def _has_room(city: City) -> bool:
+    try:
+        prepare_store(city)
+    except OneVoiceError:
+        return False
+    return True
+
+
+async def _start_again(city: City, broker: EmbeddedBroker, port: int | None) -> None:
+    while True:
+        try:
+            await broker.stop()
+            await broker.start(city, port)
+        except OneVoiceError as error:
+            logs.logger().error("the broker does not start", code=error.code, why=error.message, hint=error.hint)
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            return
