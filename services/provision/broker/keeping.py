@@ -7,6 +7,7 @@ when the disk has room by then. It goes on answering whoever reads, so that only
 from __future__ import annotations
 
 import asyncio
+import re
 
 from services.kernel.base import logs
 from services.kernel.base.city import City
@@ -18,8 +19,10 @@ LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 5.0
 """How long after a start the next one: it is tried until it works."""
 
-_STORES_NOTHING = ("Critical write error", "failed to store a msg")
-"""What nats-server writes then, with each message that it does not store."""
+_STORES_NOTHING = re.compile(
+    r"\[\d+\] \S+ \S+ \[ERR\] (Filestore \[\w+\] Critical write error|JetStream failed to store a msg on stream ')"
+)
+"""What nats-server writes then. Other lines hold what a client calls itself, before anybody knows who it is."""
 
 
 async def keep_running(city: City, broker: EmbeddedBroker, port: int | None = None) -> None:
@@ -41,15 +44,16 @@ async def _until_it_fails(city: City, broker: EmbeddedBroker) -> str:
         if words is not None:
             return f"it ended by itself: {words}"
         size = broker.log_size()
-        stuck = _failed_write(broker.said(read)) or stuck
+        stuck = failed_write(broker.said(read)) or stuck
         read = size
         if stuck and _has_room(city):
             return f"it stores nothing: {stuck}"
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _failed_write(said: list[str]) -> str:
-    return next((line for line in said if "[ERR]" in line and any(words in line for words in _STORES_NOTHING)), "")
+def failed_write(said: list[str]) -> str:
+    """Return the line of the broker's log that tells of a write to disk that failed; empty without one."""
+    return next((line for line in said if _STORES_NOTHING.match(line)), "")
 
 
 def _has_room(city: City) -> bool:

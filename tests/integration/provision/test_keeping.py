@@ -24,6 +24,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.tasks import cancel_all
 from services.provision import EmbeddedBroker, keep_running, provision
+from services.provision.broker.keeping import failed_write
 from tests.integration.provision.conftest import Started
 from tests.support.broker import connect
 from tests.support.mission import FIRE, eventually
@@ -67,6 +68,23 @@ async def stores(js: JetStreamContext) -> bool:
     except (nats.errors.Error, OSError):
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("line", "failed"),
+    [
+        ("Filestore [LEDGER] Critical write error: write 1.blk: no space left on device", True),
+        ("JetStream failed to store a msg on stream 'LIVE_CORE > LEDGER': write 1.blk: no space left on device", True),
+        ('203.0.113.9:50932 - cid:129 - "v1:x:Critical write error" - authentication error', False),
+        (
+            '203.0.113.9:5 - cid:1 - "v1:x:[ERR] JetStream failed to store a msg on stream \'L" - authentication error',
+            False,
+        ),
+    ],
+)
+def test_only_the_broker_s_own_words_tell_of_a_failed_write(line: str, failed: bool) -> None:
+    """A client's name stands in its log too: nobody without a key may have it started again."""
+    assert bool(failed_write([f"[28986] 2026/11/27 11:36:49.098068 [ERR] {line}"])) is failed
 
 
 @LINUX
