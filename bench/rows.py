@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+ONLY_FULL = "only with FULL=1"
+"""The note of a row that a usual run leaves out."""
+
 Better = Literal["lower", "higher"]
 Pair = tuple[float, float]
 
@@ -90,9 +93,10 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return the rows as a table for the documentation."""
+    """Return the rows as a table for the documentation, without those that a usual run leaves out."""
     lines = ["| what | ours | beside | theirs | ratio | floor |", "|---|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(cell.replace("|", "/") for cell in _cells(row)) + " |" for row in rows]
+    shown = [row for row in rows if row.note != ONLY_FULL]
+    lines += ["| " + " | ".join(cell.replace("|", "/") for cell in _cells(row)) + " |" for row in shown]
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from bench.context import Bench
 from bench.rivals.apprise_notify import AppriseNotify
 from bench.rivals.celery_group import CeleryGroup, NotInstalled
 from bench.rivals.loop import BareLoop
-from bench.rows import Pair, Row, few_words, missing, row_of
+from bench.rows import ONLY_FULL, Pair, Row, few_words, missing, row_of
 
 SIZES = {26: 5, 100: 3, 300: 2, 1_000: 7, 5_000: 2}
 """Profiles, and how often a message is sent to so many."""
@@ -85,7 +85,7 @@ def _row(name: str, size: int, pairs: list[Pair], failure: Exception | None, cel
         return row_of(key, what, name, pairs, floor=floor, note=note)
     if failure is not None and name != LOOP:
         return missing(key, what, name, "as beside the loop", floor=floor)
-    why: object = failure or "only with FULL=1"
+    why: object = failure or ONLY_FULL
     if failure is None and name == CELERY and isinstance(celery, str):
         why = celery
     return missing(key, what, name, why, floor=floor)
