@@ -124,7 +124,7 @@ class CopyService:
         try:
             await copier.check_opening()
             async with _background(checker.broadcast, checker.run) as fail:
-                await copier.catch_up(streams.AUDIT_COPY.max_ack_pending)
+                await copier.catch_up()
                 await puller.start()
                 while True:
                     runtime.health.trouble = _trouble(len(record.alarms), checker.report)

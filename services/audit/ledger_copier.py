@@ -76,14 +76,14 @@ class LedgerCopier:
             self._newest = await self._record.on_disk(lambda: writer.seal(self._runtime.clock.now()))
         self._unsealed = 1 if writer.size else 0
 
-    async def catch_up(self, limit: int) -> None:
-        """Copy up to ``limit`` entries straight from the ledger.
+    async def catch_up(self) -> None:
+        """Copy what the ledger has by now straight from it.
 
-        The durable may have handed them to a process that is gone, and would offer them again only later.
+        The durable may have handed it to a process that is gone, and would offer it again only later; what a lost copy
+        had it does not offer at all.
         """
-        last_seq = self._record.writer.last_seq
-        newest = min((await self._runtime.ledger.shape()).last, last_seq + limit)
-        if newest > last_seq and self.joined:
+        newest = (await self._runtime.ledger.shape()).last
+        if newest > self._record.writer.last_seq and self.joined:
             async for chunk in self._with_gaps_filled((), newest):
                 await self._append(chunk)
 
@@ -147,7 +147,7 @@ class LedgerCopier:
             asked = [seq for seq in seqs if seq not in at_hand]
             at_hand |= {entry.seq: entry for entry in await self._runtime.ledger.get_many(asked) if entry}
             await self._report_holes([seq for seq in asked if seq not in at_hand])
-            yield [at_hand[seq] for seq in seqs if seq in at_hand]
+            yield [at_hand.pop(seq) for seq in seqs if seq in at_hand]  # a long gap is not kept in memory
 
     async def _report_holes(self, missing: Sequence[int]) -> None:
         """Raise an alarm for each stretch of entries that neither ledger nor copy has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,13 +32,14 @@ class MediaArchive:
         return [one for one in named if one[1] not in self._whole and not await self._fetch(one[1])]
 
     async def _fetch(self, sha256: str) -> bool:
-        if read_picture(self._folder, sha256) is None:
+        # In a thread: a disk that is slow, and megabytes to be hashed, hold up nobody else's work.
+        if await asyncio.to_thread(read_picture, self._folder, sha256) is None:
             try:
                 raw = await self._ledger.get_media(sha256)
             except LookupError:
                 return False
             assert canonical.sha256(raw) == sha256  # get_media has looked
-            write_atomically(picture_path(self._folder, sha256), raw, mode=0o600)
+            await asyncio.to_thread(write_atomically, picture_path(self._folder, sha256), raw, mode=0o600)
         self._whole.add(sha256)
         return True
 

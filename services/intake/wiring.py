@@ -28,11 +28,23 @@ def wire(runtime: Runtime) -> None:
     bus.serve(subjects.DESK_REQUEST_SYSTEM, submission, handlers.on_submit, workers=2, admit=admit, title=lane)
     seen, signed = BrowserPreview.from_bytes, Envelope.from_bytes
     bus.serve(subjects.DESK_WEB_PREVIEW, seen, handlers.on_browser_preview, admit=admit, title="browsers' previews")
-    bus.serve(subjects.DESK_WEB_SUBMIT, signed, handlers.on_browser_submit, admit=admit, title="browsers' submissions")
     most = streams.MAX_PAYLOAD
+    # What is signed names each profile: 5,000 of them are more than a submission's usual bytes.
+    signs = streams.MAX_PAYLOAD // 4
+    bus.serve(
+        subjects.DESK_WEB_SUBMIT,
+        signed,
+        handlers.on_browser_submit,
+        most_bytes=signs,
+        admit=admit,
+        title="browsers' submissions",
+    )
     bus.serve(
         subjects.DESK_MEDIA_PUT, bytes, handlers.on_media, workers=2, most_bytes=most, admit=admit, title="pictures"
     )
-    bus.serve(subjects.DESK_APPROVAL_SUBMIT, Approval.from_bytes, handlers.on_approval, admit=admit, title="approvals")
+    approval = Approval.from_bytes
+    bus.serve(
+        subjects.DESK_APPROVAL_SUBMIT, approval, handlers.on_approval, most_bytes=signs, admit=admit, title="approvals"
+    )
     runtime.projection.listen(preparation.on_folded, "request")
     runtime.supervisor.supervise(handlers.warm_up)

@@ -152,7 +152,7 @@ class ReadBack:
         connector = self._destinations.of_platform(receipt.platform)
         ours = request is not None and request.revision == receipt.revision
         taken_back = receipt.request_id in self._runtime.fold.chain.replaced
-        if not ours or profile is None or taken_back:
+        if not ours or profile is None or profile.platform != receipt.platform or taken_back:
             self._seen.discard(watched.seq)
             return
         if request is None or connector is None or not isinstance(connector, ReadsBack):
@@ -201,15 +201,17 @@ class ReadBack:
                 )
 
     def _later(self, watched: _Watched) -> None:
-        if watched.failed + 1 >= TRIES:
+        now = self._runtime.clock.now()
+        if watched.failed + 1 < TRIES:
+            when = now + timedelta(seconds=self._lease * 2.0**watched.failed)
+            self._plan(replace(watched, failed=watched.failed + 1, booked=False), when)
+        elif left := [time for time in watched.looks if time > now]:  # given up for now
+            self._plan(replace(watched, gone=0, failed=0, booked=False), left[0])
+        else:
             self._seen.discard(watched.seq)
             self._runtime.log.warning(
                 "a delivered post could not be read back", profile=watched.receipt.profile, url=watched.receipt.url
             )
-            return
-        pause = self._lease * 2.0**watched.failed
-        when = self._runtime.clock.now() + timedelta(seconds=pause)
-        self._plan(replace(watched, failed=watched.failed + 1, booked=False), when)
 
     def _plan(self, watched: _Watched, when: datetime) -> None:
         heapq.heappush(self._due, (when, next(self._numbers), watched))

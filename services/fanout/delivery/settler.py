@@ -158,6 +158,8 @@ class Settler:
         request = place.state.request
         if connector is None or profile is None or request.revision != attempt.revision:
             return CannotTell(f"the post of revision {attempt.revision} on {attempt.profile} cannot be looked for")
+        if profile.platform != attempt.platform:
+            return CannotTell(f"{attempt.profile} was on {attempt.platform} then, and is on {profile.platform} by now")
         follow = await self._earlier.of(request, profile, connector) or Follow(connector)
         said = (one for _, one in place.state.target(place.profile).receipts)
         key = key_of_call(attempt.idempotency_key, attempt.revision, said)

@@ -102,6 +102,14 @@ async def test_an_approval_of_something_else(town: IntakeCity, changes: dict[str
     assert not await town.history(f"ledger.approval.{request.request_id}.*")
 
 
+async def test_an_approval_may_name_all_profiles_of_a_large_city(town: IntakeCity) -> None:
+    """It was too large for a submission: the message of a city of 5,000 could be neither approved nor rejected."""
+    request = await submitted(town)
+    many = tuple(f"parks-recreation-and-culture-office-on-the-platform-{number:04}" for number in range(5_000))
+    approval = approval_now(request, "mcpe", town.signer("mcpe"), targets=many)
+    assert refusal(await town.decide("mcpe", approval)) == ("approval.targets", 4)
+
+
 async def test_times(town: IntakeCity) -> None:
     """Expired, dated ahead, lasting too long, backwards."""
     request = await submitted(town)

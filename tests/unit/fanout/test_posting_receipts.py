@@ -161,6 +161,14 @@ async def test_only_a_platform_that_can_be_asked_is_asked_again(policy: WhenUnkn
     assert isinstance(outcome, Wait) == (policy is WhenUnknown.LOOK)
 
 
+async def test_what_is_open_on_a_profile_that_changed_its_platform_is_found_out_by_nobody() -> None:
+    """There is no rendering for the new platform: the request became a dead letter and stayed `posting` for ever."""
+    rig = Rig()
+    found = await rig.settler.look(rig.place, attempt(platform="bluesky"))
+    assert isinstance(found, CannotTell)
+    assert "was on bluesky then, and is on mastodon by now" in found.reason
+
+
 @pytest.mark.parametrize("policy", list(WhenUnknown))
 async def test_a_deletion_without_an_answer_is_made_again_and_not_looked_for(policy: WhenUnknown) -> None:
     """What is deleted leaves nothing to be found. Before, it was made again when the listing could be believed, after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import PlatformContent, Rendering, Request
-from services.fanout.connectors.contract import Correction, Declaration, Posted, ReadsBack, WhenUnknown
+from services.fanout.connectors.contract import CannotTell, Correction, Declaration, Posted, ReadsBack, WhenUnknown
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.readback import ReadBack
@@ -39,8 +40,11 @@ class Standing(ReadsBack):
 
     def __init__(self) -> None:
         self.under: list[str] = []
+        self.away: Callable[[], bool] = lambda: False
 
-    async def read_back(self, intent: Any, remote_id: str) -> Posted:
+    async def read_back(self, intent: Any, remote_id: str) -> Posted | CannotTell:
+        if self.away():
+            return CannotTell("HTTP 503")
         self.under.append(intent.follows)
         return Posted(f"https://mastodon.example/{remote_id}", remote_id)
 
@@ -140,3 +144,20 @@ async def test_a_correction_that_stands_for_itself_is_not_looked_for_as_an_answe
     copy.deliver(correction, "8", 0.0, reason=reason)
     await copy.until_done()
     assert set(copy.platform.under) == {under}
+
+
+async def test_a_host_that_was_away_for_minutes_is_asked_again_at_the_later_looks() -> None:
+    """After 3 min 45 s the post was given up for good: just when servers fall over is when they lose posts."""
+    copy = Copy(1)
+    copy.platform.away = lambda: (copy.clock.now() - NOW).total_seconds() < 420.0
+    await copy.until_done()
+    [looks] = copy.looked.values()
+    assert looks[-1] >= 3_600.0
+    assert len(copy.platform.under) == 2
+
+
+async def test_a_profile_that_is_on_another_platform_by_now_is_not_looked_at() -> None:
+    copy = Copy(1)
+    copy.control.profiles[FIRE.id] = profile("fire-social", platform="bluesky", account="fire.example")
+    await copy.until_done()
+    assert copy.platform.under == []
