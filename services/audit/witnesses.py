@@ -139,9 +139,12 @@ def _mail(city: City, kept: Path, line: WitnessedCheckpoint) -> None:
     content = line.to_bytes() + b"\n"
     attached = (f"checkpoint-{city.realm}-{checkpoint.size}.jsonl", content)
     title = f"{name}: checkpoint over {checkpoint.size} entries"
-    send_mail(city.settings.witness.mail, title, text, city, settings, attached)
-    file = GrowingFile(kept)
-    try:
-        file.add(content)
-    finally:
-        file.close()
+    refused = send_mail(city.settings.witness.mail, title, text, city, settings, attached)
+    if len(refused) < len(city.settings.witness.mail):
+        file = GrowingFile(kept)
+        try:
+            file.add(content)  # who has it gets it no second time
+        finally:
+            file.close()
+    if refused:
+        raise ValueError("; ".join(f"{one}: {why}" for one, why in refused.items()))

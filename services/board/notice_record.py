@@ -26,6 +26,9 @@ from services.kernel.runtime.service import Runtime
 KEPT = timedelta(days=45)
 """So far back the ledger is read for notices: longer than anything waits."""
 
+MOST_NAMED = 100
+"""So many addresses an entry names."""
+
 
 class NoticeRecord:
     """What went out: ``told`` has the keys, ``last_first`` is when the last first notice went out."""
@@ -50,8 +53,12 @@ class NoticeRecord:
             self._read(line, on_record)
 
     def add(self, notice: Notice, now: datetime) -> None:
-        """Note that a notice has gone out; its entries are still to be appended."""
-        to = tuple(dict.fromkeys(map(address_shown, notice.to)))
+        """Note that a notice has gone out; its entries are still to be appended.
+
+        Raises:
+            OSError: the disk does not take it. It is known here all the same, so that nobody is told once more.
+        """
+        to = tuple(dict.fromkeys(address_shown(one) or "?" for one in notice.to))[:MOST_NAMED]
         events = [
             NoticeSent(
                 at=now,
@@ -67,11 +74,11 @@ class NoticeRecord:
         keys = [one.key(notice.step) for one in notice.waiting]
         line = {"at": now.isoformat(), "step": notice.step, "to": list(to), "told": keys}
         line["events"] = [canonical.loads(event.to_bytes()) for event in events]
-        self._file.add(json.dumps(line).encode() + b"\n")
         self._take(notice.step, now, keys)
         self._left += events
         requests = [one.request_id for one in notice.waiting]
         self._runtime.log.warning("officers were told", step=notice.step, to=list(to), requests=requests)
+        self._file.add(json.dumps(line).encode() + b"\n")
 
     async def settle(self) -> None:
         """Append what is not on the ledger yet; what cannot be appended now is tried again."""

@@ -1,7 +1,7 @@
 """Wakes somebody: tells officers by mail, or by whatever Apprise can reach, what waits for them.
 
-Each notice that went out is noted (``notice_record``). One board of a machine tells; the others wait for its lock. What
-cannot be sent is tried again, and shown by ``onevoice doctor``.
+Each notice that went out is noted (``notice_record``). One board of a machine tells; the others wait for its lock. Who
+cannot be told is told again, alone, and shown by ``onevoice doctor``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,21 @@ from __future__ import annotations
 import asyncio
 import importlib
 import smtplib
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
-from services.board.domain.notices import Notice, NoticeSchedule, Waiting, body, due, title, waits_of
+from services.board.domain.notices import (
+    Notice,
+    NoticeSchedule,
+    Waiting,
+    address_shown,
+    body,
+    due,
+    title,
+    unreached,
+    waits_of,
+)
 from services.board.notice_record import NoticeRecord
 from services.kernel.base.city import City
 from services.kernel.base.files import ExclusiveLock
@@ -30,7 +41,7 @@ _KEY = "notify"
 class Notifier:
     """Tells people what waits, as long as it runs; ``others`` yields what is no request.
 
-    It looks every ``look`` seconds, and after one notice that could not be sent in ``again`` seconds.
+    It looks every ``look`` seconds, and where somebody could not be told in ``again`` seconds.
     """
 
     def __init__(
@@ -52,6 +63,7 @@ class Notifier:
             settings.officers,
         )
         self._others = others
+        self._unreached: dict[str, tuple[str, ...]] = {}
         self._server_time = ServerTime(runtime.clock)
         runtime.projection.listen(self._server_time.on_folded)
 
@@ -74,7 +86,7 @@ class Notifier:
             lock.close()
 
     async def look(self, record: NoticeRecord) -> bool:
-        """Send what is due and note it; False when something could not be sent.
+        """Send what is due and note it; False when somebody could not be told.
 
         By a clock of this machine that is ahead, what waits would be over, and nobody told.
         """
@@ -82,39 +94,76 @@ class Notifier:
         waiting = [one for state in self._runtime.fold.requests.values() for one in waits_of(state, now)]
         waiting += self._others()
         await record.settle()
-        for notice in due(waiting, record.told, record.last_first, self._schedule, now):
-            try:
-                await asyncio.to_thread(send, notice, self._runtime.city, self._settings)
-            except (OSError, smtplib.SMTPException, LookupError, ValueError) as error:
-                reason = f"nobody could be told that {len(notice.waiting)} messages wait: {error}"
-                self._runtime.log.error(reason, step=notice.step)
-                self._runtime.health.troubles[_KEY] = reason
-                return False
-            self._runtime.health.troubles.pop(_KEY, None)
-            record.add(notice, now)
+        faults, somebody = list[str](), False
+        # Who could not be told is told again alone, and keeps no other step back: the deputies are there for that.
+        again = unreached(waiting, self._unreached)
+        self._unreached = {}
+        told = record.told | {one.key(notice.step) for notice in again for one in notice.waiting}
+        for notice in (*again, *due(waiting, told, record.last_first, self._schedule, now)):
+            sent = await asyncio.to_thread(send, notice, self._runtime.city, self._settings)
+            faults += [*sent.faults, *self._noted(record, notice, sent, now)]
+            somebody = somebody or bool(sent.reached)
+        self._show(faults, somebody)
         await record.settle()
-        return True
+        return not faults
+
+    def _noted(self, record: NoticeRecord, notice: Notice, sent: Sent, now: datetime) -> Iterator[str]:
+        """Note whom a notice reached; yield what went wrong with that."""
+        for one in notice.waiting if sent.left else ():
+            self._unreached[one.key(notice.step)] = sent.left
+        if sent.reached:
+            try:
+                record.add(replace(notice, to=sent.reached), now)
+            except OSError as error:
+                yield f"that they were told cannot be noted: {error}"
+
+    def _show(self, faults: Sequence[str], somebody: bool) -> None:
+        if not faults:
+            self._runtime.health.troubles.pop(_KEY, None)
+            return
+        who = "not everybody" if somebody else "nobody"
+        reason = f"{who} could be told what waits: {'; '.join(dict.fromkeys(faults))}"
+        if self._runtime.health.troubles.get(_KEY) != reason:
+            self._runtime.log.error(reason)
+        self._runtime.health.troubles[_KEY] = reason
 
 
-def send(notice: Notice, city: City, settings: NotifySection) -> None:
-    """Send a notice to all its people; blocks. Raises OSError, SMTPException, LookupError or ValueError."""
+@dataclass(frozen=True)
+class Sent:
+    """Who got a notice, who is left, and why."""
+
+    reached: tuple[str, ...]
+    left: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def send(notice: Notice, city: City, settings: NotifySection) -> Sent:
+    """Send a notice to all its people; blocks."""
     name = city.settings.city.name if city.realm == "live" else f"EXERCISE {city.settings.city.name}"
     zone = city.zone or UTC
     times = [(in_words(one.since, zone), in_words(one.ends, zone)) for one in notice.waiting]
     subject, text = title(notice, name), body(notice, times, city.realm)
     mail = [one for one in notice.to if "://" not in one]
-    other = [one for one in notice.to if "://" in one]
+    left: dict[str, str] = {}
     if mail:
-        send_mail(mail, subject, text, city, settings)
-    if other:
-        _by_apprise(other, subject, text)
+        try:
+            left = send_mail(mail, subject, text, city, settings)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            left = dict.fromkeys(mail, str(error) or type(error).__name__)
+    for one in (one for one in notice.to if "://" in one):
+        try:
+            _by_apprise(one, subject, text)
+        except LookupError as error:
+            left[one] = str(error)
+    why = tuple(dict.fromkeys(f"{address_shown(one)}: {said}" for one, said in left.items()))
+    return Sent(tuple(one for one in notice.to if one not in left), tuple(left), why)
 
 
-def _by_apprise(to: Sequence[str], subject: str, text: str) -> None:
+def _by_apprise(to: str, subject: str, text: str) -> None:
     try:
         apprise = importlib.import_module("apprise")
     except ModuleNotFoundError as error:
         raise LookupError("[notify] names services of Apprise, which is not installed: onevoice[notify]") from error
     service = apprise.Apprise()
-    if not all(service.add(one) for one in to) or not service.notify(title=subject, body=text):
-        raise LookupError("Apprise could not tell everybody; its log says whom")
+    if not service.add(to) or not service.notify(title=subject, body=text):
+        raise LookupError("Apprise could not tell them; its log says why")

@@ -222,6 +222,16 @@ def due(
     ]
 
 
+def unreached(waiting: Iterable[Waiting], left: Mapping[str, tuple[str, ...]]) -> list[Notice]:
+    """Return the notices for who could not be told before; ``left``: who that is, by the key of what still waits."""
+    found: dict[tuple[Step, tuple[str, ...]], list[Waiting]] = {}
+    for one in waiting:
+        for step in Step:
+            if to := left.get(one.key(step)):
+                found.setdefault((step, to), []).append(one)
+    return [Notice(step, to, tuple(ones)) for (step, to), ones in found.items()]
+
+
 def _people(usual: tuple[str, ...], waiting: Sequence[Waiting], schedule: NoticeSchedule) -> tuple[str, ...]:
     authors = [schedule.officers[one.author] for one in waiting if one.promised and one.author in schedule.officers]
     return tuple(dict.fromkeys((*usual, *authors)))

@@ -27,13 +27,16 @@ from tests.support.wrong_clock import WrongClock
 
 
 @asynccontextmanager
-async def mail_server(mails: list[str]) -> AsyncIterator[int]:
-    """Take mail as RFC 5321 has it, and no more of it than a client needs; give the port."""
+async def mail_server(mails: list[str], gone: str = "nobody") -> AsyncIterator[int]:
+    """Take mail as RFC 5321 has it, and no more of it than a client needs; give the port. ``gone``: whom it refuses."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 test\r\n")
         while line := (await reader.readline()).decode().strip():
             verb = line.split()[0].upper()
+            if verb == "RCPT" and gone in line:
+                writer.write(b"550 no such mailbox\r\n")
+                continue
             if verb == "DATA":
                 writer.write(b"354 go on\r\n")
                 mails.append((await reader.readuntil(b"\r\n.\r\n")).decode())
@@ -89,6 +92,57 @@ async def test_an_officer_is_told_once_what_waits_and_each_notice_is_noted(missi
         ("deputies", ("mcpe@a.example",), request.request_id),
     ]
     assert all(one.since <= one.sent_at <= one.at for one in told)
+
+
+async def test_one_dead_address_has_nobody_else_told_again_and_keeps_no_deputy_from_being_told(
+    mission: Mission,
+) -> None:
+    """The same mail went to everybody who had got it every half minute, and to no deputy ever."""
+    await mission.begin()
+    await mission.run("gatekeeper")
+    await (await mission.writer("intake")).submit(targets=(FIRE,))
+    mails: list[str] = []
+    async with mail_server(mails, gone="gone@") as port:
+        found = settings(port, first=("pio@a.example", "gone@a.example"), deputies_minutes=0.0001)
+        (board,) = await mission.run("board", tune=lambda runtime: with_notices(runtime, found))
+        await until(lambda: len(mails) >= 2)
+        await until(lambda: "gone@a.example: 550 no such mailbox" in board.health.troubles.get("notify", ""))
+        await asyncio.sleep(1.0)
+        await mission.stop(board)
+    assert len(mails) == 2
+    assert [(one["step"], one["to"]) for one in notices(mission.city.notify_folder)] == [
+        ("first", ["pio@a.example"]),
+        ("deputies", ["mcpe@a.example"]),
+    ]
+
+
+async def test_deputies_are_told_where_nobody_else_can_be(mission: Mission) -> None:
+    await mission.begin()
+    await mission.run("gatekeeper")
+    await (await mission.writer("intake")).submit(targets=(FIRE,))
+    mails: list[str] = []
+    async with mail_server(mails, gone="pio@") as port:
+        found = settings(port, deputies_minutes=0.0001)
+        await mission.run("board", tune=lambda runtime: with_notices(runtime, found))
+        await until(lambda: bool(mails))
+        await asyncio.sleep(0.5)
+    assert [message_from_string(mail)["To"] for mail in mails] == ["mcpe@a.example"]
+
+
+async def test_what_cannot_be_noted_is_not_sent_again_and_again(mission: Mission) -> None:
+    """With a full disk, say, the same mail went out each second, in the middle of what had filled it."""
+    await mission.begin()
+    await mission.run("gatekeeper")
+    mails: list[str] = []
+    path = mission.city.notify_folder / "notices.live.jsonl"
+    async with mail_server(mails) as port:
+        (board,) = await mission.run("board", tune=lambda runtime: with_notices(runtime, settings(port)))
+        await until(path.exists)
+        path.write_text("another program was here\n")
+        await (await mission.writer("intake")).submit(targets=(FIRE,))
+        await until(lambda: "cannot be noted" in board.health.troubles.get("notify", "") or len(mails) > 1)
+        await asyncio.sleep(1.5)
+    assert len(mails) == 1
 
 
 async def test_officers_are_told_by_a_board_whose_clock_is_hours_ahead(mission: Mission) -> None:

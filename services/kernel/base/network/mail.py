@@ -21,8 +21,12 @@ def send_mail(
     city: City,
     settings: NotifySection,
     attached: tuple[str, bytes] | None = None,
-) -> None:
-    """Send a text, with a file (name, content) where one is attached; raises OSError, SMTPException or ValueError."""
+) -> dict[str, str]:
+    """Send a text, with a file (name, content) where one is attached; return whom the server refused, and why.
+
+    Raises:
+        OSError, SMTPException, ValueError: nobody got it, and the server did not say whom it refuses.
+    """
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = settings.sender, ", ".join(to), subject
     message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=settings.sender.partition("@")[2])
@@ -41,6 +45,8 @@ def send_mail(
             server.starttls(context=context)
         if settings.user is not None:
             server.login(settings.user, (city.notify_folder / "smtp.password").read_text("utf-8").strip())
-        refused = server.send_message(message)
-    if refused:
-        raise smtplib.SMTPRecipientsRefused(refused)
+        try:
+            refused = server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:  # all of them
+            refused = error.recipients
+    return {one: f"{code} {said.decode(errors='replace')}" for one, (code, said) in refused.items()}
