@@ -128,9 +128,14 @@ class GateHandlers:
         Raises:
             Unreachable: the broker did not say.
         """
-        runtime, own = self.runtime, self.runtime.present()
+        runtime, own = self.runtime, self._present()
         changed = changed_last(facts_of(state, runtime.control, own, runtime.fold.chain))
         return own if changed is None else await self._server_time.now_for(own, changed, runtime.ledger.server_time)
+
+    def _present(self) -> datetime:
+        """Return the time to decide by: a clock that is behind holds nothing back, also while nothing is stored."""
+        own, least = self.runtime.present(), self._server_time.least(self.runtime.projection.newest)
+        return own if least is None else max(own, least)
 
     def _look_again(self, request_id: str, again: datetime, now: datetime) -> None:
         """Have a request decided again at a time, or soon where the broker's clock was taken and not ours."""
@@ -147,7 +152,7 @@ class GateHandlers:
         self._schedule_all()
         while True:
             boot = self.runtime.clock.monotonic()
-            due = self.schedule.take_due(self.runtime.present(), boot)
+            due = self.schedule.take_due(self._present(), boot)
             for request_id in await self._judge_all([*due, *self.overlooked.take()]):
                 self.schedule.add_after(request_id, boot + RETRY_SECONDS)
             await asyncio.sleep(self._pause)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from schemas import flow
 from services.intake.domain.quotas import Quotas, SenderQuota
 from services.kernel.runtime.service import Runtime
+
+PAGES = 5
+"""So many times an officer's quota have the pages, whose one sender stands for all officers at browsers."""
 
 
 class SenderQuotas:
@@ -12,10 +16,12 @@ class SenderQuotas:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         section = runtime.city.settings.quota
+        officer = SenderQuota(section.officer_messages, section.officer_bytes, section.officer_pixels)
         self._quotas = Quotas(
             {
-                "officer": SenderQuota(section.officer_messages, section.officer_bytes, section.officer_pixels),
+                "officer": officer,
                 "system": SenderQuota(section.system_messages, section.system_bytes),
+                "pages": SenderQuota(officer.messages * PAGES, officer.bytes * PAGES, officer.pixels * PAGES),
             }
         )
 
@@ -23,9 +29,17 @@ class SenderQuotas:
         """Take a message of so many bytes from its sender's quota; raises Refused ``quota.exceeded``."""
         self._quotas.take(self._kind(sender), sender, self._runtime.clock.monotonic(), messages=1, bytes=size)
 
+    def admit_typing(self, sender: str, size: int) -> None:
+        """As ``admit``, of what is previewed while people type: it uses up nothing of what they send."""
+        self._quotas.take(
+            self._kind(sender), f"{sender}, typing", self._runtime.clock.monotonic(), messages=1, bytes=size
+        )
+
     def take_pixels(self, sender: str, pixels: int) -> None:
         """Take a picture from its sender's quota before it is decoded; raises Refused ``quota.exceeded``."""
         self._quotas.take(self._kind(sender), sender, self._runtime.clock.monotonic(), pixels=pixels)
 
     def _kind(self, sender: str) -> str:
+        if sender == flow.WEB:
+            return "pages"
         return "system" if sender in self._runtime.control.systems else "officer"

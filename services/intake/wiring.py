@@ -27,7 +27,8 @@ def wire(runtime: Runtime) -> None:
     lane = "submissions of systems"
     bus.serve(subjects.DESK_REQUEST_SYSTEM, submission, handlers.on_submit, workers=2, admit=admit, title=lane)
     seen, signed = BrowserPreview.from_bytes, Envelope.from_bytes
-    bus.serve(subjects.DESK_WEB_PREVIEW, seen, handlers.on_browser_preview, admit=admit, title="browsers' previews")
+    typing = quotas.admit_typing
+    bus.serve(subjects.DESK_WEB_PREVIEW, seen, handlers.on_browser_preview, admit=typing, title="browsers' previews")
     most = streams.MAX_PAYLOAD
     # What is signed names each profile: 5,000 of them are more than a submission's usual bytes.
     signs = streams.MAX_PAYLOAD // 4

@@ -34,7 +34,7 @@ class _Bucket:
 
 @dataclass
 class Quotas:
-    """The quotas of all senders. ``of`` maps the kind of sender (officer, system) to what each of them may send."""
+    """The quotas of all senders. ``of`` maps the kind of sender (officer, system, pages) to what each may send."""
 
     of: Mapping[str, SenderQuota]
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
@@ -43,8 +43,8 @@ class Quotas:
         """Take from a sender's quota; what does not fit takes nothing.
 
         Args:
-            kind: ``officer`` or ``system``.
-            sender: its name.
+            kind: one of ``of``.
+            sender: its name, or whose bucket it is.
             now: the present in seconds of a clock that never goes back.
             wanted: ``messages``, ``bytes``, ``pixels``.
 

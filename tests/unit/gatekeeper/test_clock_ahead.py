@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -50,14 +50,20 @@ async def test_an_approval_of_this_minute_counts_whatever_the_clock_says(ahead: 
     assert [one.outcome for one in copy.written] == [Outcome.CLEARED]
 
 
-@in_virtual_time
-async def test_what_is_timed_does_not_go_out_early_by_a_clock_that_is_ahead() -> None:
-    copy = SecondCopy(ahead=timedelta(minutes=3))
-    goes_out = NOW + HOUR / 2
+def timed(goes_out: datetime) -> RequestState:
+    """A request that goes out at a time, with an officer's approval of it."""
     of = request(author="clerk", expires_at=goes_out + SCHEDULE_GRACE, not_before=goes_out)
     until: Any = {"expires_at": of.expires_at, "request_expires_at": of.expires_at}
     answer = approval(of, "mcpe", decision="approve", not_before=goes_out, **until)
-    held = undecided_state(of, seq=5, approvals={"mcpe": (9, answer)}, statements=[(9, answer)])
+    return undecided_state(of, seq=5, approvals={"mcpe": (9, answer)}, statements=[(9, answer)])
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=3), -HOUR])
+@in_virtual_time
+async def test_what_is_timed_goes_out_at_its_time_by_the_broker_s_clock(ahead: timedelta) -> None:
+    """By a clock that is ahead it would be early; by one that is behind, where nothing else is stored, missed."""
+    copy = SecondCopy(ahead)
+    held = timed(NOW + HOUR / 2)
     async with copy.sweeping():
         copy.submitted(held)
         await copy.gate.judge(held.request_id)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import flow
 from services.intake.domain.quotas import Quotas, SenderQuota
+from services.intake.sender_quotas import PAGES, SenderQuotas
+from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import Refused
+from services.kernel.base.settings.city_file import QuotaSection
+from tests.support.ledger_builder import demo_city
+from tests.unit.fanout.world import NOW
 
 
 def quotas() -> Quotas:
@@ -65,3 +76,20 @@ def test_no_sender_gets_more_than_burst_and_rate(steps: list[tuple[float, int]])
             continue
         taken += size
     assert taken <= 1_000 + now / 60 * 1_000 + 1
+
+
+def test_officers_at_browsers_have_more_than_one_s_quota_and_typing_uses_up_no_approval(tmp_path: Path) -> None:
+    """All of them are the one sender `web`: an approval was refused because colleagues were typing."""
+    runtime: Any = SimpleNamespace(
+        city=demo_city(tmp_path / "city"), clock=ManualClock(NOW), control=SimpleNamespace(systems={})
+    )
+    made = SenderQuotas(runtime)
+    typed = 0
+    with contextlib.suppress(Refused):
+        while True:
+            made.admit_typing(flow.WEB, 500)
+            typed += 1
+    assert typed == PAGES * QuotaSection().officer_messages
+    made.admit(flow.WEB, 500)
+    for _ in range(PAGES * 12):
+        made.take_pixels(flow.WEB, 50_000_000)
