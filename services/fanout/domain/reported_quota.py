@@ -23,6 +23,8 @@ KEPT = 0.2
 """The part of a reported limit that is kept for what cannot wait."""
 
 _EPOCH = 1e9
+_MOST_PERCENT = 1e6
+"""A number of hundreds of digits is read as JSON and is no float."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def _usages(value: Any) -> Iterator[float]:
     elif isinstance(value, dict):
         for name, one in value.items():
             if name in ("call_count", "total_time", "total_cputime") and isinstance(one, int | float):
-                yield float(one)
+                if 0 <= one <= _MOST_PERCENT:
+                    yield float(one)
             elif isinstance(one, list | dict):
                 yield from _usages(one)
 

@@ -113,7 +113,19 @@ def test_what_makes_no_sense_says_nothing(headers: dict[str, str]) -> None:
     assert reported("mastodon", headers) is None
 
 
-@pytest.mark.parametrize("text", ["", "[", "[]", "7", '{"call_count":"many"}', "[" * 10_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "[]",
+        "7",
+        '{"call_count":"many"}',
+        "[" * 10_000,
+        '{"call_count":' + "9" * 400 + "}",
+        '{"call_count":-1}',
+    ],
+)
 def test_percentages_that_cannot_be_read_say_nothing(text: str) -> None:
     assert reported("facebook", {"x-app-usage": text}) is None
 
