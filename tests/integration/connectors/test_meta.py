@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -179,3 +180,25 @@ async def test_a_read_back_tells_pictures_and_place(meta: EmulatedRig) -> None:
     words = an_intent(meta.profile("fire"), "In words alone.", request_id="rwords")
     posted = await published(meta.connector, words)
     assert await meta.connector.read_back(words, posted.remote_id) == posted
+
+
+async def test_a_clock_of_ours_that_is_ahead_hides_no_post(rig_of_meta: EmulatedRig) -> None:
+    """What a lost answer left is stamped by the platform's clock, before the request was made by ours."""
+    rig_of_meta.emulator.behind = timedelta(minutes=20)
+    intent = an_intent(rig_of_meta.profile("fire"), TEXT)
+    rig_of_meta.emulator.misbehave("drop_after")
+    assert isinstance(await rig_of_meta.connector.publish(intent, store), Unknown)
+    forget(rig_of_meta)
+    fresh = rig_of_meta.restart()
+    assert isinstance(await fresh.reconcile(intent), Posted)
+    await published(fresh, replace(intent, repeat=True))
+    assert [Seen(TEXT)] == await rig_of_meta.stands(intent.profile)
+
+
+async def test_the_same_words_before_the_request_are_no_post_of_it(rig_of_meta: EmulatedRig) -> None:
+    """By the platform's clock, too: half an hour before is before, though it is after by ours."""
+    rig_of_meta.emulator.behind = timedelta(minutes=50)
+    await published(rig_of_meta.connector, an_intent(rig_of_meta.profile("fire"), TEXT, request_id="rearlier"))
+    rig_of_meta.emulator.behind = timedelta(minutes=20)
+    intent = an_intent(rig_of_meta.profile("fire"), TEXT)
+    assert await rig_of_meta.connector.reconcile(intent) == Absent()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from aiohttp import web
@@ -139,7 +139,7 @@ class FacebookEmulator(Emulator):
             raise Refused("invalid")
         post = Post(f"{page}_{self.next_id()}", page, text, tuple(self.photos.pop(one) for one in photos))
         self.posts.append(post)
-        self.made[post.id] = datetime.now(UTC)
+        self.made[post.id] = self.now()
         return web.json_response({"id": post.id})
 
     async def photo(self, request: web.Request) -> web.Response:
@@ -167,7 +167,7 @@ class FacebookEmulator(Emulator):
     def ask(self, who: str, text: str, under: str) -> str:
         """Have somebody comment a post; return the comment's id."""
         name = f"{under.partition('_')[2]}_{self.next_id()}"
-        at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+0000}"
+        at = f"{self.now():%Y-%m-%dT%H:%M:%S+0000}"
         link = f"https://www.facebook.com/{under.replace('_', '/posts/')}?comment_id={name.partition('_')[2]}"
         comment = {"id": name, "message": text, "created_time": at, "permalink_url": link, "under": under}
         self.asked.append(comment | ({"from": {"name": who, "id": who}} if who else {}))

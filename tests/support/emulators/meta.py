@@ -7,7 +7,7 @@ import re
 import time
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 import aiohttp
@@ -206,7 +206,7 @@ class MetaEmulator(Emulator):
         made.status = "PUBLISHED"
         post = Post(self.next_id(), account, made.values.get(self.text_field, ""), made.alts, under)
         self.posts.append(post)
-        self.made[post.id] = datetime.now(UTC)
+        self.made[post.id] = self.now()
         return web.json_response({"id": post.id})
 
     async def listing(self, request: web.Request) -> web.Response:
@@ -215,7 +215,7 @@ class MetaEmulator(Emulator):
     def ask(self, who: str, text: str, under: str, at: datetime | None = None) -> str:
         """Have somebody answer a post; return the answer's id."""
         answer = {"id": self.next_id(), "username": who, "text": text, "under": under}
-        answer["timestamp"] = f"{at or datetime.now(UTC):%Y-%m-%dT%H:%M:%S+0000}"
+        answer["timestamp"] = f"{at or self.now():%Y-%m-%dT%H:%M:%S+0000}"
         self.asked.append(answer)
         return answer["id"]
 

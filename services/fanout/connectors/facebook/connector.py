@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
@@ -52,7 +52,6 @@ from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
 
-_MARGIN = timedelta(seconds=30)
 _DUPLICATE = 506
 _NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
@@ -243,11 +242,11 @@ class FacebookConnector(OneAtATime):
 
     async def _find(self, page: Page, intent: Intent, place: Question | None) -> Posted | Absent | CannotTell:
         """Look through the Page's own words there since the request was made; the oldest that are the same are it."""
-        since, text = intent.author_time - _MARGIN, intent.content.parts[0]
+        made_at, text = intent.author_time, intent.content.parts[0]
         if place is not None:
-            found = await own_comments(self._graph, page, place, text, since)
+            found = await own_comments(self._graph, page, place, text, made_at)
         else:
-            posts = await listing.posts_of(self._graph, page, self._site, since)
+            posts = await listing.posts_since(self._graph, page, self._site, made_at)
             if isinstance(posts, CannotTell):
                 return posts
             found = [name for _, name in sorted((one.at, one.id) for one in posts if same(one.text, text))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,6 @@ from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
 from services.kernel.base.clock import Clock
 
-_MARGIN = timedelta(seconds=30)
 _POSTS = "the account's posts"
 NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
@@ -221,18 +220,17 @@ class MetaConnector(OneAtATime):
     def _fields(self) -> str:
         return f"id,{self._edges.text},timestamp,permalink"
 
-    async def _listed(self, account: Page, edge: str, since: datetime, more: str = "") -> list[Status] | CannotTell:
-        """Return an account's posts since a time."""
-        since -= _MARGIN
-        query = {"fields": self._fields + more, "limit": "100", "since": str(int(since.timestamp()))}
-        rows = await self._graph.listed(account, f"/{account.id}/{edge}", query, _POSTS)
-        if isinstance(rows, CannotTell):
-            return rows
+    async def _listed(self, account: Page, edge: str, made_at: datetime, more: str = "") -> list[Status] | CannotTell:
+        """Return an account's posts since a request was made by our clock, whichever of the two is wrong."""
+        query = {"fields": self._fields + more, "limit": "100"}
+        listed = await self._graph.listed_since(account, f"/{account.id}/{edge}", query, _POSTS, made_at)
+        if isinstance(listed, CannotTell):
+            return listed
         try:
-            found = [self._status(one) for one in rows]
+            found = [self._status(one) for one in listed.rows]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return self._graph.unread(_POSTS, error)
-        return [one for one in found if one.created_at >= since]
+        return [one for one in found if one.created_at >= listed.since(made_at)]
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the account has published since a time, its answers to others too where they are listed apart."""
