@@ -64,6 +64,47 @@ async def test_a_container_that_is_over_is_made_anew(meta: EmulatedRig, state: s
     assert [Seen(TEXT)] == await meta.stands(intent.profile)
 
 
+async def test_a_container_that_the_platform_loses_at_once_is_made_anew(meta: EmulatedRig) -> None:
+    """It was ready, and its publication does not find it: nothing is published by it, also on the next try."""
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("error", code="lost")
+    await published(meta.connector, intent)
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+    assert len(meta.emulator.containers) == 2
+
+
+async def test_containers_that_are_lost_again_and_again_hold_it_back(meta: EmulatedRig) -> None:
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("error", code="lost", calls=3)
+    held = await meta.connector.publish(intent, store)
+    assert isinstance(held, Retryable)
+    assert held.cause is Cause.LIMIT
+    assert len(meta.emulator.containers) == 3
+    await published(meta.restart(), replace(intent, repeat=True))
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+
+
+async def test_a_noted_container_that_is_not_known_any_more_is_made_anew(meta: EmulatedRig) -> None:
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_before")
+    await meta.connector.publish(intent, store)
+    meta.emulator.containers.clear()
+    await published(meta.restart(), replace(intent, repeat=True))
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+
+
+async def test_of_an_older_container_that_is_lost_it_is_looked_before_another_is_made(meta: EmulatedRig) -> None:
+    """The call before may still be under way: it is another attempt's to begin anew."""
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_before")
+    await meta.connector.publish(intent, store)
+    meta.emulator.misbehave("error", code="lost")
+    assert isinstance(await meta.restart().publish(replace(intent, repeat=True), store), Retryable)
+    assert len(meta.emulator.containers) == 1
+    await published(meta.restart(), replace(intent, repeat=True))
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+
+
 async def test_what_is_prepared_slowly_is_waited_for_and_gone_on_with(meta: EmulatedRig) -> None:
     meta.emulator.prepares_for = 1.0
     quick = an_intent(meta.profile("fire"), TEXT)

@@ -69,6 +69,7 @@ class MetaEmulator(Emulator):
         "too_long": (400, 100, None, "Param text must be at most 500 characters long."),
         "invalid": (400, 100, None, "Invalid parameter"),
         "gone": (400, 100, 33, "Unsupported get request. Object does not exist or cannot be loaded"),
+        "lost": (400, 24, 4279009, "The requested resource does not exist"),
         "expired_container": (400, -1, 2207020, "The media you are trying to access has expired."),
         "published": (400, 100, None, "The container was published already."),
         "unknown": (500, 1, None, "An unknown error has occurred."),

@@ -20,6 +20,11 @@ _NOT_FETCHED = {
     2207052: "the platform could not fetch the picture from the city's website",
 }
 
+_NOT_FOUND = 24
+"""The requested resource does not exist."""
+_LOST = frozenset({33, 4279009})
+"""Of 100, the object does not exist or cannot be loaded; of 24, the media is not found."""
+
 
 def subcode_of(outcome: Outcome) -> int | None:
     """Return Meta's error subcode; None where the answer has none."""
@@ -27,6 +32,17 @@ def subcode_of(outcome: Outcome) -> int | None:
     error = body.get("error")
     found = error.get("error_subcode") if isinstance(error, dict) else None
     return found if isinstance(found, int) else None
+
+
+def is_lost(outcome: Outcome) -> bool:
+    """Say whether Meta does not find what a call names: a container, or the post that one answers.
+
+    Seen of containers that were ready a moment ago, and of posts that were made a moment ago.
+    """
+    body = fields_of(outcome)
+    error = body.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    return code == _NOT_FOUND or subcode_of(outcome) in _LOST
 
 
 def meaning(graph: Graph, outcome: Outcome) -> Retryable | Permanent | Unknown:

@@ -154,6 +154,7 @@ class ThreadsConnector(MetaConnector):
         self, account: Page, intent: Intent, fetch_media: FetchMedia, problems: list[str]
     ) -> dict[str, str]:
         """Return what a container says of the pictures, and note which are missing."""
+        problems.clear()
         given = await self._around.pictures.shown(intent, fetch_media, _FRAME, account.deadline, problems)
         shown = [{"media_type": "IMAGE", **one} for one in given]
         if len(shown) > 1:
