@@ -184,6 +184,35 @@ async def test_a_chain_stands_in_order_goes_on_and_is_taken_back(threads: Emulat
     assert await threads.connector.read_back(intent, first.remote_id) == Absent()  # type: ignore[attr-defined]
 
 
+async def test_a_part_goes_on_where_the_one_before_it_is_not_shown_at_once(threads: EmulatedRig) -> None:
+    """Threads has been seen not to find a post of a moment ago: the rest comes a second later, and no part is lost."""
+    intent = an_intent(threads.profile("fire"), "One. (1/3)", "Two. (2/3)", "Three. (3/3)")
+    threads.emulator.faults.append(Fault("error", on="media", code="lost", skip=1, calls=2))
+    for taken in (1, 1):
+        held = await threads.connector.publish(replace(intent, repeat=bool(threads.emulator.posts)), store)
+        assert isinstance(held, Retryable)
+        assert held.after
+        assert held.begun is not None
+        assert [post.id for post in threads.emulator.posts] == held.begun.remote_id.split(",")
+        assert len(threads.emulator.posts) == taken
+    await published(threads.restart(), replace(intent, repeat=True))
+    assert [post.text for post in threads.emulator.posts] == list(intent.content.parts)
+
+
+@pytest.mark.parametrize("code", ["lost", "too_long"])
+async def test_a_part_that_is_refused_ends_its_chain(threads: EmulatedRig, code: str) -> None:
+    """For its own sake, or as the platform says, when it is asked, that the part before it is gone."""
+    intent = an_intent(threads.profile("fire"), "One. (1/2)", "Two. (2/2)")
+    threads.emulator.faults.append(Fault("error", on="media", code="lost", skip=1))
+    assert isinstance(await threads.connector.publish(intent, store), Retryable)
+    threads.emulator.misbehave("error", on="media", code=code)
+    threads.emulator.faults.append(Fault("error", on="read", code="gone", skip=2))
+    refused = await threads.connector.publish(replace(intent, repeat=True), store)
+    assert isinstance(refused, Permanent)
+    assert refused.begun is not None
+    assert not refused.gone
+
+
 async def test_a_post_that_is_shown_otherwise_is_told_at_once(meta: EmulatedRig) -> None:
     """What is shown after its publication is compared with what was approved, before any later look."""
     meta.emulator.alters = lambda text: text.replace("Cedar", "C.")

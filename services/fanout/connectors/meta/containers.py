@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from schemas import canonical
 from services.fanout.connectors.calls.http import Outcome
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
-from services.fanout.connectors.meta.codes import is_lost, meaning
+from services.fanout.connectors.meta.codes import answers_nothing, is_lost, meaning
 from services.fanout.connectors.meta.graph import Graph, Page, text_of
 from services.kernel.base.clock import Clock
 from services.kernel.base.files import write_atomically
@@ -113,10 +113,20 @@ class Containers:
         return None if is_lost(outcome) else meaning(self._graph, outcome)
 
     async def create(self, page: Page, values: Mapping[str, str]) -> str | Failed:
-        """Make a container, which nobody sees; return its id. What became of an unanswered call does not matter."""
+        """Make a container, which nobody sees; return its id. What became of an unanswered call does not matter.
+
+        ``Permanent.gone``: what it is to answer is not there, or not shown yet.
+        """
         outcome = await self._graph.call(page, "POST", f"/{page.id}/{self._steps.create}", value=values)
         container = text_of(outcome, "id")
-        return container if _ID.fullmatch(container) else _not_seen(meaning(self._graph, outcome))
+        if _ID.fullmatch(container):
+            return container
+        why = _not_seen(meaning(self._graph, outcome))
+        return (
+            replace(why, gone="reply_to_id" in values and answers_nothing(outcome))
+            if isinstance(why, Permanent)
+            else why
+        )
 
     async def children(self, account: Page, shown: Sequence[Mapping[str, str]], problems: list[str]) -> list[str]:
         """Prepare the pictures of a post that has several; return those that are ready, and note what is missing."""
