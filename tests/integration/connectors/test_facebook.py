@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.fanout.connectors.contract import CannotTell, Permanent, ReadsBack, Retryable, Unknown
+from services.fanout.connectors.contract import CannotTell, Cause, Permanent, ReadsBack, Retryable, Unknown
 from services.fanout.connectors.facebook.connector import RIGHTS
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
@@ -79,3 +79,16 @@ async def test_a_right_that_a_token_lacks_is_named_where_meta_says_it(facebook: 
     assert (health.ok, health.detail) == (False, "the token lacks the rights pages_manage_posts")
     facebook.emulator.tells = RIGHTS
     assert (await facebook.connector.check(fire)).ok
+
+
+async def test_what_time_or_a_right_mends_holds_the_message_back(facebook: EmulatedRig) -> None:
+    """Limits of Pages' and system users' tokens, a right that is missing, at the post and at the look before it."""
+    intent = an_intent(facebook.profile("fire"), TEXT)
+    for on in ("post", "read"):
+        for code, cause in (("page_calls", Cause.LIMIT), ("page_right", Cause.CREDENTIAL)):
+            facebook.emulator.misbehave("error", on=on, code=code)
+            held = await facebook.connector.publish(intent, store)
+            assert isinstance(held, Retryable), held
+            assert held.cause is cause
+            assert facebook.emulator.errors[code][3] in held.reason
+    await published(facebook.connector, intent)

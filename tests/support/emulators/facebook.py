@@ -38,6 +38,8 @@ class FacebookEmulator(Emulator):
         "rights": (403, 200, None, "(#200) The user hasn't authorized the application to perform this action."),
         "app_limit": (403, 4, None, "(#4) Application request limit reached"),
         "page_limit": (400, 32, None, "(#32) Page request limit reached"),
+        "page_calls": (400, 80001, None, "There have been too many calls to this Page account. Wait a bit."),
+        "page_right": (403, 283, None, "(#283) Requires pages_read_engagement permission to manage the object"),
         "too_fast": (400, 1, 1390008, "You're posting too fast."),
         "blocked": (400, 368, None, "The action attempted has been deemed abusive or is otherwise disallowed"),
         "duplicate": (400, 506, None, "Duplicate status message"),

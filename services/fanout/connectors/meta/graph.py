@@ -21,12 +21,13 @@ _MARGIN = timedelta(seconds=30)
 """How far two clocks that were compared by the Date header (whole seconds, and an answer's way) may still be apart."""
 _FARTHEST = timedelta(days=1)
 """A Date that is farther off is no clock's that posts are stamped by."""
-_WAIT = frozenset({4, 17, 32, 341, 368, 613, 1390008})
-"""Limits of application, user and page, too fast, and blocked for a while."""
+_WAIT = frozenset({4, 9, 17, 32, 341, 368, 613, 1390008, *range(80_000, 80_015)})
+"""Limits of application, user and page, too fast, and blocked for a while; from 80000 on those that Meta counts for a
+business' tokens, a system user's and a Page's ("Rate limits", business use cases)."""
 _CREDENTIAL = frozenset({102, 190, 459, 464, 490})
 """The session or the token is over, or the account behind it must be looked after."""
-_RIGHTS = frozenset({10, 200, 210, 230, 299})
-"""A right is missing: somebody gives it, so what waits is not lost."""
+_RIGHTS = frozenset({3, 10, *range(200, 300)})
+"""A right is missing ("200-299: API permission"): somebody gives it, so what waits is not lost."""
 _NOT_KNOWN = frozenset({1, 2})
 """Meta's own trouble; it has been seen to answer so and publish."""
 
@@ -151,10 +152,13 @@ class Graph:
     def _not_listed(self, what: str, outcome: Outcome) -> CannotTell:
         """Return that a listing was refused; Meta's code says whose trouble it is."""
         reason = f"the platform does not list {what}"
-        why = self.meaning(outcome) if error_code(outcome) is not None else None
-        if isinstance(why, Retryable):
-            return CannotTell(f"{reason}: {why.reason}", why.cause, why.after)
-        return cannot_tell(reason, outcome, self._clock)
+        if error_code(outcome) is None:
+            return cannot_tell(reason, outcome, self._clock)
+        why = self.meaning(outcome)
+        reason = f"{reason}: {why.reason}"
+        if isinstance(why, Permanent):
+            return cannot_tell(reason, outcome, self._clock)
+        return CannotTell(reason, why.cause, why.after)
 
     def unread(self, what: str, error: Exception) -> CannotTell:
         """Return that a listing came, and cannot be read."""
@@ -173,7 +177,7 @@ class Graph:
             return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
         if code in _WAIT:
             return Retryable(f"the platform asks to wait: {outcome.words}", after=wait_asked(outcome, self._clock))
-        if code in _NOT_KNOWN or outcome.status >= 500:
+        if code in _NOT_KNOWN or outcome.status >= 500 or _is_transient(outcome):
             return Unknown(f"the platform failed: {outcome.words}", Cause.HOST)
         return Permanent(outcome.words)
 
@@ -200,6 +204,11 @@ def error_code(outcome: Outcome) -> int | None:
         return None
     subcode = error.get("error_subcode")
     return subcode if subcode in _WAIT else int(error["code"])
+
+
+def _is_transient(outcome: Outcome) -> bool:
+    error = fields_of(outcome).get("error")
+    return isinstance(error, dict) and error.get("is_transient") is True
 
 
 def text_of(outcome: Outcome, key: str) -> str:
