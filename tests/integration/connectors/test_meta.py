@@ -10,6 +10,7 @@ import pytest
 from services.fanout.connectors.contract import (
     Absent,
     Altered,
+    CannotTell,
     Cause,
     Permanent,
     Posted,
@@ -62,6 +63,35 @@ async def test_a_container_that_is_over_is_made_anew(meta: EmulatedRig, state: s
         one.status = state
     await published(meta.restart(), replace(intent, repeat=True))
     assert [Seen(TEXT)] == await meta.stands(intent.profile)
+
+
+async def test_a_post_that_is_shown_otherwise_and_unknown_by_its_id_is_a_persons_to_look_at(meta: EmulatedRig) -> None:
+    """Its container says that it is published: "it is not there" would be a lie, and so would a recall be."""
+    meta.emulator.alters = lambda text: text.replace("Cedar", "C.")
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_after")
+    assert isinstance(await meta.connector.publish(intent, store), Unknown)
+    fresh = meta.restart()
+    found = await fresh.reconcile(intent)
+    assert isinstance(found, CannotTell)
+    assert found.cause is None
+    assert not isinstance(await fresh.retract(intent, ""), Retracted)
+    meta.emulator.misbehave("error", on="any", code="service", calls=9)
+    assert isinstance(await fresh.reconcile(intent), CannotTell)
+    meta.emulator.faults.clear()
+    meta.emulator.alters = str
+    assert isinstance(await fresh.reconcile(intent), Posted)
+
+
+async def test_a_container_whose_state_is_not_told_is_not_absent(meta: EmulatedRig) -> None:
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_before")
+    assert isinstance(await meta.connector.publish(intent, store), Unknown)
+    meta.emulator.faults.append(Fault("error", on="read", code="service", skip=1))
+    found = await meta.restart().reconcile(intent)
+    assert isinstance(found, CannotTell)
+    assert found.cause is Cause.HOST
+    assert await meta.restart().reconcile(intent) == Absent()
 
 
 async def test_a_container_that_the_platform_loses_at_once_is_made_anew(meta: EmulatedRig) -> None:

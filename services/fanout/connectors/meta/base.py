@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined, not_let_in, not_seen, stopped
+from services.fanout.connectors.calls.http import Outcome
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.chains import Status, same
@@ -131,10 +132,19 @@ class MetaConnector(OneAtATime):
         found = await self._chain(account, intent)
         if isinstance(found, CannotTell):
             return found
-        if not found:
-            return Absent()
-        posted = self._posted(found)
-        return posted if len(found) == len(intent.content.parts) else Absent(begun=posted)
+        if len(found) == len(intent.content.parts):
+            return self._posted(found)
+        unseen = await self._published_unseen(account, intent, len(found))
+        return unseen or Absent(begun=self._posted(found) if found else None)
+
+    async def _published_unseen(self, account: Page, intent: Intent, number: int) -> CannotTell | None:
+        """Ask for the container of a part that no post has the words of; None where that is not published."""
+        said = await self._containers.published(account, key_of(intent, number))
+        if said is True:
+            return CannotTell("it is published, and the account's posts do not show it as it was approved")
+        if isinstance(said, Outcome):
+            return cannot_tell("the platform does not say whether it is published", said, self._clock)
+        return None
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for each of its posts by its id, and compare the texts; Absent when one is gone."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from schemas import canonical
 from services.fanout.connectors.calls.http import Outcome
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
-from services.fanout.connectors.meta.codes import answers_nothing, is_lost, meaning
+from services.fanout.connectors.meta.codes import answers_nothing, is_lost, is_not_there, meaning
 from services.fanout.connectors.meta.graph import Graph, Page, text_of
 from services.kernel.base.clock import Clock
 from services.kernel.base.files import write_atomically
@@ -76,7 +76,7 @@ class Containers:
         container = self.noted(key)
         state = await self.state(page, container) if container else ""
         if isinstance(state, Outcome):
-            if not is_lost(state):
+            if not is_not_there(state):
                 return _not_seen(meaning(self._graph, state))
             container = ""
         elif state == "PUBLISHED":
@@ -88,8 +88,16 @@ class Containers:
             result = await self._publish(page, made) if isinstance(made, str) else made
             if result is not None:
                 return result
-            self._path(key).unlink(missing_ok=True)
+            self.forget(key)
         return Retryable("the platform does not find again what it had prepared")
+
+    async def published(self, page: Page, key: str) -> bool | Outcome:
+        """Say whether the container that was noted for a key is published; the outcome where the platform does not."""
+        container = self.noted(key)
+        state = await self.state(page, container) if container else ""
+        if isinstance(state, Outcome):
+            return False if is_not_there(state) else state
+        return state == "PUBLISHED"
 
     async def _make(
         self, page: Page, key: str, values: Callable[[], Awaitable[Mapping[str, str] | Failed]]
@@ -148,7 +156,7 @@ class Containers:
             state = await self.state(page, container)
             if state == "FINISHED":
                 return None
-            if isinstance(state, Outcome) and not is_lost(state):
+            if isinstance(state, Outcome) and not is_not_there(state):
                 return _not_seen(meaning(self._graph, state))
             if state in _OVER:
                 return Retryable("the platform could not prepare the post", cause=Cause.OWN)
@@ -169,6 +177,10 @@ class Containers:
         except (OSError, UnicodeDecodeError):
             return ""
         return text if _ID.fullmatch(text) else ""
+
+    def forget(self, key: str) -> None:
+        """Forget what was noted for a key: its container publishes nothing, or what it published is taken back."""
+        self._path(key).unlink(missing_ok=True)
 
     def _note(self, key: str, container: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

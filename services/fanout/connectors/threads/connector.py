@@ -204,6 +204,8 @@ class ThreadsConnector(MetaConnector):
             asked = await self._asked(account, intent)
             look = self._chain(account, asked) if isinstance(asked, Intent) else self._left_behind(account, intent)
             found = await look
+            if found == [] and isinstance(asked, Intent):
+                found = await self._published_unseen(account, asked, 0) or found
             if isinstance(found, CannotTell):
                 return Unknown(found.reason)
             ids = [one.id for one in found] if isinstance(found, list) else []
@@ -216,5 +218,7 @@ class ThreadsConnector(MetaConnector):
             gone = error_code(outcome) == NOT_THERE and isinstance(await self._one(account, one), Absent)
             if body.get("success") is not True and not gone:
                 return meaning(self._graph, outcome)
+        for number in range(len(intent.content.parts)):
+            self._containers.forget(key_of(intent, number))
         self._flights.forget(intent)
         return Retracted()
