@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.fanout.connectors.contract import CannotTell, Cause, Permanent, ReadsBack, Retryable, Unknown
+from services.fanout.connectors.contract import (
+    CannotTell,
+    Cause,
+    Permanent,
+    Posted,
+    ReadsBack,
+    Retracted,
+    Retryable,
+    Unknown,
+)
 from services.fanout.connectors.facebook.connector import RIGHTS
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
@@ -92,3 +101,22 @@ async def test_what_time_or_a_right_mends_holds_the_message_back(facebook: Emula
             assert held.cause is cause
             assert facebook.emulator.errors[code][3] in held.reason
     await published(facebook.connector, intent)
+
+
+async def test_a_repeat_that_is_a_duplicate_is_not_called_absent(facebook: EmulatedRig) -> None:
+    """The listing lags for longer than the settle time: it is most likely this message, and a person looks."""
+    intent = an_intent(facebook.profile("fire"), TEXT)
+    facebook.emulator.misbehave("error_after")
+    assert isinstance(await facebook.connector.publish(intent, store), Unknown)
+    facebook.emulator.hidden = 9
+    facebook.emulator.misbehave("error", code="duplicate")
+    fresh = facebook.restart()
+    unknown = await fresh.publish(replace(intent, repeat=True), store)
+    assert isinstance(unknown, Unknown)
+    assert "Duplicate status message" in unknown.reason
+    found = await fresh.reconcile(intent)
+    assert isinstance(found, CannotTell)
+    assert found.cause is None
+    assert not isinstance(await fresh.retract(intent, ""), Retracted)
+    facebook.emulator.hidden = 0
+    assert isinstance(await fresh.reconcile(intent), Posted)

@@ -15,7 +15,7 @@ import aiohttp
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
 from services.fanout.connectors.answers import GONE, answered, not_let_in, not_seen
-from services.fanout.connectors.calls.http import Answer
+from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.calls.uploads import media_deadline, picture_bytes, uploaded
 from services.fanout.connectors.chains import same
@@ -53,6 +53,8 @@ from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
 
 _DUPLICATE = 506
+_REMEMBERED = 1_024
+"""Repeats that were refused as duplicates and were not shown: so many keys are known to this process."""
 _NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
 
@@ -71,6 +73,7 @@ class FacebookConnector(OneAtATime):
         self._site = site.rstrip("/")
         super().__init__()
         self._graph = Graph(server, version, self._clock)
+        self._said_twice: dict[str, str] = {}
 
     # --- publish ----------------------------------------------------------------------------------------------
 
@@ -88,24 +91,41 @@ class FacebookConnector(OneAtATime):
         if isinstance(found, CannotTell):
             return not_seen(found)
         photos, note = await self._upload(page, intent, fetch_media)
+        outcome = await self._send(page, intent, place, photos)
+        return await self._concluded(page, intent, place, outcome, note)
+
+    async def _send(self, page: Page, intent: Intent, place: Question | None, photos: list[str]) -> Outcome:
         body: dict[str, object] = {"message": intent.content.parts[0]}
         if photos and place is None:
             body["attached_media"] = [{"media_fbid": photo} for photo in photos]
         elif photos:
             body["attachment_id"] = photos[0]
         edge = f"/{page.id}/feed" if place is None else f"/{place.id}/comments"
-        outcome = await self._graph.call(page, "POST", edge, value=body)
+        return await self._graph.call(page, "POST", edge, value=body)
+
+    async def _concluded(
+        self, page: Page, intent: Intent, place: Question | None, outcome: Outcome, note: str
+    ) -> PublishResult:
+        """Say what the answer to a post means."""
         post_id = text_of(outcome, "id")
         if POST_ID.fullmatch(post_id):
             return self._posted(page, post_id, note)
-        if error_code(outcome) == _DUPLICATE:
-            # It may be this very message, which the listing did not show yet: only what it shows is a receipt.
-            found = await self._find(page, intent, place)
-            if isinstance(found, Posted):
-                return found
-            if isinstance(found, CannotTell):
-                return Unknown(f"it is a duplicate, and the Page's posts cannot be seen: {found.reason}", found.cause)
-        return self._graph.meaning(outcome)
+        result = self._graph.meaning(outcome)
+        if error_code(outcome) != _DUPLICATE:
+            return result
+        # It may be this very message, which the listing did not show yet: only what it shows is a receipt.
+        found = await self._find(page, intent, place)
+        if isinstance(found, Posted):
+            return found
+        if isinstance(found, CannotTell):
+            return Unknown(f"it is a duplicate, and the Page's posts cannot be seen: {found.reason}", found.cause)
+        if not intent.repeat:
+            return result
+        # Whose else should it be? A later look that does not find it is none that it is not there.
+        self._said_twice[intent.idempotency_key] = f"the platform has it and does not show it: {result.reason}"
+        if len(self._said_twice) > _REMEMBERED:
+            del self._said_twice[next(iter(self._said_twice))]
+        return Unknown(self._said_twice[intent.idempotency_key])
 
     async def _upload(self, page: Page, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
         """Upload pictures unpublished; return their ids, and a note on those that failed."""
@@ -181,6 +201,7 @@ class FacebookConnector(OneAtATime):
                 return Unknown("the platform says that there is no such post, and does not show that it is gone")
         if not done:
             return self._graph.meaning(outcome)
+        self._said_twice.pop(intent.idempotency_key, None)
         self._flights.forget(intent)
         return Retracted()
 
@@ -238,7 +259,11 @@ class FacebookConnector(OneAtATime):
         place = await self._place(page, intent)
         if place == GONE:
             return Absent()  # what stood under it went with it
-        return not_let_in(place) if isinstance(place, Retryable | Permanent) else await self._find(page, intent, place)
+        if isinstance(place, Retryable | Permanent):
+            return not_let_in(place)
+        found = await self._find(page, intent, place)
+        twice = self._said_twice.get(intent.idempotency_key)
+        return CannotTell(twice) if twice and isinstance(found, Absent) else found
 
     async def _find(self, page: Page, intent: Intent, place: Question | None) -> Posted | Absent | CannotTell:
         """Look through the Page's own words there since the request was made; the oldest that are the same are it."""
