@@ -88,7 +88,7 @@ ERRORS["instagram"] = ERRORS["threads"]
 
 BY_THEIR_OWN = {
     "x": {"duplicate", "reposted"},
-    "facebook": {"duplicate"},
+    "facebook": {"duplicate", "picture"},
     "linkedin": {"duplicate"},
     "threads": {"fetch", "ratio", "format", "too_long", "lost"},
 }

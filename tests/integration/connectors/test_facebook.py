@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from services.fanout.connectors.contract import (
     CannotTell,
     Cause,
@@ -120,3 +122,21 @@ async def test_a_repeat_that_is_a_duplicate_is_not_called_absent(facebook: Emula
     assert not isinstance(await fresh.retract(intent, ""), Retracted)
     facebook.emulator.hidden = 0
     assert isinstance(await fresh.reconcile(intent), Posted)
+
+
+@pytest.mark.parametrize("refused", [2, 9])
+async def test_a_picture_that_is_refused_at_the_post_blocks_nothing(facebook: EmulatedRig, refused: int) -> None:
+    """It is sent again a moment later, and goes out without it in the end."""
+    fire = facebook.profile("fire")
+    facebook.emulator.refuses_pictures = refused
+    posted = await published(facebook.connector, an_intent(fire, TEXT, pictures=(PICTURE,)))
+    assert [Seen(TEXT, () if refused == 9 else (PICTURE.alt,))] == await facebook.stands(fire)
+    assert ("Missing or invalid image file" in posted.note) == (refused == 9)
+
+
+async def test_a_duplicate_is_not_sent_without_its_pictures(facebook: EmulatedRig) -> None:
+    """It may be this very post."""
+    facebook.emulator.misbehave("error", code="duplicate")
+    intent = an_intent(facebook.profile("fire"), TEXT, pictures=(PICTURE,))
+    assert isinstance(await facebook.connector.publish(intent, store), Permanent)
+    assert facebook.emulator.calls["post"] == 1

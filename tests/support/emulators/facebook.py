@@ -42,6 +42,7 @@ class FacebookEmulator(Emulator):
         "page_right": (403, 283, None, "(#283) Requires pages_read_engagement permission to manage the object"),
         "too_fast": (400, 1, 1390008, "You're posting too fast."),
         "blocked": (400, 368, None, "The action attempted has been deemed abusive or is otherwise disallowed"),
+        "picture": (400, 324, None, "(#324) Missing or invalid image file"),
         "duplicate": (400, 506, None, "Duplicate status message"),
         "invalid": (400, 100, None, "Invalid parameter"),
         "gone": (400, 100, 33, "Unsupported get request. Object does not exist or cannot be loaded"),
@@ -65,6 +66,8 @@ class FacebookEmulator(Emulator):
         """What a token is told that it may do, where it asks for itself; empty: only the application is told."""
         self.permalinks: dict[str, str] = {}
         """The addresses of posts, where they are not made of their numbers."""
+        self.refuses_pictures = 0
+        """So many posts and comments with pictures are refused."""
         self.hidden = 0
         """So many listings leave out what is there: they lag."""
         self._people: dict[str, tuple[str, ...]] = {}
@@ -139,10 +142,16 @@ class FacebookEmulator(Emulator):
         photos = [one["media_fbid"] for one in body.get("attached_media", [])]
         if not text or len(text) > 63_206 or any(one not in self.photos for one in photos):
             raise Refused("invalid")
+        self._look_at_pictures(bool(photos))
         post = Post(f"{page}_{self.next_id()}", page, text, tuple(self.photos.pop(one) for one in photos))
         self.posts.append(post)
         self.made[post.id] = self.now()
         return web.json_response({"id": post.id})
+
+    def _look_at_pictures(self, some: bool) -> None:
+        if some and self.refuses_pictures:
+            self.refuses_pictures -= 1
+            raise Refused("picture")
 
     async def photo(self, request: web.Request) -> web.Response:
         self._who(request)
@@ -186,6 +195,7 @@ class FacebookEmulator(Emulator):
         post = parent["under"] if parent else self._post(request).id
         if len(body["message"]) > 8_000 or (parent and "parent" in parent):
             raise Refused("invalid")
+        self._look_at_pictures("attachment_id" in body)
         alt = self.photos.pop(body["attachment_id"], None) if "attachment_id" in body else ""
         if alt is None:
             raise Refused("invalid")

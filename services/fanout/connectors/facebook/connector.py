@@ -6,18 +6,13 @@ So the Page's own posts are looked at before every repeat, and after every call 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import aiohttp
-
 from schemas.events.authority import Profile
-from schemas.events.requests import Picture
 from services.fanout.connectors.answers import GONE, answered, not_let_in, not_seen
 from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.calls.refusals import cannot_tell
-from services.fanout.connectors.calls.uploads import media_deadline, picture_bytes, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -45,6 +40,7 @@ from services.fanout.connectors.facebook import listing
 from services.fanout.connectors.facebook.comments import Question, not_own, own_comments, question_of
 from services.fanout.connectors.facebook.comparing import OF_COMMENT, OF_POST, differences
 from services.fanout.connectors.facebook.listing import POST_ID
+from services.fanout.connectors.facebook.sending import DUPLICATE, is_refused, send, send_again, upload
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.account import granted, missing
@@ -52,7 +48,6 @@ from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
 
-_DUPLICATE = 506
 _REMEMBERED = 1_024
 """Repeats that were refused as duplicates and were not shown: so many keys are known to this process."""
 _NOT_THERE = 100
@@ -90,18 +85,18 @@ class FacebookConnector(OneAtATime):
             return found
         if isinstance(found, CannotTell):
             return not_seen(found)
-        photos, note = await self._upload(page, intent, fetch_media)
-        outcome = await self._send(page, intent, place, photos)
+        text = intent.content.parts[0]
+        photos, note = await upload(self._graph, page, intent, fetch_media)
+        first = outcome = await send(self._graph, page, place, text, photos)
+        if photos and is_refused(self._graph, outcome):
+            outcome = await send_again(self._graph, page, place, text, photos)
+        if photos and is_refused(self._graph, outcome):
+            found = await self._find(page, intent, place)
+            if not isinstance(found, Absent):
+                return not_seen(found) if isinstance(found, CannotTell) else found
+            note = f"the pictures are missing: {self._graph.meaning(first).reason}"
+            outcome = await send(self._graph, page, place, text, [])
         return await self._concluded(page, intent, place, outcome, note)
-
-    async def _send(self, page: Page, intent: Intent, place: Question | None, photos: list[str]) -> Outcome:
-        body: dict[str, object] = {"message": intent.content.parts[0]}
-        if photos and place is None:
-            body["attached_media"] = [{"media_fbid": photo} for photo in photos]
-        elif photos:
-            body["attachment_id"] = photos[0]
-        edge = f"/{page.id}/feed" if place is None else f"/{place.id}/comments"
-        return await self._graph.call(page, "POST", edge, value=body)
 
     async def _concluded(
         self, page: Page, intent: Intent, place: Question | None, outcome: Outcome, note: str
@@ -111,7 +106,7 @@ class FacebookConnector(OneAtATime):
         if POST_ID.fullmatch(post_id):
             return self._posted(page, post_id, note)
         result = self._graph.meaning(outcome)
-        if error_code(outcome) != _DUPLICATE:
+        if error_code(outcome) != DUPLICATE:
             return result
         # It may be this very message, which the listing did not show yet: only what it shows is a receipt.
         found = await self._find(page, intent, place)
@@ -126,27 +121,6 @@ class FacebookConnector(OneAtATime):
         if len(self._said_twice) > _REMEMBERED:
             del self._said_twice[next(iter(self._said_twice))]
         return Unknown(self._said_twice[intent.idempotency_key])
-
-    async def _upload(self, page: Page, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
-        """Upload pictures unpublished; return their ids, and a note on those that failed."""
-        sooner = replace(page, deadline=media_deadline(page.deadline))
-
-        async def one(picture: Picture) -> str | None:
-            return await self._photo(sooner, picture, fetch_media)
-
-        done, note = await uploaded(intent.content.pictures, one)
-        return [name for _, name in done], note
-
-    async def _photo(self, page: Page, picture: Picture, fetch_media: FetchMedia) -> str:
-        content = await picture_bytes(picture, fetch_media, page.deadline)
-        if content is None:
-            return ""
-        form = aiohttp.FormData()
-        form.add_field("published", "false")
-        form.add_field("alt_text_custom", picture.alt)
-        form.add_field("source", content, filename="picture", content_type=picture.media_type)
-        photo = text_of(await self._graph.call(page, "POST", f"/{page.id}/photos", data=form), "id")
-        return photo if photo.isdigit() else ""
 
     # --- reconcile, retract, check ----------------------------------------------------------------------------
 
