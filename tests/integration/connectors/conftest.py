@@ -76,6 +76,7 @@ async def emulated(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 x, facebook, linkedin, threads, instagram = map(_emulated, EMULATED)
 meta = _emulated("meta", "threads", "instagram")
+rig_of_meta = _emulated("rig_of_meta", "facebook", "threads", "instagram")
 
 
 @pytest.fixture

@@ -46,6 +46,8 @@ ERRORS: dict[str, dict[str, tuple[type, Cause | None]]] = {
         "rights": (Retryable, Cause.CREDENTIAL),
         "app_limit": (Retryable, Cause.LIMIT),
         "page_limit": (Retryable, Cause.LIMIT),
+        "page_calls": (Retryable, Cause.LIMIT),
+        "page_right": (Retryable, Cause.CREDENTIAL),
         "too_fast": (Retryable, Cause.LIMIT),
         "blocked": (Retryable, Cause.LIMIT),
         "duplicate": (Permanent, None),
@@ -86,9 +88,9 @@ ERRORS["instagram"] = ERRORS["threads"]
 
 BY_THEIR_OWN = {
     "x": {"duplicate", "reposted"},
-    "facebook": {"duplicate"},
+    "facebook": {"duplicate", "picture"},
     "linkedin": {"duplicate"},
-    "threads": {"fetch", "ratio", "format", "too_long"},
+    "threads": {"fetch", "ratio", "format", "too_long", "lost"},
 }
 """Errors that have tests of their own: what is looked for first, and what is about a picture or caught before."""
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.fanout.connectors.contract import CannotTell, Permanent, ReadsBack, Retryable, Unknown
+import pytest
+
+from services.fanout.connectors.contract import (
+    CannotTell,
+    Cause,
+    Permanent,
+    Posted,
+    ReadsBack,
+    Retracted,
+    Retryable,
+    Unknown,
+)
 from services.fanout.connectors.facebook.connector import RIGHTS
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
@@ -79,3 +90,53 @@ async def test_a_right_that_a_token_lacks_is_named_where_meta_says_it(facebook: 
     assert (health.ok, health.detail) == (False, "the token lacks the rights pages_manage_posts")
     facebook.emulator.tells = RIGHTS
     assert (await facebook.connector.check(fire)).ok
+
+
+async def test_what_time_or_a_right_mends_holds_the_message_back(facebook: EmulatedRig) -> None:
+    """Limits of Pages' and system users' tokens, a right that is missing, at the post and at the look before it."""
+    intent = an_intent(facebook.profile("fire"), TEXT)
+    for on in ("post", "read"):
+        for code, cause in (("page_calls", Cause.LIMIT), ("page_right", Cause.CREDENTIAL)):
+            facebook.emulator.misbehave("error", on=on, code=code)
+            held = await facebook.connector.publish(intent, store)
+            assert isinstance(held, Retryable), held
+            assert held.cause is cause
+            assert facebook.emulator.errors[code][3] in held.reason
+    await published(facebook.connector, intent)
+
+
+async def test_a_repeat_that_is_a_duplicate_is_not_called_absent(facebook: EmulatedRig) -> None:
+    """The listing lags for longer than the settle time: it is most likely this message, and a person looks."""
+    intent = an_intent(facebook.profile("fire"), TEXT)
+    facebook.emulator.misbehave("error_after")
+    assert isinstance(await facebook.connector.publish(intent, store), Unknown)
+    facebook.emulator.hidden = 9
+    facebook.emulator.misbehave("error", code="duplicate")
+    fresh = facebook.restart()
+    unknown = await fresh.publish(replace(intent, repeat=True), store)
+    assert isinstance(unknown, Unknown)
+    assert "Duplicate status message" in unknown.reason
+    found = await fresh.reconcile(intent)
+    assert isinstance(found, CannotTell)
+    assert found.cause is None
+    assert not isinstance(await fresh.retract(intent, ""), Retracted)
+    facebook.emulator.hidden = 0
+    assert isinstance(await fresh.reconcile(intent), Posted)
+
+
+@pytest.mark.parametrize("refused", [2, 9])
+async def test_a_picture_that_is_refused_at_the_post_blocks_nothing(facebook: EmulatedRig, refused: int) -> None:
+    """It is sent again a moment later, and goes out without it in the end."""
+    fire = facebook.profile("fire")
+    facebook.emulator.refuses_pictures = refused
+    posted = await published(facebook.connector, an_intent(fire, TEXT, pictures=(PICTURE,)))
+    assert [Seen(TEXT, () if refused == 9 else (PICTURE.alt,))] == await facebook.stands(fire)
+    assert ("Missing or invalid image file" in posted.note) == (refused == 9)
+
+
+async def test_a_duplicate_is_not_sent_without_its_pictures(facebook: EmulatedRig) -> None:
+    """It may be this very post."""
+    facebook.emulator.misbehave("error", code="duplicate")
+    intent = an_intent(facebook.profile("fire"), TEXT, pictures=(PICTURE,))
+    assert isinstance(await facebook.connector.publish(intent, store), Permanent)
+    assert facebook.emulator.calls["post"] == 1

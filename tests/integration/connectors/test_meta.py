@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from services.fanout.connectors.contract import (
     Absent,
     Altered,
+    CannotTell,
     Cause,
     Permanent,
     Posted,
@@ -59,6 +61,76 @@ async def test_a_container_that_is_over_is_made_anew(meta: EmulatedRig, state: s
     await meta.connector.publish(intent, store)
     for one in meta.emulator.containers.values():
         one.status = state
+    await published(meta.restart(), replace(intent, repeat=True))
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+
+
+async def test_a_post_that_is_shown_otherwise_and_unknown_by_its_id_is_a_persons_to_look_at(meta: EmulatedRig) -> None:
+    """Its container says that it is published: "it is not there" would be a lie, and so would a recall be."""
+    meta.emulator.alters = lambda text: text.replace("Cedar", "C.")
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_after")
+    assert isinstance(await meta.connector.publish(intent, store), Unknown)
+    fresh = meta.restart()
+    found = await fresh.reconcile(intent)
+    assert isinstance(found, CannotTell)
+    assert found.cause is None
+    assert not isinstance(await fresh.retract(intent, ""), Retracted)
+    meta.emulator.misbehave("error", on="any", code="service", calls=9)
+    assert isinstance(await fresh.reconcile(intent), CannotTell)
+    meta.emulator.faults.clear()
+    meta.emulator.alters = str
+    assert isinstance(await fresh.reconcile(intent), Posted)
+
+
+async def test_a_container_whose_state_is_not_told_is_not_absent(meta: EmulatedRig) -> None:
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_before")
+    assert isinstance(await meta.connector.publish(intent, store), Unknown)
+    meta.emulator.faults.append(Fault("error", on="read", code="service", skip=1))
+    found = await meta.restart().reconcile(intent)
+    assert isinstance(found, CannotTell)
+    assert found.cause is Cause.HOST
+    assert await meta.restart().reconcile(intent) == Absent()
+
+
+async def test_a_container_that_the_platform_loses_at_once_is_made_anew(meta: EmulatedRig) -> None:
+    """It was ready, and its publication does not find it: nothing is published by it, also on the next try."""
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("error", code="lost")
+    await published(meta.connector, intent)
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+    assert len(meta.emulator.containers) == 2
+
+
+async def test_containers_that_are_lost_again_and_again_hold_it_back(meta: EmulatedRig) -> None:
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("error", code="lost", calls=3)
+    held = await meta.connector.publish(intent, store)
+    assert isinstance(held, Retryable)
+    assert held.cause is Cause.LIMIT
+    assert len(meta.emulator.containers) == 3
+    await published(meta.restart(), replace(intent, repeat=True))
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+
+
+async def test_a_noted_container_that_is_not_known_any_more_is_made_anew(meta: EmulatedRig) -> None:
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_before")
+    await meta.connector.publish(intent, store)
+    meta.emulator.containers.clear()
+    await published(meta.restart(), replace(intent, repeat=True))
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+
+
+async def test_of_an_older_container_that_is_lost_it_is_looked_before_another_is_made(meta: EmulatedRig) -> None:
+    """The call before may still be under way: it is another attempt's to begin anew."""
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_before")
+    await meta.connector.publish(intent, store)
+    meta.emulator.misbehave("error", code="lost")
+    assert isinstance(await meta.restart().publish(replace(intent, repeat=True), store), Retryable)
+    assert len(meta.emulator.containers) == 1
     await published(meta.restart(), replace(intent, repeat=True))
     assert [Seen(TEXT)] == await meta.stands(intent.profile)
 
@@ -142,6 +214,35 @@ async def test_a_chain_stands_in_order_goes_on_and_is_taken_back(threads: Emulat
     assert await threads.connector.read_back(intent, first.remote_id) == Absent()  # type: ignore[attr-defined]
 
 
+async def test_a_part_goes_on_where_the_one_before_it_is_not_shown_at_once(threads: EmulatedRig) -> None:
+    """Threads has been seen not to find a post of a moment ago: the rest comes a second later, and no part is lost."""
+    intent = an_intent(threads.profile("fire"), "One. (1/3)", "Two. (2/3)", "Three. (3/3)")
+    threads.emulator.faults.append(Fault("error", on="media", code="lost", skip=1, calls=2))
+    for taken in (1, 1):
+        held = await threads.connector.publish(replace(intent, repeat=bool(threads.emulator.posts)), store)
+        assert isinstance(held, Retryable)
+        assert held.after
+        assert held.begun is not None
+        assert [post.id for post in threads.emulator.posts] == held.begun.remote_id.split(",")
+        assert len(threads.emulator.posts) == taken
+    await published(threads.restart(), replace(intent, repeat=True))
+    assert [post.text for post in threads.emulator.posts] == list(intent.content.parts)
+
+
+@pytest.mark.parametrize("code", ["lost", "too_long"])
+async def test_a_part_that_is_refused_ends_its_chain(threads: EmulatedRig, code: str) -> None:
+    """For its own sake, or as the platform says, when it is asked, that the part before it is gone."""
+    intent = an_intent(threads.profile("fire"), "One. (1/2)", "Two. (2/2)")
+    threads.emulator.faults.append(Fault("error", on="media", code="lost", skip=1))
+    assert isinstance(await threads.connector.publish(intent, store), Retryable)
+    threads.emulator.misbehave("error", on="media", code=code)
+    threads.emulator.faults.append(Fault("error", on="read", code="gone", skip=2))
+    refused = await threads.connector.publish(replace(intent, repeat=True), store)
+    assert isinstance(refused, Permanent)
+    assert refused.begun is not None
+    assert not refused.gone
+
+
 async def test_a_post_that_is_shown_otherwise_is_told_at_once(meta: EmulatedRig) -> None:
     """What is shown after its publication is compared with what was approved, before any later look."""
     meta.emulator.alters = lambda text: text.replace("Cedar", "C.")
@@ -179,3 +280,25 @@ async def test_a_read_back_tells_pictures_and_place(meta: EmulatedRig) -> None:
     words = an_intent(meta.profile("fire"), "In words alone.", request_id="rwords")
     posted = await published(meta.connector, words)
     assert await meta.connector.read_back(words, posted.remote_id) == posted
+
+
+async def test_a_clock_of_ours_that_is_ahead_hides_no_post(rig_of_meta: EmulatedRig) -> None:
+    """What a lost answer left is stamped by the platform's clock, before the request was made by ours."""
+    rig_of_meta.emulator.behind = timedelta(minutes=20)
+    intent = an_intent(rig_of_meta.profile("fire"), TEXT)
+    rig_of_meta.emulator.misbehave("drop_after")
+    assert isinstance(await rig_of_meta.connector.publish(intent, store), Unknown)
+    forget(rig_of_meta)
+    fresh = rig_of_meta.restart()
+    assert isinstance(await fresh.reconcile(intent), Posted)
+    await published(fresh, replace(intent, repeat=True))
+    assert [Seen(TEXT)] == await rig_of_meta.stands(intent.profile)
+
+
+async def test_the_same_words_before_the_request_are_no_post_of_it(rig_of_meta: EmulatedRig) -> None:
+    """By the platform's clock, too: half an hour before is before, though it is after by ours."""
+    rig_of_meta.emulator.behind = timedelta(minutes=50)
+    await published(rig_of_meta.connector, an_intent(rig_of_meta.profile("fire"), TEXT, request_id="rearlier"))
+    rig_of_meta.emulator.behind = timedelta(minutes=20)
+    intent = an_intent(rig_of_meta.profile("fire"), TEXT)
+    assert await rig_of_meta.connector.reconcile(intent) == Absent()

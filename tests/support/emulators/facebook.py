@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from aiohttp import web
@@ -38,8 +38,11 @@ class FacebookEmulator(Emulator):
         "rights": (403, 200, None, "(#200) The user hasn't authorized the application to perform this action."),
         "app_limit": (403, 4, None, "(#4) Application request limit reached"),
         "page_limit": (400, 32, None, "(#32) Page request limit reached"),
+        "page_calls": (400, 80001, None, "There have been too many calls to this Page account. Wait a bit."),
+        "page_right": (403, 283, None, "(#283) Requires pages_read_engagement permission to manage the object"),
         "too_fast": (400, 1, 1390008, "You're posting too fast."),
         "blocked": (400, 368, None, "The action attempted has been deemed abusive or is otherwise disallowed"),
+        "picture": (400, 324, None, "(#324) Missing or invalid image file"),
         "duplicate": (400, 506, None, "Duplicate status message"),
         "invalid": (400, 100, None, "Invalid parameter"),
         "gone": (400, 100, 33, "Unsupported get request. Object does not exist or cannot be loaded"),
@@ -63,6 +66,8 @@ class FacebookEmulator(Emulator):
         """What a token is told that it may do, where it asks for itself; empty: only the application is told."""
         self.permalinks: dict[str, str] = {}
         """The addresses of posts, where they are not made of their numbers."""
+        self.refuses_pictures = 0
+        """So many posts and comments with pictures are refused."""
         self.hidden = 0
         """So many listings leave out what is there: they lag."""
         self._people: dict[str, tuple[str, ...]] = {}
@@ -137,10 +142,16 @@ class FacebookEmulator(Emulator):
         photos = [one["media_fbid"] for one in body.get("attached_media", [])]
         if not text or len(text) > 63_206 or any(one not in self.photos for one in photos):
             raise Refused("invalid")
+        self._look_at_pictures(bool(photos))
         post = Post(f"{page}_{self.next_id()}", page, text, tuple(self.photos.pop(one) for one in photos))
         self.posts.append(post)
-        self.made[post.id] = datetime.now(UTC)
+        self.made[post.id] = self.now()
         return web.json_response({"id": post.id})
+
+    def _look_at_pictures(self, some: bool) -> None:
+        if some and self.refuses_pictures:
+            self.refuses_pictures -= 1
+            raise Refused("picture")
 
     async def photo(self, request: web.Request) -> web.Response:
         self._who(request)
@@ -167,7 +178,7 @@ class FacebookEmulator(Emulator):
     def ask(self, who: str, text: str, under: str) -> str:
         """Have somebody comment a post; return the comment's id."""
         name = f"{under.partition('_')[2]}_{self.next_id()}"
-        at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+0000}"
+        at = f"{self.now():%Y-%m-%dT%H:%M:%S+0000}"
         link = f"https://www.facebook.com/{under.replace('_', '/posts/')}?comment_id={name.partition('_')[2]}"
         comment = {"id": name, "message": text, "created_time": at, "permalink_url": link, "under": under}
         self.asked.append(comment | ({"from": {"name": who, "id": who}} if who else {}))
@@ -184,6 +195,7 @@ class FacebookEmulator(Emulator):
         post = parent["under"] if parent else self._post(request).id
         if len(body["message"]) > 8_000 or (parent and "parent" in parent):
             raise Refused("invalid")
+        self._look_at_pictures("attachment_id" in body)
         alt = self.photos.pop(body["attachment_id"], None) if "attachment_id" in body else ""
         if alt is None:
             raise Refused("invalid")

@@ -7,7 +7,7 @@ import re
 import time
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 import aiohttp
@@ -69,6 +69,7 @@ class MetaEmulator(Emulator):
         "too_long": (400, 100, None, "Param text must be at most 500 characters long."),
         "invalid": (400, 100, None, "Invalid parameter"),
         "gone": (400, 100, 33, "Unsupported get request. Object does not exist or cannot be loaded"),
+        "lost": (400, 24, 4279009, "The requested resource does not exist"),
         "expired_container": (400, -1, 2207020, "The media you are trying to access has expired."),
         "published": (400, 100, None, "The container was published already."),
         "unknown": (500, 1, None, "An unknown error has occurred."),
@@ -206,7 +207,7 @@ class MetaEmulator(Emulator):
         made.status = "PUBLISHED"
         post = Post(self.next_id(), account, made.values.get(self.text_field, ""), made.alts, under)
         self.posts.append(post)
-        self.made[post.id] = datetime.now(UTC)
+        self.made[post.id] = self.now()
         return web.json_response({"id": post.id})
 
     async def listing(self, request: web.Request) -> web.Response:
@@ -215,7 +216,7 @@ class MetaEmulator(Emulator):
     def ask(self, who: str, text: str, under: str, at: datetime | None = None) -> str:
         """Have somebody answer a post; return the answer's id."""
         answer = {"id": self.next_id(), "username": who, "text": text, "under": under}
-        answer["timestamp"] = f"{at or datetime.now(UTC):%Y-%m-%dT%H:%M:%S+0000}"
+        answer["timestamp"] = f"{at or self.now():%Y-%m-%dT%H:%M:%S+0000}"
         self.asked.append(answer)
         return answer["id"]
 

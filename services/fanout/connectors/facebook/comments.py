@@ -69,21 +69,20 @@ async def question_of(graph: Graph, page: Page, intent: Intent, site: str) -> Qu
 
 
 async def own_comments(
-    graph: Graph, page: Page, question: Question, text: str, since: datetime
+    graph: Graph, page: Page, question: Question, text: str, made_at: datetime
 ) -> list[str] | CannotTell:
-    """Return the ids of the Page's own comments with a text right under what is answered, the oldest first."""
-    query = {
-        "fields": "id,message,from,created_time,parent",
-        "filter": "stream",
-        "limit": "100",
-        "since": str(int(since.timestamp())),
-    }
-    rows = await graph.listed(page, f"/{question.id}/comments", query, _COMMENTS)
-    if isinstance(rows, CannotTell):
-        return rows
+    """Return the ids of the Page's own comments with a text right under what is answered, the oldest first.
+
+    ``made_at``: when the request was made, by our clock; none before it is looked at.
+    """
+    query = {"fields": "id,message,from,created_time,parent", "filter": "stream", "limit": "100"}
+    listed = await graph.listed_since(page, f"/{question.id}/comments", query, _COMMENTS, made_at)
+    if isinstance(listed, CannotTell):
+        return listed
+    since = listed.since(made_at)
     above = question.id if question.is_comment else ""
     try:
-        alike = [one for one in rows if same(text_in(one, "message"), text) and _is_under(one, above)]
+        alike = [one for one in listed.rows if same(text_in(one, "message"), text) and _is_under(one, above)]
         own = [(time_in(one, "created_time"), str(one["id"])) for one in alike if _author(one) == page.id]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return graph.unread(_COMMENTS, error)

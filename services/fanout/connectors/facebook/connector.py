@@ -6,18 +6,13 @@ So the Page's own posts are looked at before every repeat, and after every call 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
-import aiohttp
-
 from schemas.events.authority import Profile
-from schemas.events.requests import Picture
 from services.fanout.connectors.answers import GONE, answered, not_let_in, not_seen
-from services.fanout.connectors.calls.http import Answer
+from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.calls.refusals import cannot_tell
-from services.fanout.connectors.calls.uploads import media_deadline, picture_bytes, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -45,6 +40,7 @@ from services.fanout.connectors.facebook import listing
 from services.fanout.connectors.facebook.comments import Question, not_own, own_comments, question_of
 from services.fanout.connectors.facebook.comparing import OF_COMMENT, OF_POST, differences
 from services.fanout.connectors.facebook.listing import POST_ID
+from services.fanout.connectors.facebook.sending import DUPLICATE, is_refused, send, send_again, upload
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.account import granted, missing
@@ -52,8 +48,8 @@ from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
 
-_MARGIN = timedelta(seconds=30)
-_DUPLICATE = 506
+_REMEMBERED = 1_024
+"""Repeats that were refused as duplicates and were not shown: so many keys are known to this process."""
 _NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
 
@@ -72,6 +68,7 @@ class FacebookConnector(OneAtATime):
         self._site = site.rstrip("/")
         super().__init__()
         self._graph = Graph(server, version, self._clock)
+        self._said_twice: dict[str, str] = {}
 
     # --- publish ----------------------------------------------------------------------------------------------
 
@@ -88,46 +85,42 @@ class FacebookConnector(OneAtATime):
             return found
         if isinstance(found, CannotTell):
             return not_seen(found)
-        photos, note = await self._upload(page, intent, fetch_media)
-        body: dict[str, object] = {"message": intent.content.parts[0]}
-        if photos and place is None:
-            body["attached_media"] = [{"media_fbid": photo} for photo in photos]
-        elif photos:
-            body["attachment_id"] = photos[0]
-        edge = f"/{page.id}/feed" if place is None else f"/{place.id}/comments"
-        outcome = await self._graph.call(page, "POST", edge, value=body)
+        text = intent.content.parts[0]
+        photos, note = await upload(self._graph, page, intent, fetch_media)
+        first = outcome = await send(self._graph, page, place, text, photos)
+        if photos and is_refused(self._graph, outcome):
+            outcome = await send_again(self._graph, page, place, text, photos)
+        if photos and is_refused(self._graph, outcome):
+            found = await self._find(page, intent, place)
+            if not isinstance(found, Absent):
+                return not_seen(found) if isinstance(found, CannotTell) else found
+            note = f"the pictures are missing: {self._graph.meaning(first).reason}"
+            outcome = await send(self._graph, page, place, text, [])
+        return await self._concluded(page, intent, place, outcome, note)
+
+    async def _concluded(
+        self, page: Page, intent: Intent, place: Question | None, outcome: Outcome, note: str
+    ) -> PublishResult:
+        """Say what the answer to a post means."""
         post_id = text_of(outcome, "id")
         if POST_ID.fullmatch(post_id):
             return self._posted(page, post_id, note)
-        if error_code(outcome) == _DUPLICATE:
-            # It may be this very message, which the listing did not show yet: only what it shows is a receipt.
-            found = await self._find(page, intent, place)
-            if isinstance(found, Posted):
-                return found
-            if isinstance(found, CannotTell):
-                return Unknown(f"it is a duplicate, and the Page's posts cannot be seen: {found.reason}", found.cause)
-        return self._graph.meaning(outcome)
-
-    async def _upload(self, page: Page, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
-        """Upload pictures unpublished; return their ids, and a note on those that failed."""
-        sooner = replace(page, deadline=media_deadline(page.deadline))
-
-        async def one(picture: Picture) -> str | None:
-            return await self._photo(sooner, picture, fetch_media)
-
-        done, note = await uploaded(intent.content.pictures, one)
-        return [name for _, name in done], note
-
-    async def _photo(self, page: Page, picture: Picture, fetch_media: FetchMedia) -> str:
-        content = await picture_bytes(picture, fetch_media, page.deadline)
-        if content is None:
-            return ""
-        form = aiohttp.FormData()
-        form.add_field("published", "false")
-        form.add_field("alt_text_custom", picture.alt)
-        form.add_field("source", content, filename="picture", content_type=picture.media_type)
-        photo = text_of(await self._graph.call(page, "POST", f"/{page.id}/photos", data=form), "id")
-        return photo if photo.isdigit() else ""
+        result = self._graph.meaning(outcome)
+        if error_code(outcome) != DUPLICATE:
+            return result
+        # It may be this very message, which the listing did not show yet: only what it shows is a receipt.
+        found = await self._find(page, intent, place)
+        if isinstance(found, Posted):
+            return found
+        if isinstance(found, CannotTell):
+            return Unknown(f"it is a duplicate, and the Page's posts cannot be seen: {found.reason}", found.cause)
+        if not intent.repeat:
+            return result
+        # Whose else should it be? A later look that does not find it is none that it is not there.
+        self._said_twice[intent.idempotency_key] = f"the platform has it and does not show it: {result.reason}"
+        if len(self._said_twice) > _REMEMBERED:
+            del self._said_twice[next(iter(self._said_twice))]
+        return Unknown(self._said_twice[intent.idempotency_key])
 
     # --- reconcile, retract, check ----------------------------------------------------------------------------
 
@@ -182,6 +175,7 @@ class FacebookConnector(OneAtATime):
                 return Unknown("the platform says that there is no such post, and does not show that it is gone")
         if not done:
             return self._graph.meaning(outcome)
+        self._said_twice.pop(intent.idempotency_key, None)
         self._flights.forget(intent)
         return Retracted()
 
@@ -239,15 +233,19 @@ class FacebookConnector(OneAtATime):
         place = await self._place(page, intent)
         if place == GONE:
             return Absent()  # what stood under it went with it
-        return not_let_in(place) if isinstance(place, Retryable | Permanent) else await self._find(page, intent, place)
+        if isinstance(place, Retryable | Permanent):
+            return not_let_in(place)
+        found = await self._find(page, intent, place)
+        twice = self._said_twice.get(intent.idempotency_key)
+        return CannotTell(twice) if twice and isinstance(found, Absent) else found
 
     async def _find(self, page: Page, intent: Intent, place: Question | None) -> Posted | Absent | CannotTell:
         """Look through the Page's own words there since the request was made; the oldest that are the same are it."""
-        since, text = intent.author_time - _MARGIN, intent.content.parts[0]
+        made_at, text = intent.author_time, intent.content.parts[0]
         if place is not None:
-            found = await own_comments(self._graph, page, place, text, since)
+            found = await own_comments(self._graph, page, place, text, made_at)
         else:
-            posts = await listing.posts_of(self._graph, page, self._site, since)
+            posts = await listing.posts_since(self._graph, page, self._site, made_at)
             if isinstance(posts, CannotTell):
                 return posts
             found = [name for _, name in sorted((one.at, one.id) for one in posts if same(one.text, text))]

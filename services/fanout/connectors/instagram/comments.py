@@ -35,7 +35,6 @@ from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_
 from services.kernel.base.clock import Clock
 
 LOOKS_BACK = timedelta(days=30)
-_MARGIN = timedelta(seconds=30)
 _NOT_THERE = 100
 _POSTS = "the account's posts"
 _COMMENTS = "what is under the post that it answers"
@@ -145,12 +144,12 @@ class Comments:
         if isinstance(name, CannotTell):
             return name
         query = {"fields": "id,text,username,timestamp", "limit": "100"}
-        rows = await self._graph.listed(account, place.edge, query, _COMMENTS)
-        if isinstance(rows, CannotTell):
-            return rows
-        since, text = intent.author_time - _MARGIN, intent.content.parts[0]
+        listed = await self._graph.listed_with_clock(account, place.edge, query, _COMMENTS)
+        if isinstance(listed, CannotTell):
+            return listed
+        since, text = listed.since(intent.author_time), intent.content.parts[0]
         try:
-            alike = [one for one in rows if same(text_in(one, "text"), text)]
+            alike = [one for one in listed.rows if same(text_in(one, "text"), text)]
             own = [_dated(one) for one in alike if text_in(one, "username", needed=True) == name]
         except (KeyError, TypeError, ValueError) as error:
             return self._graph.unread(_COMMENTS, error)

@@ -148,6 +148,7 @@ class InstagramConnector(MetaConnector):
         self, account: Page, intent: Intent, fetch_media: FetchMedia, problems: list[str]
     ) -> Mapping[str, str] | Failed:
         """Return what a container is made of: one picture, or several that were prepared before."""
+        problems.clear()
         shown = await self._around.pictures.shown(intent, fetch_media, _FRAME, account.deadline, problems)
         caption = {"caption": intent.content.parts[0]}
         if len(shown) == 1:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined, not_let_in, not_seen, stopped
+from services.fanout.connectors.calls.http import Outcome
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.chains import Status, same
@@ -43,7 +44,6 @@ from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
 from services.kernel.base.clock import Clock
 
-_MARGIN = timedelta(seconds=30)
 _POSTS = "the account's posts"
 NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
@@ -132,10 +132,19 @@ class MetaConnector(OneAtATime):
         found = await self._chain(account, intent)
         if isinstance(found, CannotTell):
             return found
-        if not found:
-            return Absent()
-        posted = self._posted(found)
-        return posted if len(found) == len(intent.content.parts) else Absent(begun=posted)
+        if len(found) == len(intent.content.parts):
+            return self._posted(found)
+        unseen = await self._published_unseen(account, intent, len(found))
+        return unseen or Absent(begun=self._posted(found) if found else None)
+
+    async def _published_unseen(self, account: Page, intent: Intent, number: int) -> CannotTell | None:
+        """Ask for the container of a part that no post has the words of; None where that is not published."""
+        said = await self._containers.published(account, key_of(intent, number))
+        if said is True:
+            return CannotTell("it is published, and the account's posts do not show it as it was approved")
+        if isinstance(said, Outcome):
+            return cannot_tell("the platform does not say whether it is published", said, self._clock)
+        return None
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for each of its posts by its id, and compare the texts; Absent when one is gone."""
@@ -221,18 +230,17 @@ class MetaConnector(OneAtATime):
     def _fields(self) -> str:
         return f"id,{self._edges.text},timestamp,permalink"
 
-    async def _listed(self, account: Page, edge: str, since: datetime, more: str = "") -> list[Status] | CannotTell:
-        """Return an account's posts since a time."""
-        since -= _MARGIN
-        query = {"fields": self._fields + more, "limit": "100", "since": str(int(since.timestamp()))}
-        rows = await self._graph.listed(account, f"/{account.id}/{edge}", query, _POSTS)
-        if isinstance(rows, CannotTell):
-            return rows
+    async def _listed(self, account: Page, edge: str, made_at: datetime, more: str = "") -> list[Status] | CannotTell:
+        """Return an account's posts since a request was made by our clock, whichever of the two is wrong."""
+        query = {"fields": self._fields + more, "limit": "100"}
+        listed = await self._graph.listed_since(account, f"/{account.id}/{edge}", query, _POSTS, made_at)
+        if isinstance(listed, CannotTell):
+            return listed
         try:
-            found = [self._status(one) for one in rows]
+            found = [self._status(one) for one in listed.rows]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return self._graph.unread(_POSTS, error)
-        return [one for one in found if one.created_at >= since]
+        return [one for one in found if one.created_at >= listed.since(made_at)]
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the account has published since a time, its answers to others too where they are listed apart."""

@@ -10,19 +10,21 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from schemas import canonical
 from services.fanout.connectors.calls.http import Outcome
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
-from services.fanout.connectors.meta.codes import meaning
+from services.fanout.connectors.meta.codes import answers_nothing, is_lost, is_not_there, meaning
 from services.fanout.connectors.meta.graph import Graph, Page, text_of
 from services.kernel.base.clock import Clock
 from services.kernel.base.files import write_atomically
 
 _POLL_SECONDS = 0.5
 _KEPT_SECONDS = 3 * 86_400.0
+_LOST_TRIES = 3
+"""How many containers are made in a call where the platform does not find again what it has just prepared."""
 _SHARE = 0.5
 """The part of the time that is left that may go by while a container is prepared."""
 _ID = re.compile(r"[0-9]{1,40}")
@@ -66,36 +68,73 @@ class Containers:
     async def publish(
         self, page: Page, key: str, values: Callable[[], Awaitable[Mapping[str, str] | Failed]]
     ) -> Published | Failed:
-        """Publish what a key stands for; ``values`` gives what its container is made of, where it has to be made."""
+        """Publish what a key stands for; ``values`` gives what its container is made of, where it has to be made.
+
+        A container that the platform has lost is made anew at once only where this call has made it: of an older one a
+        call may be under way, and the account's posts are looked at before.
+        """
         container = self.noted(key)
-        if container:
-            state = await self.state(page, container)
-            if isinstance(state, Outcome):
+        state = await self.state(page, container) if container else ""
+        if isinstance(state, Outcome):
+            if not is_not_there(state):
                 return _not_seen(meaning(self._graph, state))
-            if state == "PUBLISHED":
-                return Published("")
-            container = "" if state in _OVER else container
-        if not container:
-            given = await values()
-            made = given if not isinstance(given, Mapping) else await self.create(page, given)
-            if not isinstance(made, str):
-                return made
-            container = made
-            self._note(key, container)
+            container = ""
+        elif state == "PUBLISHED":
+            return Published("")
+        elif state in _OVER:
+            container = ""
+        for _ in range(1 if container else _LOST_TRIES):
+            made = container or await self._make(page, key, values)
+            result = await self._publish(page, made) if isinstance(made, str) else made
+            if result is not None:
+                return result
+            self.forget(key)
+        return Retryable("the platform does not find again what it had prepared")
+
+    async def published(self, page: Page, key: str) -> bool | Outcome:
+        """Say whether the container that was noted for a key is published; the outcome where the platform does not."""
+        container = self.noted(key)
+        state = await self.state(page, container) if container else ""
+        if isinstance(state, Outcome):
+            return False if is_not_there(state) else state
+        return state == "PUBLISHED"
+
+    async def _make(
+        self, page: Page, key: str, values: Callable[[], Awaitable[Mapping[str, str] | Failed]]
+    ) -> str | Failed:
+        given = await values()
+        made = await self.create(page, given) if isinstance(given, Mapping) else given
+        if isinstance(made, str):
+            self._note(key, made)
+        return made
+
+    async def _publish(self, page: Page, container: str) -> Published | Failed | None:
+        """Publish a container when it is ready; None: the platform has lost it, and nothing is published."""
         ready = await self.ready(page, container)
         if ready is not None:
             return ready
-        outcome = await self._graph.call(
-            page, "POST", f"/{page.id}/{self._steps.publish}", value={"creation_id": container}
-        )
+        value = {"creation_id": container}
+        outcome = await self._graph.call(page, "POST", f"/{page.id}/{self._steps.publish}", value=value)
         post = text_of(outcome, "id")
-        return Published(post) if _ID.fullmatch(post) else meaning(self._graph, outcome)
+        if _ID.fullmatch(post):
+            return Published(post)
+        return None if is_lost(outcome) else meaning(self._graph, outcome)
 
     async def create(self, page: Page, values: Mapping[str, str]) -> str | Failed:
-        """Make a container, which nobody sees; return its id. What became of an unanswered call does not matter."""
+        """Make a container, which nobody sees; return its id. What became of an unanswered call does not matter.
+
+        ``Permanent.gone``: what it is to answer is not there, or not shown yet.
+        """
         outcome = await self._graph.call(page, "POST", f"/{page.id}/{self._steps.create}", value=values)
         container = text_of(outcome, "id")
-        return container if _ID.fullmatch(container) else _not_seen(meaning(self._graph, outcome))
+        if _ID.fullmatch(container):
+            return container
+        why = _not_seen(meaning(self._graph, outcome))
+        return (
+            replace(why, gone="reply_to_id" in values and answers_nothing(outcome))
+            if isinstance(why, Permanent)
+            else why
+        )
 
     async def children(self, account: Page, shown: Sequence[Mapping[str, str]], problems: list[str]) -> list[str]:
         """Prepare the pictures of a post that has several; return those that are ready, and note what is missing."""
@@ -117,12 +156,12 @@ class Containers:
             state = await self.state(page, container)
             if state == "FINISHED":
                 return None
-            if isinstance(state, Outcome):
+            if isinstance(state, Outcome) and not is_not_there(state):
                 return _not_seen(meaning(self._graph, state))
             if state in _OVER:
                 return Retryable("the platform could not prepare the post", cause=Cause.OWN)
             if loop.time() + _POLL_SECONDS > until:
-                return Retryable("the platform prepares the post still")
+                return Retryable("the platform prepares the post still, or does not find it yet")
             await asyncio.sleep(_POLL_SECONDS)
 
     async def state(self, page: Page, container: str) -> str | Outcome:
@@ -138,6 +177,10 @@ class Containers:
         except (OSError, UnicodeDecodeError):
             return ""
         return text if _ID.fullmatch(text) else ""
+
+    def forget(self, key: str) -> None:
+        """Forget what was noted for a key: its container publishes nothing, or what it published is taken back."""
+        self._path(key).unlink(missing_ok=True)
 
     def _note(self, key: str, container: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

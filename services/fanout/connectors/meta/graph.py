@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -11,16 +12,22 @@ import aiohttp
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import fields_of, json_of
 from services.fanout.connectors.calls.refusals import cannot_tell, refusal, wait_asked
+from services.fanout.connectors.calls.waits import server_time
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import Clock
 
 _PAGES = 5
-_WAIT = frozenset({4, 17, 32, 341, 368, 613, 1390008})
-"""Limits of application, user and page, too fast, and blocked for a while."""
+_MARGIN = timedelta(seconds=30)
+"""How far two clocks that were compared by the Date header (whole seconds, and an answer's way) may still be apart."""
+_FARTHEST = timedelta(days=1)
+"""A Date that is farther off is no clock's that posts are stamped by."""
+_WAIT = frozenset({4, 9, 17, 32, 341, 368, 613, 1390008, *range(80_000, 80_015)})
+"""Limits of application, user and page, too fast, and blocked for a while; from 80000 on those that Meta counts for a
+business' tokens, a system user's and a Page's ("Rate limits", business use cases)."""
 _CREDENTIAL = frozenset({102, 190, 459, 464, 490})
 """The session or the token is over, or the account behind it must be looked after."""
-_RIGHTS = frozenset({10, 200, 210, 230, 299})
-"""A right is missing: somebody gives it, so what waits is not lost."""
+_RIGHTS = frozenset({3, 10, *range(200, 300)})
+"""A right is missing ("200-299: API permission"): somebody gives it, so what waits is not lost."""
 _NOT_KNOWN = frozenset({1, 2})
 """Meta's own trouble; it has been seen to answer so and publish."""
 
@@ -32,6 +39,18 @@ class Page:
     id: str
     token: str = field(repr=False)
     deadline: float
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What an edge lists, and how far our clock is ahead of the platform's."""
+
+    rows: list[dict[str, Any]]
+    ahead: timedelta
+
+    def since(self, made_at: datetime) -> datetime:
+        """Return when a request was made, by the platform's clock: a little earlier to be sure, never later."""
+        return made_at - self.ahead - _MARGIN
 
 
 class Graph:
@@ -73,6 +92,32 @@ class Graph:
         *,
         until: Callable[[dict[str, Any]], bool] = lambda _row: False,
     ) -> list[dict[str, Any]] | CannotTell:
+        """Return what an edge lists, as ``listed_with_clock`` does, without the platform's time."""
+        found = await self.listed_with_clock(page, path, query, what, until=until)
+        return found if isinstance(found, CannotTell) else found.rows
+
+    async def listed_since(
+        self, page: Page, path: str, query: Mapping[str, str], what: str, made_at: datetime
+    ) -> Listed | CannotTell:
+        """Return what an edge lists since a request was made by our clock, which may be ahead of the platform's."""
+        since = made_at - 2 * _MARGIN
+        for _ in range(2):
+            asked = {**query, "since": str(int(since.timestamp()))}
+            found = await self.listed_with_clock(page, path, asked, what)
+            if isinstance(found, CannotTell) or found.since(made_at) >= since:
+                return found
+            since = found.since(made_at) - _MARGIN
+        return CannotTell(f"the platform does not list {what} by one and the same clock")
+
+    async def listed_with_clock(
+        self,
+        page: Page,
+        path: str,
+        query: Mapping[str, str],
+        what: str,
+        *,
+        until: Callable[[dict[str, Any]], bool] = lambda _row: False,
+    ) -> Listed | CannotTell:
         """Return what an edge lists, page by page to its end, or to the page with the row that is looked for.
 
         Args:
@@ -83,7 +128,7 @@ class Graph:
             until: says whether a row is the one that is looked for.
         """
         found: list[dict[str, Any]] = []
-        asked = dict(query)
+        asked, ahead = dict(query), timedelta(0)
         for _ in range(_PAGES):
             outcome = await self.call(page, "GET", path, query=asked)
             body = json_of(outcome)
@@ -91,19 +136,29 @@ class Graph:
             if not isinstance(body, dict) or not isinstance(rows, list) or not all(map(_is_row, rows)):
                 return self._not_listed(what, outcome)
             found += rows
+            ahead = max(ahead, self._ahead(outcome))
             after = _after(body)
             if not after or any(map(until, rows)):
-                return found
+                return Listed(found, ahead)
             asked["after"] = after
         return CannotTell(f"the platform lists more of {what} than are read: over {_PAGES} pages")
+
+    def _ahead(self, outcome: Outcome) -> timedelta:
+        """Return how far our clock is ahead of the platform's; zero where it is not, or the platform does not say."""
+        theirs = server_time(outcome.headers) if isinstance(outcome, Answer) else None
+        ahead = self._clock.now() - theirs if theirs is not None else timedelta(0)
+        return ahead if timedelta(0) < ahead < _FARTHEST else timedelta(0)
 
     def _not_listed(self, what: str, outcome: Outcome) -> CannotTell:
         """Return that a listing was refused; Meta's code says whose trouble it is."""
         reason = f"the platform does not list {what}"
-        why = self.meaning(outcome) if error_code(outcome) is not None else None
-        if isinstance(why, Retryable):
-            return CannotTell(f"{reason}: {why.reason}", why.cause, why.after)
-        return cannot_tell(reason, outcome, self._clock)
+        if error_code(outcome) is None:
+            return cannot_tell(reason, outcome, self._clock)
+        why = self.meaning(outcome)
+        reason = f"{reason}: {why.reason}"
+        if isinstance(why, Permanent):
+            return cannot_tell(reason, outcome, self._clock)
+        return CannotTell(reason, why.cause, why.after)
 
     def unread(self, what: str, error: Exception) -> CannotTell:
         """Return that a listing came, and cannot be read."""
@@ -122,7 +177,7 @@ class Graph:
             return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
         if code in _WAIT:
             return Retryable(f"the platform asks to wait: {outcome.words}", after=wait_asked(outcome, self._clock))
-        if code in _NOT_KNOWN or outcome.status >= 500:
+        if code in _NOT_KNOWN or outcome.status >= 500 or _is_transient(outcome):
             return Unknown(f"the platform failed: {outcome.words}", Cause.HOST)
         return Permanent(outcome.words)
 
@@ -149,6 +204,11 @@ def error_code(outcome: Outcome) -> int | None:
         return None
     subcode = error.get("error_subcode")
     return subcode if subcode in _WAIT else int(error["code"])
+
+
+def _is_transient(outcome: Outcome) -> bool:
+    error = fields_of(outcome).get("error")
+    return isinstance(error, dict) and error.get("is_transient") is True
 
 
 def text_of(outcome: Outcome, key: str) -> str:

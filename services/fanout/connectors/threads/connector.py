@@ -42,6 +42,8 @@ from services.kernel.base.clock import Clock
 
 _FRAME = Frame(narrow=0.1, broad=10.0)
 _ANSWER = "id,text,username,timestamp,permalink,is_reply_owned_by_me"
+_SHOWN_SECONDS = 1.0
+"""When a part is tried again whose answer to the one before it was refused, as that was not shown yet."""
 
 RIGHTS = (
     "threads_basic",
@@ -124,10 +126,22 @@ class ThreadsConnector(MetaConnector):
                 if isinstance(shown, CannotTell) or len(shown) <= number:
                     return Unknown("it is published, and the account's posts do not show it yet")
                 result = Published(shown[number].id)
+            if isinstance(result, Permanent) and result.gone:
+                result = await self._not_there(account, result, under if ids else "", new=number > len(existing))
             if not isinstance(result, Published):
                 return self._gave_up(intent, await self._known(account, ids) if ids else [], result)
             ids.append(result.id)
         return await self._made(account, intent, ids, note)
+
+    async def _not_there(self, account: Page, why: Permanent, before: str, *, new: bool) -> Retryable | Permanent:
+        """Say what it means that Threads does not find what a part answers: it may not show the part before it yet.
+
+        ``before``: the part before it, empty for the first one; ``new``: this call has made it.
+        """
+        stands = before and (new or not isinstance(await self._one(account, before), Absent))
+        if stands:
+            return Retryable(f"the part before it is not shown yet: {why.reason}", after=_SHOWN_SECONDS)
+        return replace(why, gone=False)  # of an earlier message's post: it is asked for whether that is gone
 
     async def _part(
         self, account: Page, intent: Intent, fetch_media: FetchMedia, number: int, under: str
@@ -154,6 +168,7 @@ class ThreadsConnector(MetaConnector):
         self, account: Page, intent: Intent, fetch_media: FetchMedia, problems: list[str]
     ) -> dict[str, str]:
         """Return what a container says of the pictures, and note which are missing."""
+        problems.clear()
         given = await self._around.pictures.shown(intent, fetch_media, _FRAME, account.deadline, problems)
         shown = [{"media_type": "IMAGE", **one} for one in given]
         if len(shown) > 1:
@@ -189,6 +204,8 @@ class ThreadsConnector(MetaConnector):
             asked = await self._asked(account, intent)
             look = self._chain(account, asked) if isinstance(asked, Intent) else self._left_behind(account, intent)
             found = await look
+            if found == [] and isinstance(asked, Intent):
+                found = await self._published_unseen(account, asked, 0) or found
             if isinstance(found, CannotTell):
                 return Unknown(found.reason)
             ids = [one.id for one in found] if isinstance(found, list) else []
@@ -201,5 +218,7 @@ class ThreadsConnector(MetaConnector):
             gone = error_code(outcome) == NOT_THERE and isinstance(await self._one(account, one), Absent)
             if body.get("success") is not True and not gone:
                 return meaning(self._graph, outcome)
+        for number in range(len(intent.content.parts)):
+            self._containers.forget(key_of(intent, number))
         self._flights.forget(intent)
         return Retracted()
