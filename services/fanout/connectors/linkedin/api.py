@@ -147,6 +147,16 @@ def code_of(outcome: Outcome) -> str:
     return str(body.get("code") or "")
 
 
+def not_found(outcome: Outcome) -> bool:
+    """True where LinkedIn itself says that there is no such thing; a page of what is before it says nothing."""
+    return isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict)
+
+
+def is_deleted(outcome: Outcome) -> bool:
+    """True for the answer to a deletion of what is there no more."""
+    return (isinstance(outcome, Answer) and outcome.status == 204) or not_found(outcome)
+
+
 def is_urn(text: str) -> bool:
     """True for the name of a post."""
     return _POST.fullmatch(text) is not None

@@ -43,7 +43,17 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.credentials.tokens import TokenFault, renewal_of
 from services.fanout.connectors.entering import enter_numbered
-from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, code_of, encoded, is_urn, made, named_in
+from services.fanout.connectors.linkedin.api import (
+    LinkedInApi,
+    Organization,
+    code_of,
+    encoded,
+    is_deleted,
+    is_urn,
+    made,
+    named_in,
+    not_found,
+)
 from services.fanout.connectors.linkedin.comments import PageComments, is_comment
 from services.fanout.connectors.linkedin.comparing import differences
 from services.fanout.connectors.linkedin.little_text import escaped, plain
@@ -156,7 +166,7 @@ class LinkedInConnector(OneAtATime):
         outcome = await self._api.call(
             page, "DELETE", f"/posts/{encoded(remote_id)}", headers={"X-RestLi-Method": "DELETE"}
         )
-        if not isinstance(outcome, Answer) or outcome.status not in (204, 404):
+        if not is_deleted(outcome):
             return self._api.meaning(outcome)
         self._flights.forget(intent)
         return Retracted()
@@ -229,7 +239,7 @@ class LinkedInConnector(OneAtATime):
     async def _shown(self, page: Organization, urn: str) -> dict[str, Any] | Absent | CannotTell:
         """Ask for what the platform shows of a post; another page's is none of ours."""
         outcome = await self._api.call(page, "GET", f"/posts/{encoded(urn)}")
-        if isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict):
+        if not_found(outcome):
             return Absent()
         body = json_of(outcome)
         if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
