@@ -12,6 +12,7 @@ from services.fanout.connectors.contract import (
     Absent,
     Altered,
     Cause,
+    HandedOver,
     Permanent,
     Posted,
     ReadsBack,
@@ -24,6 +25,7 @@ from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.domain.credit import DELETE_USD, READ_USD
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
+from tests.support.emulators.base import Fault
 
 PARTS = ("Boil water. (1/3)", "Until Friday. (2/3)", "Maps: https://mission.example/map (3/3)")
 
@@ -55,6 +57,36 @@ async def test_a_duplicate_is_no_receipt_before_it_was_read_back(x: EmulatedRig)
     result = await fresh.publish(an_intent(x.profile("water"), "Not there."), store)
     assert isinstance(result, Permanent)
     assert "duplicate" in result.reason
+
+
+@pytest.mark.parametrize("code", ["duplicate", "187"])
+async def test_a_duplicate_of_an_earlier_call_that_is_not_shown_is_for_a_person(x: EmulatedRig, code: str) -> None:
+    """A listing that lags: the earlier call's post is most likely there, so nobody says that it failed."""
+    x.emulator.misbehave("error", code=code)
+    intent = replace(an_intent(x.profile("fire"), "Boil water."), repeat=True)
+    result = await x.connector.publish(intent, store)
+    assert isinstance(result, HandedOver)
+    assert "look at the profile" in result.reason
+
+
+async def test_a_duplicate_is_looked_for_in_its_older_form_too(x: EmulatedRig) -> None:
+    intent = an_intent(x.profile("fire"), "Boil water.")
+    posted = await published(x.connector, intent)
+    x.emulator.misbehave("error", code="187")
+    assert posted == await x.restart().publish(intent, store)
+
+
+async def test_a_beginning_that_was_seen_late_is_continued(x: EmulatedRig) -> None:
+    """The look before the repeat did not show the first part; its refusal as a duplicate does not end the thread."""
+    intent = an_intent(x.profile("fire"), *PARTS)
+    x.emulator.faults.append(Fault("drop_before", skip=1))
+    assert isinstance(await x.connector.publish(intent, store), Unknown)
+    fresh = x.restart()
+    result = await fresh.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.begun is not None
+    await published(fresh, replace(intent, repeat=True))
+    assert [Seen(part) for part in reversed(PARTS)] == await x.stands(intent.profile)
 
 
 async def test_a_repeat_that_cannot_see_what_stands_sends_nothing(x: EmulatedRig) -> None:

@@ -76,6 +76,8 @@ class LinkedInEmulator(Emulator):
         self.raw: dict[str, str] = {}
         self.contents: dict[str, dict[str, Any]] = {}
         self.visibility = "PUBLIC"
+        self.with_details = False
+        """An error's name is with its details, and not on top."""
         self.role = "CONTENT_ADMINISTRATOR"
         self.upload_to = ""
         self.refresh_token = ""
@@ -159,14 +161,22 @@ class LinkedInEmulator(Emulator):
             raise Refused("too_long")
         standing = [post for post in self.of(page) if post.text == text]
         if standing:
-            words = f"Content is a duplicate of {standing[0].id}"
-            return web.json_response({"status": 422, "code": "DUPLICATE_POST", "message": words}, status=422)
+            return web.json_response(self._duplicate(standing[0].id), status=422)
         alts = self._alts(body.get("content", {}))
         post = Post(f"urn:li:share:{self.next_id()}", page, text, alts)
         self.posts.append(post)
         self.made[post.id], self.raw[post.id] = datetime.now(UTC), body["commentary"]
         self.contents[post.id] = body.get("content", {})
         return web.Response(status=201, headers={"x-restli-id": post.id})
+
+    def _duplicate(self, urn: str) -> dict[str, Any]:
+        """Refuse a post as a duplicate, in either of the forms that were seen."""
+        words = f"Content is a duplicate of {urn}"
+        if not self.with_details:
+            return {"status": 422, "code": "DUPLICATE_POST", "message": words}
+        error = {"description": "Duplicate post is detected", "input": {}, "code": "DUPLICATE_POST"}
+        kind = "com.linkedin.common.error.BadRequest"
+        return {"status": 422, "message": words, "errorDetailType": kind, "errorDetails": {"inputErrors": [error]}}
 
     def _alts(self, content: dict[str, Any]) -> tuple[str, ...]:
         images = content["multiImage"]["images"] if "multiImage" in content else [content["media"]] if content else []

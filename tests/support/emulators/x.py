@@ -95,6 +95,9 @@ class XEmulator(Emulator):
         if code == "rate_limit":
             body = {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
             return web.json_response(body, status=429, headers={"x-rate-limit-reset": str(int(time.time() + seconds))})
+        if code == "187":
+            error = {"code": 187, "message": "Status is a duplicate."}
+            return web.json_response({"errors": [error]}, status=403)
         status, title, detail, kind = self.errors[code]
         return web.json_response({"title": title, "detail": detail, "type": kind, "status": status}, status=status)
 

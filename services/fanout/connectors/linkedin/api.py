@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 
 from schemas.events.requests import Picture
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import fields_of, json_of
-from services.fanout.connectors.calls.refusals import cannot_tell, refusal
+from services.fanout.connectors.calls.refusals import cannot_tell, has_it_already, refusal
 from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
 from services.fanout.connectors.fields import text_in
@@ -26,6 +26,7 @@ _COUNT = 100
 _POST = re.compile(r"urn:li:(share|ugcPost):[0-9]{1,30}")
 _IMAGE = re.compile(r"urn:li:image:[A-Za-z0-9_-]{1,100}")
 _RIGHTS = "ACCESS_DENIED"
+_DUPLICATE = "DUPLICATE_POST"
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,18 @@ def encoded(urn: str) -> str:
 
 
 def code_of(outcome: Outcome) -> str:
-    """Return the error's name, empty where the answer has none."""
+    """Return the error's name, which may be with its details; empty where the answer has none."""
     body = fields_of(outcome)
-    return str(body.get("code") or "")
+    details = body.get("errorDetails")
+    errors = details.get("inputErrors") if isinstance(details, dict) else None
+    rows = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    return next((str(one["code"]) for one in (body, *rows) if one.get("code")), "")
+
+
+def is_duplicate(outcome: Outcome) -> TypeGuard[Answer]:
+    """True where LinkedIn refuses a post as one that it has; its name and its words say so, in more than one form."""
+    named = isinstance(outcome, Answer) and 400 <= outcome.status < 500 and code_of(outcome) == _DUPLICATE
+    return named or has_it_already(outcome)
 
 
 def not_found(outcome: Outcome) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import answered, not_let_in, not_seen
+from services.fanout.connectors.answers import answered, has_it_somewhere, not_let_in, not_seen
 from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
@@ -46,9 +46,9 @@ from services.fanout.connectors.entering import enter_numbered
 from services.fanout.connectors.linkedin.api import (
     LinkedInApi,
     Organization,
-    code_of,
     encoded,
     is_deleted,
+    is_duplicate,
     is_urn,
     made,
     named_in,
@@ -64,7 +64,6 @@ from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, 
 from services.kernel.base.clock import Clock
 
 _MARGIN = timedelta(seconds=30)
-_DUPLICATE = "DUPLICATE_POST"
 
 
 class LinkedInConnector(OneAtATime):
@@ -100,13 +99,13 @@ class LinkedInConnector(OneAtATime):
         urn = made(outcome)
         if urn:
             return self._posted(urn, note)
-        if isinstance(outcome, Answer) and outcome.status == 422 and code_of(outcome) == _DUPLICATE:
+        if is_duplicate(outcome):
             return await self._duplicate(page, intent, outcome)
         return self._api.meaning(outcome)
 
     async def _duplicate(self, page: Organization, intent: Intent, outcome: Answer) -> PublishResult:
         """Look at what it is said to be a duplicate of: only what the page shows is a receipt."""
-        named = named_in(str(outcome.body.get("message", "")))
+        named = named_in(str(outcome.body))
         shown = await self._one(page, named, intent.content.parts[0]) if named else Absent()
         if isinstance(shown, Posted):
             return shown
@@ -115,6 +114,8 @@ class LinkedInConnector(OneAtATime):
             return found
         if isinstance(found, CannotTell) or isinstance(shown, CannotTell):
             return Unknown("it is a duplicate, and the page's posts cannot be seen")
+        if intent.repeat:
+            return has_it_somewhere(f"{outcome.words}; the page does not show such a post")
         return Permanent(f"{outcome.words}; the page does not show such a post: publish it in other words")
 
     async def _upload(self, page: Organization, intent: Intent, fetch_media: FetchMedia) -> tuple[list[Any], str]:

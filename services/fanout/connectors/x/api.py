@@ -43,6 +43,11 @@ class XAccount:
     deadline: float
 
 
+@dataclass(frozen=True)
+class Duplicate(Permanent):
+    """X refuses a post's words as those of one that it has; it may be this very message."""
+
+
 class XApi:
     """Calls one server."""
 

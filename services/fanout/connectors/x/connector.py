@@ -13,9 +13,9 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import OTHER_TEXT, joined, not_let_in, not_seen, stopped
+from services.fanout.connectors.answers import OTHER_TEXT, has_it_somewhere, joined, not_let_in, not_seen, stopped
 from services.fanout.connectors.calls.http import Answer, Outcome
-from services.fanout.connectors.calls.refusals import cannot_tell
+from services.fanout.connectors.calls.refusals import cannot_tell, has_it_already
 from services.fanout.connectors.calls.uploads import media_deadline, uploaded
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
@@ -44,14 +44,12 @@ from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, SHARE, OneAtATime, unhealthy
 from services.fanout.connectors.x import listing
-from services.fanout.connectors.x.api import ME, XAccount, XApi, data_of, only_reads, shown_of
+from services.fanout.connectors.x.api import ME, Duplicate, XAccount, XApi, data_of, only_reads, shown_of
 from services.fanout.connectors.x.comparing import ASKED, MadePost, differences, shows
 from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, reposted, under
-
-_DUPLICATE = "duplicate content"
 
 
 class XConnector(OneAtATime):
@@ -121,19 +119,25 @@ class XConnector(OneAtATime):
         made = data_of(outcome, 201)
         if isinstance(name := made.get("id"), str) and name.isdigit():
             return MadePost(name, shows(made, body["text"]))
-        return self._api.meaning(outcome)
+        result = self._api.meaning(outcome)
+        twice = isinstance(result, Permanent) and has_it_already(outcome)
+        return Duplicate(result.reason) if twice else result
 
     async def _give_up(
         self, account: XAccount, intent: Intent, result: Retryable | Permanent | Unknown, ids: list[str]
     ) -> PublishResult:
         """Say what a part that was not taken means; a duplicate may be this very message, so it is looked for."""
-        if isinstance(result, Permanent) and _DUPLICATE in result.reason:
+        if isinstance(result, Duplicate):
             found = await self._find(account, intent)
             if isinstance(found, CannotTell):
                 return Unknown(f"it is a duplicate, and the account's posts cannot be seen: {found.reason}")
             if len(found) == len(intent.content.parts):
                 return self._posted(account, found)
-            ids = ids or [status.id for status in found]
+            if len(found) > len(ids):
+                there = self._posted(account, found)
+                return Retryable(f"{result.reason}; its beginning is there, and is continued", begun=there)
+            if intent.repeat:
+                return has_it_somewhere(f"{result.reason}; the account's posts do not show it")
         begun = self._posted_ids(account, ids) if ids else None
         return stopped(result, begun, len(ids), len(intent.content.parts))
 
