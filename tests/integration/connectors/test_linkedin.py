@@ -64,6 +64,18 @@ async def test_pictures_carry_their_descriptions(linkedin: EmulatedRig) -> None:
     assert [Seen(TEXT, (PICTURE.alt, PICTURE.alt))] == await linkedin.stands(fire)
 
 
+@pytest.mark.parametrize("refusals", [2, 9])
+async def test_pictures_that_are_refused_with_the_post_are_left_out_in_the_end(
+    linkedin: EmulatedRig, refusals: int
+) -> None:
+    """LinkedIn may still work on them: a moment later they may be good, and else the text goes out."""
+    linkedin.emulator.refuses_images = refusals
+    fire = linkedin.profile("fire")
+    posted = await published(linkedin.connector, an_intent(fire, TEXT, pictures=(PICTURE,), timeout=6.0))
+    assert [Seen(TEXT, (PICTURE.alt,) if refusals == 2 else ())] == await linkedin.stands(fire)
+    assert ("the pictures are missing" in posted.note) is (refusals == 9)
+
+
 @pytest.mark.parametrize(
     "elsewhere", ["https://linkedin.com.evil.example", "http://www.linkedin.com", "https://a@b.linkedin.com"]
 )

@@ -20,6 +20,7 @@ from services.fanout.connectors.contract import (
     Altered,
     CannotTell,
     Cause,
+    Permanent,
     Posted,
     ReadsBack,
     Retryable,
@@ -298,6 +299,33 @@ async def test_an_answer_that_is_of_another_post_is_not_believed(
     async with a_server(tmp_path, handlers) as connector:
         intent = an_intent(a_profile("fire", "mastodon"), "One (1/2)", "Two (2/2)")
         assert isinstance(await connector.publish(intent, store), kind)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "stands", "kind"), [(2, 200, Posted), (99, 200, Retryable), (99, 503, Retryable), (99, 404, Permanent)]
+)
+async def test_a_part_whose_parent_is_not_shown_yet_waits_unless_that_is_gone(
+    tmp_path: Path, refusals: int, stands: int, kind: type
+) -> None:
+    """A server with several machines: the first part is taken, and another one does not see it yet."""
+    calls = 0
+
+    async def made(request: web.Request) -> web.StreamResponse:
+        nonlocal calls
+        calls += 1
+        if 1 < calls <= refusals + 1:
+            return web.json_response({"error": "La publication n'existe pas."}, status=404)
+        return web.json_response({"id": str(6 + calls)})
+
+    async def first(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"id": "7"} if stands == 200 else {"error": "Record not found"}, status=stands)
+
+    handlers: dict[str, Handler] = {"GET /api/v1/accounts/verify_credentials": own, "POST /api/v1/statuses": made}
+    async with a_server(tmp_path, handlers | {"GET /api/v1/statuses/7": first}) as connector:
+        intent = an_intent(a_profile("fire", "mastodon"), "One (1/2)", "Two (2/2)", timeout=6.0)
+        result = await connector.publish(intent, store)
+    assert isinstance(result, kind)
+    assert (getattr(result, "begun", None) is None) is (kind is Posted)
 
 
 @pytest.mark.parametrize("words", ["Validation failed: Duplicate status", "Text has already been taken"])

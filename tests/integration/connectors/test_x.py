@@ -82,11 +82,53 @@ async def test_a_beginning_that_was_seen_late_is_continued(x: EmulatedRig) -> No
     x.emulator.faults.append(Fault("drop_before", skip=1))
     assert isinstance(await x.connector.publish(intent, store), Unknown)
     fresh = x.restart()
-    result = await fresh.publish(intent, store)
+    await published(fresh, intent)
+    assert [Seen(part) for part in reversed(PARTS)] == await x.stands(intent.profile)
+
+
+async def test_an_answer_to_a_part_that_is_not_shown_yet_waits(x: EmulatedRig) -> None:
+    """X refuses it for some seconds; people are not left with the first part alone."""
+    intent = an_intent(x.profile("fire"), *PARTS)
+    x.emulator.faults.append(Fault("error", calls=2, code="reply", skip=1))
+    await published(x.connector, intent)
+    assert [Seen(part) for part in reversed(PARTS)] == await x.stands(intent.profile)
+    assert x.emulator.calls["post"] == 5
+
+
+async def test_a_part_that_is_not_shown_for_long_is_tried_again_and_one_that_is_gone_ends_the_thread(
+    x: EmulatedRig,
+) -> None:
+    intent = an_intent(x.profile("fire"), *PARTS, timeout=3.0)
+    x.emulator.faults.append(Fault("error", calls=9, code="reply", skip=1))
+    result = await x.connector.publish(intent, store)
     assert isinstance(result, Retryable)
     assert result.begun is not None
-    await published(fresh, replace(intent, repeat=True))
-    assert [Seen(part) for part in reversed(PARTS)] == await x.stands(intent.profile)
+    x.emulator.posts.clear()
+    x.emulator.faults[:] = [Fault("error", calls=9, code="reply", skip=1), Fault("error", on="read", code="gone")]
+    result = await x.connector.publish(intent, store)
+    assert isinstance(result, Permanent)
+    assert result.begun is not None
+
+
+@pytest.mark.parametrize("refusals", [2, 9])
+async def test_pictures_that_are_refused_with_the_post_are_left_out_in_the_end(x: EmulatedRig, refusals: int) -> None:
+    """X took them, and says then that they are invalid: a moment later they may be good, and else the text goes out."""
+    x.emulator.refuses_media = refusals
+    fire = x.profile("fire")
+    posted = await published(x.connector, an_intent(fire, "Boil water.", pictures=(PICTURE,), timeout=6.0))
+    assert [Seen("Boil water.", (PICTURE.alt,) if refusals == 2 else ())] == await x.stands(fire)
+    assert ("the pictures are missing" in posted.note) is (refusals == 9)
+
+
+@pytest.mark.parametrize(("works", "ends"), [(2, "succeeded"), (2, "failed"), (99, "succeeded")])
+async def test_a_picture_that_x_works_on_is_waited_for(x: EmulatedRig, works: int, ends: str) -> None:
+    """As long as there is time; what fails blocks nothing."""
+    x.emulator.works, x.emulator.ends = works, ends
+    fire = x.profile("fire")
+    posted = await published(x.connector, an_intent(fire, "Boil water.", pictures=(PICTURE,), timeout=8.0))
+    good = (works, ends) == (2, "succeeded")
+    assert [Seen("Boil water.", (PICTURE.alt,) if good else ())] == await x.stands(fire)
+    assert ("picture 1 is missing" in posted.note) is not good
 
 
 async def test_a_repeat_that_cannot_see_what_stands_sends_nothing(x: EmulatedRig) -> None:

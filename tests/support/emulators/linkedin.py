@@ -62,6 +62,7 @@ class LinkedInEmulator(Emulator):
         "access": (403, 100, "ACCESS_DENIED", "Not enough permissions to access: posts.CREATE"),
         "duplicate": (422, 0, "DUPLICATE_POST", "Content is a duplicate of urn:li:share:999"),
         "too_long": (400, 100, "FIELD_LENGTH_TOO_LONG", "commentary exceeded the maximum length of 3000"),
+        "processing": (400, 0, "MEDIA_ASSET_PROCESSING", "Media asset is processing"),
         "invalid": (400, 100, "ILLEGAL_ARGUMENT", "Syntax exception in path variables"),
         "version": (426, 0, "NONEXISTENT_VERSION", "Requested version is not active"),
         "gone": (404, 0, "RESOURCE_NOT_FOUND", "Entity is not found"),
@@ -76,6 +77,8 @@ class LinkedInEmulator(Emulator):
         self.raw: dict[str, str] = {}
         self.contents: dict[str, dict[str, Any]] = {}
         self.visibility = "PUBLIC"
+        self.refuses_images = 0
+        """So many posts with pictures are refused, as it still works on them."""
         self.with_details = False
         """An error's name is with its details, and not on top."""
         self.role = "CONTENT_ADMINISTRATOR"
@@ -180,6 +183,9 @@ class LinkedInEmulator(Emulator):
 
     def _alts(self, content: dict[str, Any]) -> tuple[str, ...]:
         images = content["multiImage"]["images"] if "multiImage" in content else [content["media"]] if content else []
+        if images and self.refuses_images:
+            self.refuses_images -= 1
+            raise Refused("processing")
         if any(not self.images.get(one["id"]) for one in images) or len(images) > 20:
             raise Refused("invalid")
         return tuple(one["altText"] for one in images)

@@ -89,6 +89,11 @@ class LinkedInApi:
             return Retryable(why, cause=Cause.OWN)
         return refusal(outcome, self._clock)
 
+    def is_of_pictures(self, outcome: Outcome) -> bool:
+        """Say whether a post with pictures may have been refused for them: LinkedIn may still work on them."""
+        refused = isinstance(outcome, Answer) and outcome.status in (400, 422) and not is_duplicate(outcome)
+        return refused and isinstance(self.meaning(outcome), Permanent)
+
     async def posts_since(self, page: Organization, since: datetime) -> list[Share] | CannotTell:
         """Return the page's own posts that were made since a time."""
         found: list[Share] = []

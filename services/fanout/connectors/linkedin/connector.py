@@ -13,11 +13,11 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import answered, has_it_somewhere, not_let_in, not_seen
-from services.fanout.connectors.calls.http import Answer
+from services.fanout.connectors.answers import answered, has_it_somewhere, joined, not_let_in, not_seen
+from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
-from services.fanout.connectors.calls.uploads import media_deadline, uploaded
+from services.fanout.connectors.calls.uploads import again_then_without, media_deadline, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -95,13 +95,26 @@ class LinkedInConnector(OneAtATime):
         if isinstance(found, Posted):
             return found
         images, note = await self._upload(page, intent, fetch_media)
-        outcome = await self._api.call(page, "POST", "/posts", value=_body(page, intent, images))
+        outcome, lost = await self._post(page, intent, images)
+        note = joined(note, lost)
         urn = made(outcome)
         if urn:
             return self._posted(urn, note)
         if is_duplicate(outcome):
             return await self._duplicate(page, intent, outcome)
         return self._api.meaning(outcome)
+
+    async def _post(self, page: Organization, intent: Intent, images: list[Any]) -> tuple[Outcome, str]:
+        """Make the post; one whose pictures are refused goes out without them in the end, which the note says."""
+
+        async def post(pictures: bool) -> Outcome:
+            body = _body(page, intent, images if pictures else [])
+            return await self._api.call(page, "POST", "/posts", value=body)
+
+        if not images:
+            return await post(False), ""
+        outcome, refused = await again_then_without(post, self._api.is_of_pictures, page.deadline)
+        return outcome, f"the pictures are missing: {refused.words}" if isinstance(refused, Answer) else ""
 
     async def _duplicate(self, page: Organization, intent: Intent, outcome: Answer) -> PublishResult:
         """Look at what it is said to be a duplicate of: only what the page shows is a receipt."""

@@ -150,7 +150,8 @@ class MastodonConnector(Connector):
             body = status_of(intent.content.parts[number], language, before, pictures)
             self._remember(intent.idempotency_key, content)
             key = f"{intent.idempotency_key}-{number + 1}-{content[:32]}"
-            done = await send(self._http, self._clock, account.endpoint, body, key)
+            above = stands[-1][0] if stands else ""
+            done = await send(self._http, self._clock, account.endpoint, body, key, above)
             done = own(done, account.id, (one for one, _ in stands))
             if not isinstance(done, Made):
                 return self._give_up(intent, done, stands, account.endpoint.token)

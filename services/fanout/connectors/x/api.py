@@ -25,6 +25,8 @@ from services.fanout.connectors.x.oauth import Keys, authorization
 from services.kernel.base.clock import Clock
 
 _PAGES = 8
+_LONGEST_WORK = 60
+"""Seconds that X may ask to wait for a picture; a longer wait, or none, is no number to go by."""
 _MARGIN = timedelta(seconds=30)
 _FIELDS = "created_at,referenced_tweets,entities,note_tweet"
 FIELDS = {"tweet.fields": _FIELDS}
@@ -41,11 +43,6 @@ class XAccount:
     id: str
     username: str
     deadline: float
-
-
-@dataclass(frozen=True)
-class Duplicate(Permanent):
-    """X refuses a post's words as those of one that it has; it may be this very message."""
 
 
 class XApi:
@@ -121,9 +118,25 @@ class XApi:
         media_id = _data(outcome).get("id")
         if not isinstance(media_id, str) or not media_id.isdigit():
             return None
+        if not await self._is_processed(account, media_id, outcome, deadline):
+            return None
         value = {"id": media_id, "metadata": {"alt_text": {"text": picture.alt}}}
         described = await self.call(account.keys, deadline, "POST", "/2/media/metadata", value=value)
         return media_id if isinstance(described, Answer) and described.status == 200 else None
+
+    async def _is_processed(self, account: XAccount, media_id: str, outcome: Outcome, deadline: float) -> bool:
+        """Wait until X has worked on a picture, where it says that it does; False where that failed, or takes long."""
+        query = {"command": "STATUS", "media_id": media_id}
+        while isinstance(said := _data(outcome).get("processing_info"), dict):
+            state, wait = said.get("state"), said.get("check_after_secs")
+            if state not in ("pending", "in_progress"):
+                return state == "succeeded"
+            seconds = float(wait) if isinstance(wait, int) and 0 < wait < _LONGEST_WORK else 1.0
+            if asyncio.get_running_loop().time() + seconds >= deadline:
+                return False
+            await asyncio.sleep(seconds)
+            outcome = await self.call(account.keys, deadline, "GET", "/2/media/upload", query=query)
+        return bool(_data(outcome))
 
 
 def data_of(outcome: Outcome, status: int) -> dict[str, Any]:
@@ -151,6 +164,16 @@ def rows_of(body: Mapping[str, Any]) -> list[Any]:
     if not rows and body["meta"].get("result_count"):
         raise ValueError("it names posts, and shows none")
     return list(rows)
+
+
+def is_gone(outcome: Outcome) -> bool:
+    """True when X says that there is no such post: 404, or 200 with a problem instead of data."""
+    if not isinstance(outcome, Answer) or not isinstance(outcome.body, dict):
+        return False
+    problems = outcome.body.get("errors") or []
+    kinds = [str(one.get("type", "")) for one in problems if isinstance(one, dict)]
+    told = any(kind.endswith("resource-not-found") for kind in [*kinds, str(outcome.body.get("type", ""))])
+    return told and "data" not in outcome.body
 
 
 def only_reads(outcome: Outcome) -> bool:
