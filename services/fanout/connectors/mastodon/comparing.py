@@ -34,7 +34,7 @@ async def compare(
         outcome = await http.call(endpoint, "GET", f"/api/v1/statuses/{one}")
         if is_gone(outcome, clock):
             return Absent()
-        stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("id") == one
+        stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and id_of(outcome.body.get("id")) == one
         if not isinstance(outcome, Answer) or outcome.status != 200 or not stands:
             return cannot_tell("the platform does not say whether it is there", outcome, clock)
         found.append(outcome.body)

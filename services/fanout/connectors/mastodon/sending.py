@@ -21,7 +21,7 @@ from services.fanout.connectors.calls.uploads import AGAIN_SECONDS, AGAIN_TIMES,
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
-from services.fanout.connectors.mastodon.text import plain_text
+from services.fanout.connectors.mastodon.text import plain_text, short
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock
 from services.kernel.base.remember import by_identity
@@ -31,7 +31,6 @@ PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
 
 _NO_RECORD = re.compile("Record not found")
 """What Mastodon says, in English always, where a key's post was deleted; of a missing parent it speaks as set there."""
-_MENTION = re.compile(r"@([\w.-]+)@[\w.-]+\w")
 
 
 @dataclass(frozen=True)
@@ -191,11 +190,7 @@ def remarks_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> list[tuple[s
 @lru_cache(maxsize=16)
 def _shows(html: str, text: str) -> bool:
     """Return whether a status shows a text; a message to many accounts of a server comes back in the same words."""
-    return same(_short(plain_text(html)), _short(text))
-
-
-def _short(text: str) -> str:
-    return _MENTION.sub(r"@\1", text)
+    return same(short(plain_text(html)), short(text))
 
 
 @lru_cache(maxsize=256)
