@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, ClassVar, Literal
 
 from aiohttp import web
@@ -99,6 +101,8 @@ class Emulator(Place):
         super().__init__()
         self._running: Running | None = None
         self.bends = Bends()
+        self.behind = timedelta(0)
+        """How far its clock is behind ours."""
         self.undocumented: list[str] = []
         """What was asked or answered in another way than is documented."""
 
@@ -112,12 +116,21 @@ class Emulator(Place):
         """Answer on a free port of this machine."""
         app = web.Application(middlewares=[self.bends.middleware, self._faulty], client_max_size=16 * 1024 * 1024)
         self.routes(app)
+        app.on_response_prepare.append(self._dated)
         self._running = await serve(app, "127.0.0.1", 0, "the emulator")
 
     async def stop(self) -> None:
         """Let go of the port."""
         assert self._running is not None
         await self._running.stop()
+
+    def now(self) -> datetime:
+        """Return the time by its own clock."""
+        return datetime.now(UTC) - self.behind
+
+    async def _dated(self, _: web.Request, answer: web.StreamResponse) -> None:
+        if self.behind:
+            answer.headers["Date"] = format_datetime(self.now(), usegmt=True)
 
     def only_documented(self) -> None:
         """Raise AssertionError where something was asked or answered that is not documented."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from aiohttp import web
@@ -168,7 +168,7 @@ class LinkedInEmulator(Emulator):
         alts = self._alts(body.get("content", {}))
         post = Post(f"urn:li:share:{self.next_id()}", page, text, alts)
         self.posts.append(post)
-        self.made[post.id], self.raw[post.id] = datetime.now(UTC), body["commentary"]
+        self.made[post.id], self.raw[post.id] = self.now(), body["commentary"]
         self.contents[post.id] = body.get("content", {})
         return web.Response(status=201, headers={"x-restli-id": post.id})
 

@@ -8,7 +8,7 @@ import hmac
 import html
 import re
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -169,14 +169,14 @@ class XEmulator(Emulator):
         self.credit -= 1
         post = Post(self.next_id(), name, text, tuple(self.media.pop(one) for one in ids), under)
         self.posts.append(post)
-        self.made[post.id] = datetime.now(UTC)
+        self.made[post.id] = self.now()
         return web.json_response({"data": {"id": post.id, "text": self._shown(post)["text"]}}, status=201)
 
     def ask(self, who: str, text: str, under: str = "") -> str:
         """Have somebody write a post that is not the city's; return its id."""
         post = Post(self.next_id(), who, text, under=under)
         self.posts.append(post)
-        self.made[post.id] = datetime.now(UTC)
+        self.made[post.id] = self.now()
         return post.id
 
     async def mentions(self, request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 
 from schemas.events.requests import Picture
+from services.fanout.connectors.calls.ahead import ClockAhead
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import fields_of, json_of
 from services.fanout.connectors.calls.refusals import cannot_tell, has_it_already, refusal
@@ -20,6 +21,7 @@ from services.fanout.connectors.linkedin.little_text import plain
 from services.kernel.base.clock import Clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MARGIN = timedelta(seconds=30)
 
 _PAGES = 5
 _COUNT = 100
@@ -60,6 +62,7 @@ class LinkedInApi:
         self._server = server.rstrip("/")
         self._clock = clock
         self.http = Http(128)
+        self._ahead = ClockAhead(clock)
         self._headers = {"LinkedIn-Version": version, "X-Restli-Protocol-Version": "2.0.0"}
 
     async def call(
@@ -74,7 +77,9 @@ class LinkedInApi:
         """Make one call; names in ``path`` are encoded already."""
         endpoint = Endpoint(f"{self._server}/rest", page.token, page.deadline)
         more = self._headers | dict(headers or {})
-        return await self.http.call(endpoint, method, path, value=value, headers=more, exact=True)
+        outcome = await self.http.call(endpoint, method, path, value=value, headers=more, exact=True)
+        self._ahead.note(outcome)
+        return outcome
 
     async def close(self) -> None:
         """Close all connections."""
@@ -93,6 +98,19 @@ class LinkedInApi:
         """Say whether a post with pictures may have been refused for them: LinkedIn may still work on them."""
         refused = isinstance(outcome, Answer) and outcome.status in (400, 422) and not is_duplicate(outcome)
         return refused and isinstance(self.meaning(outcome), Permanent)
+
+    def since(self, made_at: datetime) -> datetime:
+        """Return when a request that was made by our clock was made by LinkedIn's, a little earlier to be sure."""
+        return made_at - self._ahead.by - _MARGIN
+
+    async def posts_of_request(self, page: Organization, made_at: datetime) -> list[Share] | CannotTell:
+        """Return the page's own posts since a request was made by our clock."""
+        begun = self.since(made_at)
+        found = await self.posts_since(page, begun)
+        # Only an answer says what LinkedIn's clock is: a look that began too late is made once more.
+        if isinstance(found, CannotTell) or self.since(made_at) > begun - _MARGIN:
+            return found
+        return await self.posts_since(page, self.since(made_at))
 
     async def posts_since(self, page: Organization, since: datetime) -> list[Share] | CannotTell:
         """Return the page's own posts that were made since a time."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -35,7 +35,6 @@ from services.fanout.connectors.fields import text_in
 from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, encoded, is_deleted, not_found, time_of
 from services.kernel.base.clock import Clock
 
-_MARGIN = timedelta(seconds=30)
 _PAGES = 5
 _COUNT = 100
 _COMMENT = re.compile(r"urn:li:comment:\((?:urn:li:)?((?:activity|share|ugcPost):[0-9]{1,30}),([0-9]{1,30})\)")
@@ -138,7 +137,7 @@ class PageComments:
         rows = await self._listed(page, thread)
         if not isinstance(rows, list):
             return rows
-        since, text = intent.author_time - _MARGIN, intent.content.parts[0]
+        since, text = self._api.since(intent.author_time), intent.content.parts[0]
         try:
             alike = [one for one in rows if same(_text(one), text)]
             own = [_dated(one) for one in alike if text_in(one, "actor", needed=True) == page.urn]

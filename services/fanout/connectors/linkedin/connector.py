@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,6 @@ from services.fanout.connectors.linkedin.roles import RIGHTS, left_today, role_o
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
 from services.kernel.base.clock import Clock
-
-_MARGIN = timedelta(seconds=30)
 
 
 class LinkedInConnector(OneAtATime):
@@ -263,7 +261,7 @@ class LinkedInConnector(OneAtATime):
         return body if body["author"] == page.urn else Absent()
 
     async def _find(self, page: Organization, intent: Intent) -> Posted | Absent | CannotTell:
-        shares = await self._api.posts_since(page, intent.author_time - _MARGIN)
+        shares = await self._api.posts_of_request(page, intent.author_time)
         if isinstance(shares, CannotTell):
             return shares
         existing = [(one.created_at, one.urn) for one in shares if same(one.text, intent.content.parts[0])]

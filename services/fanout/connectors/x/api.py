@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from schemas.events.requests import Picture
+from services.fanout.connectors.calls.ahead import ClockAhead
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell, refusal
@@ -53,6 +54,7 @@ class XApi:
         self._clock = clock
         self._http = Http(connections)
         self._costs = costs
+        self._ahead = ClockAhead(clock)
 
     async def call(
         self,
@@ -70,6 +72,7 @@ class XApi:
         signed = authorization(keys, method, self._server + path, query or {}, nonce=nonce, timestamp=now)
         endpoint = Endpoint(self._server, "", deadline)
         outcome = await self._http.call(endpoint, method, path, value=value, data=data, query=query, headers=signed)
+        self._ahead.note(outcome)
         if self._costs is not None and (cost := cost_aside(method, outcome)):
             await asyncio.to_thread(self._costs.note, cost, self._clock.now())
         return outcome
@@ -84,10 +87,10 @@ class XApi:
             return Retryable(f"the prepaid credit is used up: {outcome.words}", cause=Cause.CREDENTIAL)
         return refusal(outcome, self._clock)
 
-    async def posts_since(self, account: XAccount, since: datetime) -> list[Status] | CannotTell:
-        """Return the account's own posts since a time, as their author wrote them."""
+    async def posts_since(self, account: XAccount, made_at: datetime) -> list[Status] | CannotTell:
+        """Return the account's own posts since a request was made by our clock, as their author wrote them."""
         query = {"max_results": "100", "tweet.fields": _FIELDS, "exclude": "retweets"}
-        query["start_time"] = f"{since - _MARGIN:%Y-%m-%dT%H:%M:%SZ}"
+        query["start_time"] = f"{made_at - self._ahead.by - _MARGIN:%Y-%m-%dT%H:%M:%SZ}"
         found: list[Status] = []
         for _ in range(_PAGES):
             outcome = await self.call(
