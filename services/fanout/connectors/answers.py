@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-from services.fanout.connectors.contract import CannotTell, Cause, Intent, Permanent, Posted, Retryable, Unknown
+from services.fanout.connectors.calls.http import Answer, Outcome
+from services.fanout.connectors.calls.refusals import refusal
+from services.fanout.connectors.contract import (
+    CannotTell,
+    Cause,
+    HandedOver,
+    Intent,
+    Permanent,
+    Posted,
+    Retryable,
+    Unknown,
+)
+from services.kernel.base.clock import Clock
 
 OTHER_TEXT = "the platform shows the text otherwise than it was approved"
 NOT_OURS = Permanent("what it answers is not a post of this platform")
@@ -41,6 +53,26 @@ def answered(intent: Intent) -> str:
     For connectors that do not declare ``reply``: their ``Intent.follows`` is an address.
     """
     return intent.content.answers or intent.follows
+
+
+def is_gone(outcome: Outcome, clock: Clock) -> bool:
+    """Say whether the platform itself says that there is no such thing.
+
+    A page, or an error in a gateway's form, says nothing of it: what is before the server answers so, too.
+    """
+    if not isinstance(outcome, Answer) or outcome.status not in (404, 410) or not isinstance(outcome.body, dict):
+        return False
+    return isinstance(refusal(outcome, clock), Permanent)
+
+
+def has_it_somewhere(why: str) -> HandedOver:
+    """Say that a repeat was refused as a duplicate of what is not shown: an earlier call's post, most likely.
+
+    A listing may lag by hours, and time alone shows nothing where the words are an older message's: a person looks.
+    """
+    return HandedOver(
+        f"it may be public or not: {why}; please look at the profile, and publish it in other words if not"
+    )
 
 
 def on_hold(why: CannotTell) -> Retryable:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from services.fanout.connectors.answers import joined
 from services.fanout.connectors.contract import (
     CannotTell,
+    Cause,
     Connector,
     FetchMedia,
     HandedOver,
@@ -20,6 +21,7 @@ from services.fanout.connectors.contract import (
     Retracted,
     RetractResult,
     Retryable,
+    Unknown,
     WhenUnknown,
 )
 from services.fanout.domain.outside import Ours
@@ -73,6 +75,9 @@ class TakesBack(WrappedConnector):
                 doubts.append(result.reason)
             elif isinstance(result, Permanent):
                 return replace(result, reason=joined(result.reason, *doubts))
+            elif isinstance(result, Unknown) and self._then_posts:
+                # Nothing of the new post was sent, and to delete again does no harm: it is not looked for, but tried.
+                return Retryable(result.reason, result.after, cause=result.cause or Cause.LIMIT)
             elif not isinstance(result, Retracted):
                 return result
         if doubts and not self._looked:

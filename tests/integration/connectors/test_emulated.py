@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -256,3 +257,26 @@ async def test_the_check_brings_what_the_accounts_page_says(emulated: EmulatedRi
     """X's address as what it stands for; Instagram's own login documents no such field, so nothing is said of it."""
     found = (await emulated.connector.check(emulated.profile("fire"))).shows
     assert found is None if shows is None else shows in (found or "")
+
+
+@pytest.mark.parametrize("emulated", ["x", "linkedin"], indirect=True)
+async def test_a_clock_of_ours_that_is_ahead_hides_nothing(emulated: EmulatedRig) -> None:
+    """The platform stamps a post earlier than the request was made by our clock; its Date tells by how much."""
+    emulated.emulator.behind = timedelta(minutes=4)
+    intent = an_intent(emulated.profile("fire"), TEXT)
+    emulated.emulator.misbehave("drop_after")
+    assert isinstance(await emulated.connector.publish(intent, store), Unknown)
+    fresh = emulated.restart()
+    assert isinstance(await fresh.reconcile(intent), Posted)
+    await published(fresh, replace(intent, repeat=True))
+    assert [Seen(TEXT)] == await emulated.stands(intent.profile)
+
+
+@pytest.mark.parametrize("emulated", ["x", "linkedin"], indirect=True)
+async def test_the_same_words_before_the_request_are_not_it(emulated: EmulatedRig) -> None:
+    """By the platform's clock as well."""
+    emulated.emulator.behind = timedelta(minutes=50)
+    await published(emulated.restart(), an_intent(emulated.profile("fire"), TEXT, request_id="rolder"))
+    emulated.emulator.behind = timedelta(minutes=4)
+    fresh = emulated.restart()
+    assert await fresh.reconcile(an_intent(emulated.profile("fire"), TEXT)) == Absent()

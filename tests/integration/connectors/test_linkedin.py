@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from schemas.platforms import LITTLE_TEXT
-from services.fanout.connectors.contract import Altered, Cause, Permanent, Unknown
+from services.fanout.connectors.contract import Altered, Cause, HandedOver, Permanent, Unknown
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
 from tests.support.emulators.linkedin import LinkedInEmulator, shown
@@ -41,10 +41,39 @@ async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(linkedin: Em
     assert len(await linkedin.stands(intent.profile)) == 1
 
 
+async def test_a_duplicate_is_looked_for_in_whatever_form_it_is_said(linkedin: EmulatedRig) -> None:
+    """The answer was lost, and the repeat is refused with the error's name among its details: it is public."""
+    linkedin.emulator.with_details = True
+    intent = an_intent(linkedin.profile("fire"), TEXT)
+    posted = await published(linkedin.connector, intent)
+    assert posted == await linkedin.restart().publish(intent, store)
+
+
+async def test_a_duplicate_of_an_earlier_call_that_is_not_shown_is_for_a_person(linkedin: EmulatedRig) -> None:
+    """A listing that lags: the earlier call's post is most likely there, so nobody says that it failed."""
+    linkedin.emulator.misbehave("error", code="duplicate")
+    repeat = replace(an_intent(linkedin.profile("fire"), TEXT), repeat=True)
+    result = await linkedin.connector.publish(repeat, store)
+    assert isinstance(result, HandedOver)
+    assert "look at the profile" in result.reason
+
+
 async def test_pictures_carry_their_descriptions(linkedin: EmulatedRig) -> None:
     fire = linkedin.profile("fire")
     await linkedin.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE, PICTURE)), store)
     assert [Seen(TEXT, (PICTURE.alt, PICTURE.alt))] == await linkedin.stands(fire)
+
+
+@pytest.mark.parametrize("refusals", [2, 9])
+async def test_pictures_that_are_refused_with_the_post_are_left_out_in_the_end(
+    linkedin: EmulatedRig, refusals: int
+) -> None:
+    """LinkedIn may still work on them: a moment later they may be good, and else the text goes out."""
+    linkedin.emulator.refuses_images = refusals
+    fire = linkedin.profile("fire")
+    posted = await published(linkedin.connector, an_intent(fire, TEXT, pictures=(PICTURE,), timeout=6.0))
+    assert [Seen(TEXT, (PICTURE.alt,) if refusals == 2 else ())] == await linkedin.stands(fire)
+    assert ("the pictures are missing" in posted.note) is (refusals == 9)
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,19 @@ async def test_a_post_is_found_behind_many_newer_ones(mastodon: MastodonRig) -> 
     assert posted == await mastodon.connector.reconcile(intent)
 
 
+async def test_a_repeat_on_a_busy_account_is_posted(mastodon: MastodonRig) -> None:
+    """The first attempt was refused for now, and forty other posts came between: none of them may be it."""
+    intent = an_intent(mastodon.profile("fire"))
+    await mastodon.misbehave("rate_limit", seconds=1)
+    assert isinstance(await mastodon.connector.publish(intent, store), Retryable)
+    for number in range(40):
+        await published(mastodon.connector, an_intent(intent.profile, f"Post {number}", request_id=f"r{number}"))
+    fresh = mastodon.restart()
+    await published(fresh, replace(intent, repeat=True))
+    assert await published(mastodon.restart(), replace(intent, repeat=True)) == await fresh.reconcile(intent)
+    assert sum("Boil water" in post["content"] for post in await mastodon.statuses(intent.profile)) == 1
+
+
 async def test_absent_is_said_only_when_the_listing_covers_the_time(mastodon: MastodonRig) -> None:
     """When there are more posts since than are looked through, nobody can tell."""
     fire = mastodon.profile("fire")

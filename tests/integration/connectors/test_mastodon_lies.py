@@ -20,6 +20,7 @@ from services.fanout.connectors.contract import (
     Altered,
     CannotTell,
     Cause,
+    Permanent,
     Posted,
     ReadsBack,
     Retryable,
@@ -298,6 +299,65 @@ async def test_an_answer_that_is_of_another_post_is_not_believed(
     async with a_server(tmp_path, handlers) as connector:
         intent = an_intent(a_profile("fire", "mastodon"), "One (1/2)", "Two (2/2)")
         assert isinstance(await connector.publish(intent, store), kind)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "stands", "kind"), [(2, 200, Posted), (99, 200, Retryable), (99, 503, Retryable), (99, 404, Permanent)]
+)
+async def test_a_part_whose_parent_is_not_shown_yet_waits_unless_that_is_gone(
+    tmp_path: Path, refusals: int, stands: int, kind: type
+) -> None:
+    """A server with several machines: the first part is taken, and another one does not see it yet."""
+    calls = 0
+
+    async def made(request: web.Request) -> web.StreamResponse:
+        nonlocal calls
+        calls += 1
+        if 1 < calls <= refusals + 1:
+            return web.json_response({"error": "La publication n'existe pas."}, status=404)
+        return web.json_response({"id": str(6 + calls)})
+
+    async def first(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"id": "7"} if stands == 200 else {"error": "Record not found"}, status=stands)
+
+    handlers: dict[str, Handler] = {"GET /api/v1/accounts/verify_credentials": own, "POST /api/v1/statuses": made}
+    async with a_server(tmp_path, handlers | {"GET /api/v1/statuses/7": first}) as connector:
+        intent = an_intent(a_profile("fire", "mastodon"), "One (1/2)", "Two (2/2)", timeout=6.0)
+        result = await connector.publish(intent, store)
+    assert isinstance(result, kind)
+    assert (getattr(result, "begun", None) is None) is (kind is Posted)
+
+
+@pytest.mark.parametrize("name", ["7", 7])
+async def test_a_post_is_read_back_whatever_its_id_is_written_as(tmp_path: Path, name: str | int) -> None:
+    async def one(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"id": name, "url": "https://x.example/7", "content": "<p>Boil water.</p>"})
+
+    handlers: dict[str, Handler] = {
+        "GET /api/v1/accounts/verify_credentials": own,
+        "GET /api/v1/statuses/7": one,
+    }
+    async with a_server(tmp_path, handlers) as connector:
+        assert isinstance(connector, ReadsBack)
+        intent = an_intent(a_profile("fire", "mastodon"), "Boil water.")
+        assert isinstance(await connector.read_back(intent, "7"), Posted)
+
+
+async def test_a_post_with_a_mention_is_found_where_the_server_shows_no_source(tmp_path: Path) -> None:
+    """Its HTML has the mention without the host; to take it for another post would be to post it twice."""
+    intent = an_intent(a_profile("fire", "mastodon"), "Boil water, says @water@town.example today.")
+    shown = '<p>Boil water, says <a href="https://town.example/@water">@<span>water</span></a> today.</p>'
+    row = {"id": "7", "url": "https://x.example/7", "content": shown, "created_at": intent.author_time.isoformat()}
+
+    async def listed(request: web.Request) -> web.StreamResponse:
+        return web.json_response([] if "max_id" in request.query else [row | {"in_reply_to_id": None}])
+
+    handlers: dict[str, Handler] = {
+        "GET /api/v1/accounts/verify_credentials": own,
+        "GET /api/v1/accounts/1/statuses": listed,
+    }
+    async with a_server(tmp_path, handlers) as connector:
+        assert isinstance(await connector.reconcile(intent), Posted)
 
 
 @pytest.mark.parametrize("words", ["Validation failed: Duplicate status", "Text has already been taken"])

@@ -12,6 +12,7 @@ from services.fanout.connectors.contract import (
     Absent,
     Altered,
     Cause,
+    HandedOver,
     Permanent,
     Posted,
     ReadsBack,
@@ -24,6 +25,7 @@ from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.domain.credit import DELETE_USD, READ_USD
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
+from tests.support.emulators.base import Fault
 
 PARTS = ("Boil water. (1/3)", "Until Friday. (2/3)", "Maps: https://mission.example/map (3/3)")
 
@@ -55,6 +57,78 @@ async def test_a_duplicate_is_no_receipt_before_it_was_read_back(x: EmulatedRig)
     result = await fresh.publish(an_intent(x.profile("water"), "Not there."), store)
     assert isinstance(result, Permanent)
     assert "duplicate" in result.reason
+
+
+@pytest.mark.parametrize("code", ["duplicate", "187"])
+async def test_a_duplicate_of_an_earlier_call_that_is_not_shown_is_for_a_person(x: EmulatedRig, code: str) -> None:
+    """A listing that lags: the earlier call's post is most likely there, so nobody says that it failed."""
+    x.emulator.misbehave("error", code=code)
+    intent = replace(an_intent(x.profile("fire"), "Boil water."), repeat=True)
+    result = await x.connector.publish(intent, store)
+    assert isinstance(result, HandedOver)
+    assert "look at the profile" in result.reason
+
+
+async def test_a_duplicate_is_looked_for_in_its_older_form_too(x: EmulatedRig) -> None:
+    intent = an_intent(x.profile("fire"), "Boil water.")
+    posted = await published(x.connector, intent)
+    x.emulator.misbehave("error", code="187")
+    assert posted == await x.restart().publish(intent, store)
+
+
+async def test_a_beginning_that_was_seen_late_is_continued(x: EmulatedRig) -> None:
+    """The look before the repeat did not show the first part; its refusal as a duplicate does not end the thread."""
+    intent = an_intent(x.profile("fire"), *PARTS)
+    x.emulator.faults.append(Fault("drop_before", skip=1))
+    assert isinstance(await x.connector.publish(intent, store), Unknown)
+    fresh = x.restart()
+    await published(fresh, intent)
+    assert [Seen(part) for part in reversed(PARTS)] == await x.stands(intent.profile)
+
+
+async def test_an_answer_to_a_part_that_is_not_shown_yet_waits(x: EmulatedRig) -> None:
+    """X refuses it for some seconds; people are not left with the first part alone."""
+    intent = an_intent(x.profile("fire"), *PARTS)
+    x.emulator.faults.append(Fault("error", calls=2, code="reply", skip=1))
+    await published(x.connector, intent)
+    assert [Seen(part) for part in reversed(PARTS)] == await x.stands(intent.profile)
+    assert x.emulator.calls["post"] == 5
+
+
+async def test_a_part_that_is_not_shown_for_long_is_tried_again_and_one_that_is_gone_ends_the_thread(
+    x: EmulatedRig,
+) -> None:
+    intent = an_intent(x.profile("fire"), *PARTS, timeout=3.0)
+    x.emulator.faults.append(Fault("error", calls=9, code="reply", skip=1))
+    result = await x.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.begun is not None
+    x.emulator.posts.clear()
+    x.emulator.faults[:] = [Fault("error", calls=9, code="reply", skip=1), Fault("error", on="read", code="gone")]
+    result = await x.connector.publish(intent, store)
+    assert isinstance(result, Permanent)
+    assert result.begun is not None
+
+
+@pytest.mark.parametrize("refusals", [2, 9])
+async def test_pictures_that_are_refused_with_the_post_are_left_out_in_the_end(x: EmulatedRig, refusals: int) -> None:
+    """X took them, and says then that they are invalid: a moment later they may be good, and else the text goes out."""
+    x.emulator.refuses_media = refusals
+    fire = x.profile("fire")
+    posted = await published(x.connector, an_intent(fire, "Boil water.", pictures=(PICTURE,), timeout=6.0))
+    assert [Seen("Boil water.", (PICTURE.alt,) if refusals == 2 else ())] == await x.stands(fire)
+    assert ("the pictures are missing" in posted.note) is (refusals == 9)
+
+
+@pytest.mark.parametrize(("works", "ends"), [(2, "succeeded"), (2, "failed"), (99, "succeeded")])
+async def test_a_picture_that_x_works_on_is_waited_for(x: EmulatedRig, works: int, ends: str) -> None:
+    """As long as there is time; what fails blocks nothing."""
+    x.emulator.works, x.emulator.ends = works, ends
+    fire = x.profile("fire")
+    posted = await published(x.connector, an_intent(fire, "Boil water.", pictures=(PICTURE,), timeout=8.0))
+    good = (works, ends) == (2, "succeeded")
+    assert [Seen("Boil water.", (PICTURE.alt,) if good else ())] == await x.stands(fire)
+    assert ("picture 1 is missing" in posted.note) is not good
 
 
 async def test_a_repeat_that_cannot_see_what_stands_sends_nothing(x: EmulatedRig) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from aiohttp import web
@@ -62,6 +62,7 @@ class LinkedInEmulator(Emulator):
         "access": (403, 100, "ACCESS_DENIED", "Not enough permissions to access: posts.CREATE"),
         "duplicate": (422, 0, "DUPLICATE_POST", "Content is a duplicate of urn:li:share:999"),
         "too_long": (400, 100, "FIELD_LENGTH_TOO_LONG", "commentary exceeded the maximum length of 3000"),
+        "processing": (400, 0, "MEDIA_ASSET_PROCESSING", "Media asset is processing"),
         "invalid": (400, 100, "ILLEGAL_ARGUMENT", "Syntax exception in path variables"),
         "version": (426, 0, "NONEXISTENT_VERSION", "Requested version is not active"),
         "gone": (404, 0, "RESOURCE_NOT_FOUND", "Entity is not found"),
@@ -76,6 +77,10 @@ class LinkedInEmulator(Emulator):
         self.raw: dict[str, str] = {}
         self.contents: dict[str, dict[str, Any]] = {}
         self.visibility = "PUBLIC"
+        self.refuses_images = 0
+        """So many posts with pictures are refused, as it still works on them."""
+        self.with_details = False
+        """An error's name is with its details, and not on top."""
         self.role = "CONTENT_ADMINISTRATOR"
         self.upload_to = ""
         self.refresh_token = ""
@@ -159,17 +164,28 @@ class LinkedInEmulator(Emulator):
             raise Refused("too_long")
         standing = [post for post in self.of(page) if post.text == text]
         if standing:
-            words = f"Content is a duplicate of {standing[0].id}"
-            return web.json_response({"status": 422, "code": "DUPLICATE_POST", "message": words}, status=422)
+            return web.json_response(self._duplicate(standing[0].id), status=422)
         alts = self._alts(body.get("content", {}))
         post = Post(f"urn:li:share:{self.next_id()}", page, text, alts)
         self.posts.append(post)
-        self.made[post.id], self.raw[post.id] = datetime.now(UTC), body["commentary"]
+        self.made[post.id], self.raw[post.id] = self.now(), body["commentary"]
         self.contents[post.id] = body.get("content", {})
         return web.Response(status=201, headers={"x-restli-id": post.id})
 
+    def _duplicate(self, urn: str) -> dict[str, Any]:
+        """Refuse a post as a duplicate, in either of the forms that were seen."""
+        words = f"Content is a duplicate of {urn}"
+        if not self.with_details:
+            return {"status": 422, "code": "DUPLICATE_POST", "message": words}
+        error = {"description": "Duplicate post is detected", "input": {}, "code": "DUPLICATE_POST"}
+        kind = "com.linkedin.common.error.BadRequest"
+        return {"status": 422, "message": words, "errorDetailType": kind, "errorDetails": {"inputErrors": [error]}}
+
     def _alts(self, content: dict[str, Any]) -> tuple[str, ...]:
         images = content["multiImage"]["images"] if "multiImage" in content else [content["media"]] if content else []
+        if images and self.refuses_images:
+            self.refuses_images -= 1
+            raise Refused("processing")
         if any(not self.images.get(one["id"]) for one in images) or len(images) > 20:
             raise Refused("invalid")
         return tuple(one["altText"] for one in images)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -33,7 +32,7 @@ class Discussion:
 
     def ask(self, who: str, text: str, post: str, parent: str = "") -> str:
         """Have somebody comment; return the comment's number."""
-        number, at = self._emulator.next_id(), int(datetime.now(UTC).timestamp() * 1_000)
+        number, at = self._emulator.next_id(), int(self._emulator.now().timestamp() * 1_000)
         row = {
             "id": number,
             "actor": who,

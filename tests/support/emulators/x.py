@@ -8,7 +8,7 @@ import hmac
 import html
 import re
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -67,6 +67,10 @@ class XEmulator(Emulator):
         self.access = "read-write"
         self.description, self.link = "Of the City of Mission.", "https://mission.example"
         """What an account's page says, and the address on it."""
+        self.refuses_media = 0
+        """So many posts with pictures are refused for them."""
+        self.works, self.ends = 0, "succeeded"
+        """How often it says that it works on a picture, and how that ends."""
         self._asked: dict[str, tuple[str, str]] = {}
 
     def routes(self, app: web.Application) -> None:
@@ -82,6 +86,7 @@ class XEmulator(Emulator):
         app.router.add_post("/2/users/{id}/retweets", self.repost)
         app.router.add_delete("/2/users/{id}/retweets/{post}", self.take_back)
         app.router.add_post("/2/media/upload", self.upload)
+        app.router.add_get("/2/media/upload", self.state)
         app.router.add_post("/2/media/metadata", self.describe)
 
     def kind_of(self, request: web.Request) -> Kind:
@@ -95,6 +100,13 @@ class XEmulator(Emulator):
         if code == "rate_limit":
             body = {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
             return web.json_response(body, status=429, headers={"x-rate-limit-reset": str(int(time.time() + seconds))})
+        if code == "media":
+            error = {"parameters": {"media.media_ids": ["1"]}, "message": "Your media IDs are invalid."}
+            problem = {"title": "Invalid Request", "detail": "One or more parameters to your request was invalid."}
+            more = {"errors": [error], "type": f"{_PROBLEMS}invalid-request"}
+            return web.json_response(more | problem, status=400)
+        if code == "187":
+            return web.json_response({"errors": [{"code": 187, "message": "Status is a duplicate."}]}, status=403)
         status, title, detail, kind = self.errors[code]
         return web.json_response({"title": title, "detail": detail, "type": kind, "status": status}, status=status)
 
@@ -151,17 +163,20 @@ class XEmulator(Emulator):
         ids = (body.get("media") or {}).get("media_ids", [])
         if len(ids) > 4 or any(one not in self.media for one in ids):
             raise Refused("invalid")
+        if ids and self.refuses_media:
+            self.refuses_media -= 1
+            raise Refused("media")
         self.credit -= 1
         post = Post(self.next_id(), name, text, tuple(self.media.pop(one) for one in ids), under)
         self.posts.append(post)
-        self.made[post.id] = datetime.now(UTC)
+        self.made[post.id] = self.now()
         return web.json_response({"data": {"id": post.id, "text": self._shown(post)["text"]}}, status=201)
 
     def ask(self, who: str, text: str, under: str = "") -> str:
         """Have somebody write a post that is not the city's; return its id."""
         post = Post(self.next_id(), who, text, under=under)
         self.posts.append(post)
-        self.made[post.id] = datetime.now(UTC)
+        self.made[post.id] = self.now()
         return post.id
 
     async def mentions(self, request: web.Request) -> web.Response:
@@ -250,7 +265,23 @@ class XEmulator(Emulator):
             raise Refused("invalid")
         media_id = self.next_id()
         self.media[media_id] = ""
-        return web.json_response({"data": {"id": media_id, "expires_after_secs": 86_400}})
+        return self._state_of(media_id)
+
+    async def state(self, request: web.Request) -> web.Response:
+        """Say how far it is with a picture."""
+        self._who(request)
+        if request.query.get("command") != "STATUS" or request.query["media_id"] not in self.media:
+            raise Refused("invalid")
+        self.works -= 1
+        return self._state_of(request.query["media_id"])
+
+    def _state_of(self, media_id: str) -> web.Response:
+        said: dict[str, Any] = {"id": media_id, "expires_after_secs": 86_400}
+        if self.works > 0:
+            said["processing_info"] = {"state": "pending", "check_after_secs": 1, "progress_percent": 0}
+        elif self.ends != "succeeded":
+            said["processing_info"] = {"state": self.ends, "error": {"code": 1, "name": "InvalidMedia"}}
+        return web.json_response({"data": said})
 
     async def describe(self, request: web.Request) -> web.Response:
         self._who(request)

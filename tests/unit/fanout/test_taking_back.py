@@ -27,6 +27,7 @@ from services.fanout.connectors.contract import (
     Retracted,
     RetractResult,
     Retryable,
+    Unknown,
     WhenUnknown,
 )
 from services.fanout.delivery.caller import intent_of
@@ -187,6 +188,19 @@ async def test_behind_an_officers_look_it_ends(shows: ReconcileResult) -> None:
     assert isinstance(took, Retracted)
     assert "an officer looked at the profile" in took.note
     assert platform.deleted == []
+
+
+@pytest.mark.parametrize("cause", [Cause.HOST, None])
+@in_virtual_time
+async def test_a_correction_does_not_wait_to_be_looked_for_when_nothing_of_it_was_sent(cause: Cause | None) -> None:
+    """A deletion that is not answered is made again at once; the wrong words stand no minutes longer for it."""
+    platform = Timeline(FOUND, answers=Unknown("HTTP 500", cause, 7.0))
+    took = await taken(platform, to_delete(remote_id="7"), then_posts=True)
+    assert took == Retryable("HTTP 500", 7.0, cause=cause or Cause.LIMIT)
+    assert platform.posted == []
+    assert isinstance(await taken(platform, to_delete(remote_id="7")), Unknown)
+    platform.answers = Retracted()
+    assert isinstance(await taken(platform, to_delete(remote_id="7"), then_posts=True), Posted)
 
 
 @in_virtual_time

@@ -35,6 +35,7 @@ from services.fanout.connectors.bluesky.record import (
 from services.fanout.connectors.bluesky.session import BlueskySession, Sessions, error_of, gone, needless_rights
 from services.fanout.connectors.calls import sockets
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
+from services.fanout.connectors.calls.outcomes import fields_of
 from services.fanout.connectors.calls.refusals import refusal
 from services.fanout.connectors.contract import (
     Absent,
@@ -210,6 +211,9 @@ class BlueskyConnector(Connector):
                 return outcome
             if not isinstance(outcome, Answer) or outcome.status != 200:
                 return gone(outcome) or refusal(outcome, self._clock)
+            # What was not there is answered without a commit, on some servers without a body; a page has none either.
+            if "commit" not in fields_of(outcome) and not await self._is_absent(way, one[1]):
+                return Unknown("the server did not say that it is deleted", Cause.HOST)
         return Retracted()
 
     async def check(self, profile: Profile) -> Health:
@@ -255,6 +259,10 @@ class BlueskyConnector(Connector):
 
     async def _with_answered(self, way: Way, intent: Intent) -> Intent | CannotTell | Permanent:
         return await answering(self._reader, way.login.base, self._app, intent, way.deadline)
+
+    async def _is_absent(self, way: Way, key: str) -> bool:
+        found = await self._reader.get(way.login.base, uri_of(way.did, key), way.deadline)
+        return isinstance(found, Absent)
 
     async def _existing(self, way: Way, intent: Intent) -> Existing | Absent | Other | CannotTell:
         return await self._reader.existing(way.login.base, way.did, intent, _keys(intent), way.deadline)

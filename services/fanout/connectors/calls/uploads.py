@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from schemas import canonical
 from schemas.events.requests import Picture
 from services.fanout.connectors.contract import FetchMedia
 
 _MEDIA_SHARE = 0.5
+AGAIN_TIMES, AGAIN_SECONDS = 3, 1.0
+"""How often, and after how long, a post is sent again that was refused with its pictures."""
+
+Sent = TypeVar("Sent")
 
 
 def media_deadline(deadline: float) -> float:
@@ -41,3 +46,32 @@ async def uploaded(
         else:
             problems.append(f"picture {number} is missing: it {why}")
     return done, "; ".join(problems)
+
+
+async def again_then_without(
+    post: Callable[[bool], Awaitable[Sent]], is_refused: Callable[[Sent], bool], deadline: float
+) -> tuple[Sent, Sent | None]:
+    """Post with pictures; what is refused is posted again a moment later, and in the end without them.
+
+    A platform may say that a picture is ready and refuse it all the same.
+
+    Args:
+        post: makes the call, with the pictures (True) or without.
+        is_refused: whether a result is the platform's own refusal, which may be of the pictures.
+        deadline: until when the call may last (the loop's time).
+
+    Returns:
+        What came of it; and the refusal, where the pictures were left out.
+    """
+    sent = await post(True)
+    for _ in range(AGAIN_TIMES):
+        if not is_refused(sent):
+            return sent, None
+        await asyncio.sleep(pause_before(deadline))
+        sent = await post(True)
+    return (await post(False), sent) if is_refused(sent) else (sent, None)
+
+
+def pause_before(deadline: float, seconds: float = AGAIN_SECONDS) -> float:
+    """Return how long to wait before a post is sent again, so that there is time left for what comes after it."""
+    return max(0.0, min(seconds, (deadline - asyncio.get_running_loop().time()) / (2 * AGAIN_TIMES)))

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 
 from schemas.events.requests import Picture
+from services.fanout.connectors.calls.ahead import ClockAhead
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import fields_of, json_of
-from services.fanout.connectors.calls.refusals import cannot_tell, refusal
+from services.fanout.connectors.calls.refusals import cannot_tell, has_it_already, refusal
 from services.fanout.connectors.calls.uploads import picture_bytes
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
 from services.fanout.connectors.fields import text_in
@@ -20,12 +21,14 @@ from services.fanout.connectors.linkedin.little_text import plain
 from services.kernel.base.clock import Clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MARGIN = timedelta(seconds=30)
 
 _PAGES = 5
 _COUNT = 100
 _POST = re.compile(r"urn:li:(share|ugcPost):[0-9]{1,30}")
 _IMAGE = re.compile(r"urn:li:image:[A-Za-z0-9_-]{1,100}")
 _RIGHTS = "ACCESS_DENIED"
+_DUPLICATE = "DUPLICATE_POST"
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class LinkedInApi:
         self._server = server.rstrip("/")
         self._clock = clock
         self.http = Http(128)
+        self._ahead = ClockAhead(clock)
         self._headers = {"LinkedIn-Version": version, "X-Restli-Protocol-Version": "2.0.0"}
 
     async def call(
@@ -73,7 +77,9 @@ class LinkedInApi:
         """Make one call; names in ``path`` are encoded already."""
         endpoint = Endpoint(f"{self._server}/rest", page.token, page.deadline)
         more = self._headers | dict(headers or {})
-        return await self.http.call(endpoint, method, path, value=value, headers=more, exact=True)
+        outcome = await self.http.call(endpoint, method, path, value=value, headers=more, exact=True)
+        self._ahead.note(outcome)
+        return outcome
 
     async def close(self) -> None:
         """Close all connections."""
@@ -87,6 +93,24 @@ class LinkedInApi:
             why = f"LinkedIn has ended this version: {outcome.words}; [linkedin] version in city.toml names a newer one"
             return Retryable(why, cause=Cause.OWN)
         return refusal(outcome, self._clock)
+
+    def is_of_pictures(self, outcome: Outcome) -> bool:
+        """Say whether a post with pictures may have been refused for them: LinkedIn may still work on them."""
+        refused = isinstance(outcome, Answer) and outcome.status in (400, 422) and not is_duplicate(outcome)
+        return refused and isinstance(self.meaning(outcome), Permanent)
+
+    def since(self, made_at: datetime) -> datetime:
+        """Return when a request that was made by our clock was made by LinkedIn's, a little earlier to be sure."""
+        return made_at - self._ahead.by - _MARGIN
+
+    async def posts_of_request(self, page: Organization, made_at: datetime) -> list[Share] | CannotTell:
+        """Return the page's own posts since a request was made by our clock."""
+        begun = self.since(made_at)
+        found = await self.posts_since(page, begun)
+        # Only an answer says what LinkedIn's clock is: a look that began too late is made once more.
+        if isinstance(found, CannotTell) or self.since(made_at) > begun - _MARGIN:
+            return found
+        return await self.posts_since(page, self.since(made_at))
 
     async def posts_since(self, page: Organization, since: datetime) -> list[Share] | CannotTell:
         """Return the page's own posts that were made since a time."""
@@ -142,9 +166,28 @@ def encoded(urn: str) -> str:
 
 
 def code_of(outcome: Outcome) -> str:
-    """Return the error's name, empty where the answer has none."""
+    """Return the error's name, which may be with its details; empty where the answer has none."""
     body = fields_of(outcome)
-    return str(body.get("code") or "")
+    details = body.get("errorDetails")
+    errors = details.get("inputErrors") if isinstance(details, dict) else None
+    rows = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    return next((str(one["code"]) for one in (body, *rows) if one.get("code")), "")
+
+
+def is_duplicate(outcome: Outcome) -> TypeGuard[Answer]:
+    """True where LinkedIn refuses a post as one that it has; its name and its words say so, in more than one form."""
+    named = isinstance(outcome, Answer) and 400 <= outcome.status < 500 and code_of(outcome) == _DUPLICATE
+    return named or has_it_already(outcome)
+
+
+def not_found(outcome: Outcome) -> bool:
+    """True where LinkedIn itself says that there is no such thing; a page of what is before it says nothing."""
+    return isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict)
+
+
+def is_deleted(outcome: Outcome) -> bool:
+    """True for the answer to a deletion of what is there no more."""
+    return (isinstance(outcome, Answer) and outcome.status == 204) or not_found(outcome)
 
 
 def is_urn(text: str) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from schemas.places import LINKEDIN_UPDATE, named_post
 from services.fanout.connectors.answers import GONE, NOT_OURS, answered, not_seen
-from services.fanout.connectors.calls.http import Answer, Outcome
+from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.chains import same
@@ -32,10 +32,9 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.connectors.fields import text_in
-from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, encoded, time_of
+from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, encoded, is_deleted, not_found, time_of
 from services.kernel.base.clock import Clock
 
-_MARGIN = timedelta(seconds=30)
 _PAGES = 5
 _COUNT = 100
 _COMMENT = re.compile(r"urn:li:comment:\((?:urn:li:)?((?:activity|share|ugcPost):[0-9]{1,30}),([0-9]{1,30})\)")
@@ -84,7 +83,7 @@ class PageComments:
         number = str(outcome.headers.get("x-restli-id", "")) if isinstance(outcome, Answer) else ""
         if isinstance(outcome, Answer) and outcome.status == 201 and number.isdigit():
             return self._posted(thread.post, number)
-        return GONE if _not_found(outcome) else self._api.meaning(outcome)
+        return GONE if not_found(outcome) else self._api.meaning(outcome)
 
     async def reconcile(self, page: Organization, intent: Intent) -> Posted | Absent | CannotTell:
         """Look for it under what it answers; what stood under a post that is gone went with it."""
@@ -120,14 +119,13 @@ class PageComments:
             return Permanent("that is not a comment of this page")
         query = f"?actor={encoded(page.urn)}"
         outcome = await self._api.call(page, "DELETE", f"{_path(remote_id)}{query}")
-        done = isinstance(outcome, Answer) and (outcome.status == 204 or _not_found(outcome))
-        return Retracted() if done else self._api.meaning(outcome)
+        return Retracted() if is_deleted(outcome) else self._api.meaning(outcome)
 
     async def _shown(self, page: Organization, remote_id: str) -> dict[str, Any] | Absent | CannotTell:
         if not is_comment(remote_id):
             return CannotTell("that is not a comment of this platform")
         outcome = await self._api.call(page, "GET", _path(remote_id))
-        if _not_found(outcome):
+        if not_found(outcome):
             return Absent()
         body = json_of(outcome)
         if not isinstance(body, dict) or str(body.get("id")) != remote_id.partition("/")[2]:
@@ -139,7 +137,7 @@ class PageComments:
         rows = await self._listed(page, thread)
         if not isinstance(rows, list):
             return rows
-        since, text = intent.author_time - _MARGIN, intent.content.parts[0]
+        since, text = self._api.since(intent.author_time), intent.content.parts[0]
         try:
             alike = [one for one in rows if same(_text(one), text)]
             own = [_dated(one) for one in alike if text_in(one, "actor", needed=True) == page.urn]
@@ -152,7 +150,7 @@ class PageComments:
         found: list[dict[str, Any]] = []
         for number in range(_PAGES):
             outcome = await self._api.call(page, "GET", f"{thread.path}?count={_COUNT}&start={number * _COUNT}")
-            if _not_found(outcome):
+            if not_found(outcome):
                 return Absent()
             body = json_of(outcome)
             rows = body.get("elements") if isinstance(body, dict) else None
@@ -187,10 +185,6 @@ def named(address: str, site: str) -> Thread | None:
 def _path(remote_id: str) -> str:
     post, _, comment = remote_id.partition("/")
     return f"/socialActions/{encoded(post)}/comments/{comment}"
-
-
-def _not_found(outcome: Outcome) -> bool:
-    return isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict)
 
 
 def _text(row: dict[str, Any]) -> str:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import answered, not_let_in, not_seen
-from services.fanout.connectors.calls.http import Answer
+from services.fanout.connectors.answers import answered, has_it_somewhere, joined, not_let_in, not_seen
+from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
-from services.fanout.connectors.calls.uploads import media_deadline, uploaded
+from services.fanout.connectors.calls.uploads import again_then_without, media_deadline, uploaded
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -43,7 +43,17 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.credentials.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.credentials.tokens import TokenFault, renewal_of
 from services.fanout.connectors.entering import enter_numbered
-from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, code_of, encoded, is_urn, made, named_in
+from services.fanout.connectors.linkedin.api import (
+    LinkedInApi,
+    Organization,
+    encoded,
+    is_deleted,
+    is_duplicate,
+    is_urn,
+    made,
+    named_in,
+    not_found,
+)
 from services.fanout.connectors.linkedin.comments import PageComments, is_comment
 from services.fanout.connectors.linkedin.comparing import differences
 from services.fanout.connectors.linkedin.little_text import escaped, plain
@@ -52,9 +62,6 @@ from services.fanout.connectors.linkedin.roles import RIGHTS, left_today, role_o
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
 from services.kernel.base.clock import Clock
-
-_MARGIN = timedelta(seconds=30)
-_DUPLICATE = "DUPLICATE_POST"
 
 
 class LinkedInConnector(OneAtATime):
@@ -86,17 +93,30 @@ class LinkedInConnector(OneAtATime):
         if isinstance(found, Posted):
             return found
         images, note = await self._upload(page, intent, fetch_media)
-        outcome = await self._api.call(page, "POST", "/posts", value=_body(page, intent, images))
+        outcome, lost = await self._post(page, intent, images)
+        note = joined(note, lost)
         urn = made(outcome)
         if urn:
             return self._posted(urn, note)
-        if isinstance(outcome, Answer) and outcome.status == 422 and code_of(outcome) == _DUPLICATE:
+        if is_duplicate(outcome):
             return await self._duplicate(page, intent, outcome)
         return self._api.meaning(outcome)
 
+    async def _post(self, page: Organization, intent: Intent, images: list[Any]) -> tuple[Outcome, str]:
+        """Make the post; one whose pictures are refused goes out without them in the end, which the note says."""
+
+        async def post(pictures: bool) -> Outcome:
+            body = _body(page, intent, images if pictures else [])
+            return await self._api.call(page, "POST", "/posts", value=body)
+
+        if not images:
+            return await post(False), ""
+        outcome, refused = await again_then_without(post, self._api.is_of_pictures, page.deadline)
+        return outcome, f"the pictures are missing: {refused.words}" if isinstance(refused, Answer) else ""
+
     async def _duplicate(self, page: Organization, intent: Intent, outcome: Answer) -> PublishResult:
         """Look at what it is said to be a duplicate of: only what the page shows is a receipt."""
-        named = named_in(str(outcome.body.get("message", "")))
+        named = named_in(str(outcome.body))
         shown = await self._one(page, named, intent.content.parts[0]) if named else Absent()
         if isinstance(shown, Posted):
             return shown
@@ -105,6 +125,8 @@ class LinkedInConnector(OneAtATime):
             return found
         if isinstance(found, CannotTell) or isinstance(shown, CannotTell):
             return Unknown("it is a duplicate, and the page's posts cannot be seen")
+        if intent.repeat:
+            return has_it_somewhere(f"{outcome.words}; the page does not show such a post")
         return Permanent(f"{outcome.words}; the page does not show such a post: publish it in other words")
 
     async def _upload(self, page: Organization, intent: Intent, fetch_media: FetchMedia) -> tuple[list[Any], str]:
@@ -156,7 +178,7 @@ class LinkedInConnector(OneAtATime):
         outcome = await self._api.call(
             page, "DELETE", f"/posts/{encoded(remote_id)}", headers={"X-RestLi-Method": "DELETE"}
         )
-        if not isinstance(outcome, Answer) or outcome.status not in (204, 404):
+        if not is_deleted(outcome):
             return self._api.meaning(outcome)
         self._flights.forget(intent)
         return Retracted()
@@ -229,7 +251,7 @@ class LinkedInConnector(OneAtATime):
     async def _shown(self, page: Organization, urn: str) -> dict[str, Any] | Absent | CannotTell:
         """Ask for what the platform shows of a post; another page's is none of ours."""
         outcome = await self._api.call(page, "GET", f"/posts/{encoded(urn)}")
-        if isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict):
+        if not_found(outcome):
             return Absent()
         body = json_of(outcome)
         if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
@@ -239,7 +261,7 @@ class LinkedInConnector(OneAtATime):
         return body if body["author"] == page.urn else Absent()
 
     async def _find(self, page: Organization, intent: Intent) -> Posted | Absent | CannotTell:
-        shares = await self._api.posts_since(page, intent.author_time - _MARGIN)
+        shares = await self._api.posts_of_request(page, intent.author_time)
         if isinstance(shares, CannotTell):
             return shares
         existing = [(one.created_at, one.urn) for one in shares if same(one.text, intent.content.parts[0])]

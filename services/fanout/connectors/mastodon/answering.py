@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from services.fanout.connectors.answers import split_on
+from services.fanout.connectors.answers import is_gone, split_on
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import refusal
@@ -43,7 +43,7 @@ async def status_at(http: Http, clock: Clock, endpoint: Endpoint, address: str) 
     if own is not None:
         outcome = await http.call(endpoint, "GET", f"/api/v1/statuses/{own}")
         found = [outcome.body] if isinstance(outcome, Answer) and outcome.status == 200 else None
-        if isinstance(outcome, Answer) and outcome.status in (404, 410):
+        if is_gone(outcome, clock):
             found = []
     else:
         # The server fetches a foreign status by its address, and may find others by its words: only this one counts.

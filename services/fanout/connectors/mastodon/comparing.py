@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.events.requests import PlatformContent
 from schemas.languages import base
+from services.fanout.connectors.answers import is_gone
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
@@ -31,9 +32,9 @@ async def compare(
         if not SAFE_ID.fullmatch(one):
             return CannotTell("that is not an id of this platform")
         outcome = await http.call(endpoint, "GET", f"/api/v1/statuses/{one}")
-        if isinstance(outcome, Answer) and outcome.status in (404, 410):
+        if is_gone(outcome, clock):
             return Absent()
-        stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("id") == one
+        stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and id_of(outcome.body.get("id")) == one
         if not isinstance(outcome, Answer) or outcome.status != 200 or not stands:
             return cannot_tell("the platform does not say whether it is there", outcome, clock)
         found.append(outcome.body)

@@ -14,12 +14,14 @@ from typing import Any
 from schemas import canonical
 from schemas.events.requests import PlatformContent
 from schemas.platforms import Limits, counted_length
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http
+from services.fanout.connectors.answers import is_gone
+from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.refusals import has_it_already, refusal
+from services.fanout.connectors.calls.uploads import AGAIN_SECONDS, AGAIN_TIMES, pause_before
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
-from services.fanout.connectors.mastodon.text import plain_text
+from services.fanout.connectors.mastodon.text import plain_text, short
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock
 from services.kernel.base.remember import by_identity
@@ -27,7 +29,8 @@ from services.kernel.base.remember import by_identity
 PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
 """How often, and after how long, a status is sent again that was refused with its pictures."""
 
-_MENTION = re.compile(r"@([\w.-]+)@[\w.-]+\w")
+_NO_RECORD = re.compile("Record not found")
+"""What Mastodon says, in English always, where a key's post was deleted; of a missing parent it speaks as set there."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class Made:
     url: str
     remark: str = ""
     author: str = ""
+
+
+class _Alone(Permanent):
+    """Refused, as what it answers is not there."""
 
 
 Sent = Made | Retryable | Permanent | Unknown
@@ -75,8 +82,29 @@ def _written(body: Mapping[str, Any]) -> bytes:
     return json.dumps(dict(body)).encode()
 
 
-async def send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
-    """Send a status (POST /api/v1/statuses). One with pictures that is refused goes out without them in the end.
+async def send(
+    http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str, above: str = ""
+) -> Sent:
+    """Send a status (POST /api/v1/statuses); where the server does not see yet what it answers, again a moment later.
+
+    ``above``: the part before it, which this message has posted; while that stands, its answer has not failed.
+    """
+    sent = await _with_pictures(http, clock, endpoint, body, key)
+    for _ in range(AGAIN_TIMES):
+        if not above or not isinstance(sent, _Alone):
+            return sent
+        await asyncio.sleep(pause_before(endpoint.deadline))
+        sent = await _send(http, clock, endpoint, body, key)  # what was refused has left nothing under its key
+    if not isinstance(sent, _Alone):
+        return sent
+    outcome = await http.call(endpoint, "GET", f"/api/v1/statuses/{above}")
+    if is_gone(outcome, clock):
+        return sent
+    return Retryable(f"the part before it is not shown yet: {sent.reason}", after=AGAIN_SECONDS)
+
+
+async def _with_pictures(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
+    """Send a status. One with pictures that is refused goes out without them in the end.
 
     A server may say that a picture is ready and refuse it all the same, in words of any language.
     """
@@ -112,6 +140,8 @@ async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str,
     if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
         why = refusal(outcome, clock)
         twice = isinstance(why, Permanent) and has_it_already(outcome)
+        if isinstance(why, Permanent) and _has_no_parent(outcome):
+            return _Alone(why.reason)
         return Unknown(f"the server says that it is there already: {why.reason}") if twice else why
     made = outcome.body if isinstance(outcome.body, dict) else {}
     name = id_of(made.get("id"))
@@ -123,6 +153,11 @@ async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str,
         remark_on(body, made),
         id_of(made["account"].get("id")) if isinstance(made.get("account"), dict) else "",
     )
+
+
+def _has_no_parent(outcome: Outcome) -> bool:
+    """Say whether a status is refused as an answer to what is not there; a key whose post is gone is another thing."""
+    return isinstance(outcome, Answer) and outcome.status == 404 and not _NO_RECORD.match(outcome.words)
 
 
 def remark_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> str:
@@ -155,11 +190,7 @@ def remarks_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> list[tuple[s
 @lru_cache(maxsize=16)
 def _shows(html: str, text: str) -> bool:
     """Return whether a status shows a text; a message to many accounts of a server comes back in the same words."""
-    return same(_short(plain_text(html)), _short(text))
-
-
-def _short(text: str) -> str:
-    return _MENTION.sub(r"@\1", text)
+    return same(short(plain_text(html)), short(text))
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.fields import text_in, time_in
 from services.fanout.connectors.mastodon.ids import id_of
+
+_MENTION = re.compile(r"@([\w.-]+)@[\w.-]+\w")
 
 
 def read_status(value: Mapping[str, Any]) -> Status:
@@ -49,3 +52,8 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "p":
             self.pieces.append("\n\n")
+
+
+def short(text: str) -> str:
+    """Return a text with its mentions as servers show them: without their host."""
+    return _MENTION.sub(r"@\1", text)

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from schemas.events.requests import Picture
+from services.fanout.connectors.calls.ahead import ClockAhead
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell, refusal
@@ -25,6 +26,8 @@ from services.fanout.connectors.x.oauth import Keys, authorization
 from services.kernel.base.clock import Clock
 
 _PAGES = 8
+_LONGEST_WORK = 60
+"""Seconds that X may ask to wait for a picture; a longer wait, or none, is no number to go by."""
 _MARGIN = timedelta(seconds=30)
 _FIELDS = "created_at,referenced_tweets,entities,note_tweet"
 FIELDS = {"tweet.fields": _FIELDS}
@@ -51,6 +54,7 @@ class XApi:
         self._clock = clock
         self._http = Http(connections)
         self._costs = costs
+        self._ahead = ClockAhead(clock)
 
     async def call(
         self,
@@ -68,6 +72,7 @@ class XApi:
         signed = authorization(keys, method, self._server + path, query or {}, nonce=nonce, timestamp=now)
         endpoint = Endpoint(self._server, "", deadline)
         outcome = await self._http.call(endpoint, method, path, value=value, data=data, query=query, headers=signed)
+        self._ahead.note(outcome)
         if self._costs is not None and (cost := cost_aside(method, outcome)):
             await asyncio.to_thread(self._costs.note, cost, self._clock.now())
         return outcome
@@ -82,10 +87,10 @@ class XApi:
             return Retryable(f"the prepaid credit is used up: {outcome.words}", cause=Cause.CREDENTIAL)
         return refusal(outcome, self._clock)
 
-    async def posts_since(self, account: XAccount, since: datetime) -> list[Status] | CannotTell:
-        """Return the account's own posts since a time, as their author wrote them."""
+    async def posts_since(self, account: XAccount, made_at: datetime) -> list[Status] | CannotTell:
+        """Return the account's own posts since a request was made by our clock, as their author wrote them."""
         query = {"max_results": "100", "tweet.fields": _FIELDS, "exclude": "retweets"}
-        query["start_time"] = f"{since - _MARGIN:%Y-%m-%dT%H:%M:%SZ}"
+        query["start_time"] = f"{made_at - self._ahead.by - _MARGIN:%Y-%m-%dT%H:%M:%SZ}"
         found: list[Status] = []
         for _ in range(_PAGES):
             outcome = await self.call(
@@ -116,9 +121,25 @@ class XApi:
         media_id = _data(outcome).get("id")
         if not isinstance(media_id, str) or not media_id.isdigit():
             return None
+        if not await self._is_processed(account, media_id, outcome, deadline):
+            return None
         value = {"id": media_id, "metadata": {"alt_text": {"text": picture.alt}}}
         described = await self.call(account.keys, deadline, "POST", "/2/media/metadata", value=value)
         return media_id if isinstance(described, Answer) and described.status == 200 else None
+
+    async def _is_processed(self, account: XAccount, media_id: str, outcome: Outcome, deadline: float) -> bool:
+        """Wait until X has worked on a picture, where it says that it does; False where that failed, or takes long."""
+        query = {"command": "STATUS", "media_id": media_id}
+        while isinstance(said := _data(outcome).get("processing_info"), dict):
+            state, wait = said.get("state"), said.get("check_after_secs")
+            if state not in ("pending", "in_progress"):
+                return state == "succeeded"
+            seconds = float(wait) if isinstance(wait, int) and 0 < wait < _LONGEST_WORK else 1.0
+            if asyncio.get_running_loop().time() + seconds >= deadline:
+                return False
+            await asyncio.sleep(seconds)
+            outcome = await self.call(account.keys, deadline, "GET", "/2/media/upload", query=query)
+        return bool(_data(outcome))
 
 
 def data_of(outcome: Outcome, status: int) -> dict[str, Any]:
@@ -146,6 +167,16 @@ def rows_of(body: Mapping[str, Any]) -> list[Any]:
     if not rows and body["meta"].get("result_count"):
         raise ValueError("it names posts, and shows none")
     return list(rows)
+
+
+def is_gone(outcome: Outcome) -> bool:
+    """True when X says that there is no such post: 404, or 200 with a problem instead of data."""
+    if not isinstance(outcome, Answer) or not isinstance(outcome.body, dict):
+        return False
+    problems = outcome.body.get("errors") or []
+    kinds = [str(one.get("type", "")) for one in problems if isinstance(one, dict)]
+    told = any(kind.endswith("resource-not-found") for kind in [*kinds, str(outcome.body.get("type", ""))])
+    return told and "data" not in outcome.body
 
 
 def only_reads(outcome: Outcome) -> bool:

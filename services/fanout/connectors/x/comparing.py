@@ -27,10 +27,11 @@ ASKED = {
 
 @dataclass(frozen=True)
 class MadePost:
-    """A post that a call made; ``as_sent``: the answer shows its text as it was sent."""
+    """A post that a call made; ``as_sent``: the answer shows its text as it was sent; ``note``: what is less."""
 
     id: str
     as_sent: bool
+    note: str = ""
 
 
 def differences(

@@ -13,8 +13,8 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import OTHER_TEXT, joined, not_let_in, not_seen, stopped
-from services.fanout.connectors.calls.http import Answer, Outcome
+from services.fanout.connectors.answers import OTHER_TEXT, has_it_somewhere, joined, not_let_in, not_seen, stopped
+from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.calls.uploads import media_deadline, uploaded
 from services.fanout.connectors.chains import Status, longest_chain, same
@@ -44,14 +44,13 @@ from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, SHARE, OneAtATime, unhealthy
 from services.fanout.connectors.x import listing
-from services.fanout.connectors.x.api import ME, XAccount, XApi, data_of, only_reads, shown_of
-from services.fanout.connectors.x.comparing import ASKED, MadePost, differences, shows
+from services.fanout.connectors.x.api import ME, XAccount, XApi, data_of, is_gone, only_reads, shown_of
+from services.fanout.connectors.x.comparing import ASKED, MadePost, differences
 from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, reposted, under
-
-_DUPLICATE = "duplicate content"
+from services.fanout.connectors.x.sending import Refused, send
 
 
 class XConnector(OneAtATime):
@@ -96,11 +95,15 @@ class XConnector(OneAtATime):
             if isinstance(found, CannotTell):
                 return not_seen(found)
             existing = found
-        if len(existing) == len(intent.content.parts):
-            return self._posted(account, existing)
         lead = intent.repost_of.partition(",")[0]
         if lead.isdigit() and not existing:
             return await self._reposts.make(account, lead)
+        return await self._continue(account, intent, existing, fetch_media)
+
+    async def _continue(
+        self, account: XAccount, intent: Intent, existing: list[Status], fetch_media: FetchMedia
+    ) -> PublishResult:
+        """Post the parts that do not stand yet; what turns out to stand by then is continued as well."""
         media, note = ([], "") if existing else await self._upload(account, intent, fetch_media)
         ids = [status.id for status in existing]
         for part in intent.content.parts[len(existing) :]:
@@ -109,33 +112,23 @@ class XConnector(OneAtATime):
                 body["reply"] = {"in_reply_to_tweet_id": before}
             if media and not ids:
                 body["media"] = {"media_ids": media}
-            done = await self._post(account, body)
+            done = await send(self._api, account, body, ids[-1] if ids else "")
+            if isinstance(done, Refused) and done.twice:
+                found = await self._find(account, intent)
+                if isinstance(found, CannotTell):
+                    return Unknown(f"it is a duplicate, and the account's posts cannot be seen: {found.reason}")
+                if len(found) > len(ids):
+                    return await self._continue(account, intent, found, fetch_media)
+                if intent.repeat:
+                    return has_it_somewhere(f"{done.reason}; the account's posts do not show it")
             if not isinstance(done, MadePost):
-                return await self._give_up(account, intent, done, ids)
+                return stopped(
+                    done, self._posted_ids(account, ids) if ids else None, len(ids), len(intent.content.parts)
+                )
             ids.append(done.id)
+            note = joined(note, done.note)
             note = note if done.as_sent or OTHER_TEXT in note else joined(note, OTHER_TEXT)
         return self._posted_ids(account, ids, note)
-
-    async def _post(self, account: XAccount, body: dict[str, Any]) -> MadePost | Retryable | Permanent | Unknown:
-        outcome = await self._api.call(account.keys, account.deadline, "POST", "/2/tweets", value=body)
-        made = data_of(outcome, 201)
-        if isinstance(name := made.get("id"), str) and name.isdigit():
-            return MadePost(name, shows(made, body["text"]))
-        return self._api.meaning(outcome)
-
-    async def _give_up(
-        self, account: XAccount, intent: Intent, result: Retryable | Permanent | Unknown, ids: list[str]
-    ) -> PublishResult:
-        """Say what a part that was not taken means; a duplicate may be this very message, so it is looked for."""
-        if isinstance(result, Permanent) and _DUPLICATE in result.reason:
-            found = await self._find(account, intent)
-            if isinstance(found, CannotTell):
-                return Unknown(f"it is a duplicate, and the account's posts cannot be seen: {found.reason}")
-            if len(found) == len(intent.content.parts):
-                return self._posted(account, found)
-            ids = ids or [status.id for status in found]
-        begun = self._posted_ids(account, ids) if ids else None
-        return stopped(result, begun, len(ids), len(intent.content.parts))
 
     async def _upload(self, account: XAccount, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
         sooner = media_deadline(account.deadline)
@@ -176,7 +169,7 @@ class XConnector(OneAtATime):
             if not one.isdigit():
                 return CannotTell("that is not an id of this platform")
             outcome = await self._api.call(account.keys, account.deadline, "GET", f"/2/tweets/{one}", query=ASKED)
-            if _is_gone(outcome):
+            if is_gone(outcome):
                 return Absent()
             if data_of(outcome, 200).get("id") != one or not isinstance(outcome, Answer):
                 return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
@@ -205,7 +198,7 @@ class XConnector(OneAtATime):
             return Permanent("that is not an id of this platform")
         for one in reversed(ids):
             outcome = await self._api.call(account.keys, account.deadline, "DELETE", f"/2/tweets/{one}")
-            if data_of(outcome, 200).get("deleted") is not True and not _is_gone(outcome):
+            if data_of(outcome, 200).get("deleted") is not True and not is_gone(outcome):
                 return self._api.meaning(outcome)
         self._flights.forget(intent)
         return Retracted()
@@ -278,13 +271,3 @@ class XConnector(OneAtATime):
 
 def _cause(result: CannotTell | Unknown) -> Cause:
     return result.cause or Cause.HOST
-
-
-def _is_gone(outcome: Outcome) -> bool:
-    """True when X says that there is no such post: 404, or 200 with a problem instead of data."""
-    if not isinstance(outcome, Answer) or not isinstance(outcome.body, dict):
-        return False
-    problems = outcome.body.get("errors") or []
-    kinds = [str(one.get("type", "")) for one in problems if isinstance(one, dict)]
-    told = any(kind.endswith("resource-not-found") for kind in [*kinds, str(outcome.body.get("type", ""))])
-    return told and "data" not in outcome.body

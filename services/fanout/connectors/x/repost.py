@@ -6,7 +6,7 @@ To repost twice is to repost once, so what is not known is repeated. A repost's 
 from __future__ import annotations
 
 from schemas.places import named_post
-from services.fanout.connectors.calls.http import Answer
+from services.fanout.connectors.answers import is_gone
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent, Posted, Retracted, Retryable, Unknown
@@ -55,7 +55,7 @@ class Reposts:
         outcome = await self._api.call(
             account.keys, account.deadline, "DELETE", f"/2/users/{account.id}/retweets/{post}"
         )
-        gone = isinstance(outcome, Answer) and outcome.status == 404
+        gone = is_gone(outcome, self._clock)
         return Retracted() if gone or data_of(outcome, 200).get("retweeted") is False else self._api.meaning(outcome)
 
     def posted(self, post: str) -> Posted:
