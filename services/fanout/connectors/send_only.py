@@ -13,7 +13,7 @@ from pathlib import Path
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.calls.http import Answer, Http, Outcome
-from services.fanout.connectors.calls.refusals import refusal
+from services.fanout.connectors.calls.refusals import MOVED, refusal
 from services.fanout.connectors.contract import (
     CannotTell,
     Cause,
@@ -37,6 +37,8 @@ REFUSED_SECONDS = 300.0
 
 class SendOnlyConnector(OneAtATime):
     """Sends with a profile's credential; ``token_path`` is where it lies. Subclasses say how a message is sent."""
+
+    _moved = MOVED
 
     def __init__(self, token_path: Callable[[str], Path], *, connections: int = 128) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ class SendOnlyConnector(OneAtATime):
 
     def _failed(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
         """Say what a call that did not succeed means."""
-        return refusal(outcome, self._clock)
+        return refusal(outcome, self._clock, self._moved)
 
 
 def with_pictures_in_words(intent: Intent) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import socket
 import ssl
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from aiosmtplib import SMTP, SMTPException, SMTPHeloError, SMTPResponse, SMTPResponseException, SMTPStatus
 from aiosmtplib.typing import Default
 
+from services.fanout.connectors.calls.hiding import without
 from services.fanout.connectors.calls.sockets import end_sending, left_within, open_socket
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 
@@ -33,6 +35,14 @@ class Server:
     username: str
     password: str = field(repr=False)
     context: ssl.SSLContext | None = None
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The password, and as a login spells it (RFC 4616): some servers repeat the commands that they refuse."""
+        if not self.username:
+            return ()
+        plain = base64.b64encode(f"\0{self.username}\0{self.password}".encode()).decode()
+        return self.password, plain, base64.b64encode(self.password.encode()).decode()
 
 
 class _Lmtp(SMTP):
@@ -95,7 +105,7 @@ async def send(
             answer = await client.data(raw)
             return Taken(_line(answer.message))
     except (SMTPException, OSError, ValueError) as error:
-        return _meaning(error, step)
+        return _meaning(error, step, server)
 
 
 async def greet(server: Server, sender: str, deadline: float) -> Retryable | Permanent | Unknown | None:
@@ -104,7 +114,7 @@ async def greet(server: Server, sender: str, deadline: float) -> Retryable | Per
         async with _opened(server, sender, deadline):
             return None
     except (SMTPException, OSError, ValueError) as error:
-        return _meaning(error, _Step.ENTER)
+        return _meaning(error, _Step.ENTER, server)
 
 
 def _go_on() -> None:
@@ -113,10 +123,11 @@ def _go_on() -> None:
         raise TimeoutError("the call's time is over")
 
 
-def _meaning(error: Exception, step: _Step) -> Retryable | Permanent | Unknown:
+def _meaning(error: Exception, step: _Step, server: Server) -> Retryable | Permanent | Unknown:
     """Say what it means that a step failed."""
     answered = isinstance(error, SMTPResponseException) and 400 <= error.code < 600
     why = _words(error) if isinstance(error, SMTPResponseException) else f"{type(error).__name__} {error}"[:200]
+    why = without(why, server.hidden)
     if isinstance(error, SMTPResponseException) and error.code in _NOT_LET_IN:
         return Retryable(f"the mail server refuses the credential: {why}", cause=Cause.CREDENTIAL)
     if step is _Step.ADDRESS and isinstance(error, SMTPResponseException) and is_about_us(error.code, error.message):
