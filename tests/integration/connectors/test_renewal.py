@@ -231,11 +231,10 @@ async def test_no_reason_holds_what_a_server_repeats_of_a_renewal(renewing: Rene
     else:
         renewing.path.write_text(held)
     path = f"/refresh_access_token?grant_type=refresh&access_token={held}"
-    for answer in (
-        web.Response(status=308, headers={"Location": f"https://moved.example{path}"}),
-        web.json_response({"message": f"Cannot GET {path}", "error": "Not Found"}, status=404),
-    ):
-        renewing.rig.bends.begin((0, lambda _answer, answer=answer: answer))
+    moved = web.Response(status=308, headers={"Location": f"https://moved.example{path}"})
+    not_found = web.json_response({"message": f"Cannot GET {path}", "error": "Not Found"}, status=404)
+    for bend in (lambda _answer: moved, lambda _answer: not_found):
+        renewing.rig.bends.begin((0, bend))
         await renewing.turn()
         why = renewing.copy.not_renewed[renewing.profile.id]
         assert [held[at : at + 8] for at in range(len(held) - 7) if held[at : at + 8] in why] == []

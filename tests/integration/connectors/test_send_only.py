@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -430,6 +432,26 @@ async def test_a_mail_server_without_tls_gets_no_password_and_no_text(mail: Send
     assert result.cause is Cause.HOST
     assert not (await connector.check(mail.profile("fire"))).ok
     assert mail_server(mail).messages == []
+
+
+async def test_an_address_of_the_mail_server_that_drops_all_leaves_time_for_the_next(
+    mail: SendOnlyRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As IPv6 does where its route is missing: what is sent there is never answered."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.create_connection(full.getsockname()):
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place)
+            for place in (full.getsockname(), ("127.0.0.1", mail_server(mail).port))
+        ]
+
+        async def addresses(*_args: object, **_kind: object) -> list[Any]:
+            return found
+
+        monkeypatch.setattr(loop, "getaddrinfo", addresses)
+        await published(mail.connector, an_intent(mail.profile("fire"), TEXT, timeout=6.0))
+        assert (await mail.connector.check(mail.profile("fire"))).ok
+    assert [Seen(TEXT)] == mail.stands(mail.profile("fire"))
 
 
 @pytest.mark.parametrize("account", ["fire", "a@b@c", "x@y.z\r\nBcc: q@y.z", "Fire <fire@lists.example>"])

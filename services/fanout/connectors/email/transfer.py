@@ -74,6 +74,8 @@ _ABOUT_US = re.compile(
     r"^5\.(?:3\.[0125]|2\.2)\b|\brelay|\bblocked\b|block ?list|blacklist|spamhaus|\bquota\b|mailbox (?:is )?full",
     re.IGNORECASE,
 )
+_ADDRESS_SECONDS = 3.0
+"""How long one of several addresses is waited for."""
 _ADDRESS = re.compile(r"<[^>]*>|\S+@\S+")
 _NOT_LET_IN = frozenset({530, 534, 535, 538})
 """RFC 4954: authentication is needed, or has failed."""
@@ -148,7 +150,7 @@ async def _opened(server: Server, sender: str, deadline: float) -> AsyncIterator
     """
     client: SMTP | None = None
     async with asyncio.timeout_at(deadline):
-        line = await _connected(server)
+        line = await _connected(server, deadline)
         try:
             left = deadline - asyncio.get_running_loop().time()
             speaking = _Lmtp if server.protocol == "lmtp" else SMTP
@@ -173,15 +175,21 @@ async def _opened(server: Server, sender: str, deadline: float) -> AsyncIterator
             line.close()
 
 
-async def _connected(server: Server) -> socket.socket:
-    """Return a socket to the first of the server's addresses that answers. Raises OSError."""
+async def _connected(server: Server, deadline: float) -> socket.socket:
+    """Return a socket to the first of the server's addresses that answers. Raises OSError.
+
+    One that drops what comes, as IPv6 without a route does, leaves time for those behind it.
+    """
     loop = asyncio.get_running_loop()
     last: OSError = OSError("it has no address")
-    for address in await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM):
+    addresses = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+    for behind, address in zip(range(len(addresses) - 1, -1, -1), addresses, strict=True):
         line = open_socket(address)
         line.setblocking(False)
+        left = deadline - loop.time()
         try:
-            await loop.sock_connect(line, address[4])
+            async with asyncio.timeout(min(_ADDRESS_SECONDS, left / (behind + 2)) if behind else None):
+                await loop.sock_connect(line, address[4])
         except OSError as error:
             line.close()
             last = error
