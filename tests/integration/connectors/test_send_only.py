@@ -501,6 +501,30 @@ async def test_a_recipient_that_is_refused_after_the_text_stops_no_other(
         assert [Seen(TEXT)] == either.stands(fire.profile)
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("554 5.7.1 Service unavailable; Client host [192.0.2.4] blocked using zen.spamhaus.org", Retryable),
+        ("550 5.7.1 Hourly sending quota exceeded", Retryable),
+        ("550 5.7.60 Client does not have permissions to send as this sender", Retryable),
+        ("554 5.7.1 Blocked for its content", Permanent),
+    ],
+)
+async def test_a_text_that_is_refused_for_who_sends_it_is_held_back(
+    either: SendOnlyRig, code: str, expected: type
+) -> None:
+    """What is said after the text may be of the text; where it is said of the sender, a person mends that."""
+    either.emulator.misbehave("refused_after", code=code)
+    intent = an_intent(either.profile("fire"), TEXT)
+    refused = await either.connector.publish(intent, store)
+    assert isinstance(refused, expected)
+    assert either.stands(intent.profile) == []
+    if isinstance(refused, Retryable):
+        assert refused.cause is Cause.CREDENTIAL
+        await published(either.connector, intent)
+        assert [Seen(TEXT)] == either.stands(intent.profile)
+
+
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html_before"])
 async def test_a_lost_answer_after_the_text_is_unknown(either: SendOnlyRig, fault: str) -> None:
     either.emulator.misbehave(fault)

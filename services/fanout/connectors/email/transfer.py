@@ -70,10 +70,17 @@ class _Step(Enum):
     TEXT = "text"
 
 
-_ABOUT_US = re.compile(
-    r"^5\.(?:3\.[0125]|2\.2)\b|\brelay|\bblocked\b|block ?list|blacklist|spamhaus|\bquota\b|mailbox (?:is )?full",
+_WHO_SENDS = re.compile(
+    r"^5\.7\.(?:[89]|1[34]|2\d|5\d|60|[5-7]\d\d)\b|\brelay|block ?list|blacklist|spamhaus"
+    r"|\bclient host\b|\bhelo\b|\breverse dns\b|\bptr\b|\bsend(?:ing)? as\b|\bsender (?:address )?(?:rejected|denied)"
+    r"|authenticat|\bnot (?:owned|permitted|authori[sz]ed)\b|\bnot allowed to (?:send|post)"
+    r"|\b(?:rate|sending|sender|daily|hourly|user)(?: \w+){0,2} (?:limit|quota)|(?<!size )\blimit exceeded",
     re.IGNORECASE,
 )
+"""Who sends, from where, and how much: RFC 3463 and what servers say; 5.7.5xx to 5.7.7xx are Exchange's."""
+_NO_ROOM = re.compile(r"^5\.(?:3\.[0125]|2\.2)\b|\bblocked\b|\bquota\b|mailbox (?:is )?full", re.IGNORECASE)
+_NOT_SPOKEN = frozenset({500, 502, 503, 504})
+"""RFC 5321: a command that the server does not know, or not now."""
 _ADDRESS_SECONDS = 3.0
 """How long one of several addresses is waited for."""
 _ADDRESS = re.compile(r"<[^>]*>|\S+@\S+")
@@ -132,7 +139,7 @@ def _meaning(error: Exception, step: _Step, server: Server) -> Retryable | Perma
     why = without(why, server.hidden)
     if isinstance(error, SMTPResponseException) and error.code in _NOT_LET_IN:
         return Retryable(f"the mail server refuses the credential: {why}", cause=Cause.CREDENTIAL)
-    if step is _Step.ADDRESS and isinstance(error, SMTPResponseException) and is_about_us(error.code, error.message):
+    if isinstance(error, SMTPResponseException) and _holds_back(error, step):
         return Retryable(f"the mail server takes nothing from us: {why}", cause=Cause.CREDENTIAL)
     if answered and step is not _Step.ENTER:
         # Greylisting, a full mailbox or disk (4xx) passes; what is refused for good (5xx) does not.
@@ -140,6 +147,13 @@ def _meaning(error: Exception, step: _Step, server: Server) -> Retryable | Perma
     if step is _Step.TEXT:
         return Unknown(f"the mail server did not say whether it has taken the message: {why}", Cause.HOST)
     return Retryable(f"the mail server cannot be spoken to: {why}", cause=Cause.HOST)
+
+
+def _holds_back(error: SMTPResponseException, step: _Step) -> bool:
+    """Say whether a refusal is about us; behind the text, which may be what is blocked, it has to say so itself."""
+    if step is _Step.TEXT:
+        return error.code >= 500 and _WHO_SENDS.search(_ADDRESS.sub(" ", error.message)) is not None
+    return step is _Step.ADDRESS and is_about_us(error.code, error.message)
 
 
 @asynccontextmanager
@@ -204,11 +218,14 @@ async def _connected(server: Server, deadline: float) -> socket.socket:
 def is_about_us(code: int, message: str) -> bool:
     """Say whether a refusal for good (5xx) of sender or recipient is about who sends, and not about the message.
 
-    Servers say in words that they do not relay, or that our host is blocked. RFC 3463: 5.3.x is the server's own
+    Servers say in words that they do not relay, that our host is blocked, or that the sender is not the login's. RFC
+    3463: 5.3.x is the server's own
     trouble (but 5.3.4 a message that is too big), and a full mailbox (5.2.2) has room again. What
     addresses are made of says nothing.
     """
-    return code >= 500 and _ABOUT_US.search(_ADDRESS.sub(" ", message)) is not None
+    words = _ADDRESS.sub(" ", message).strip()
+    says = _WHO_SENDS.search(words) is not None or _NO_ROOM.search(words) is not None
+    return code in _NOT_SPOKEN or (code >= 500 and says)
 
 
 def _line(words: str) -> str:
