@@ -112,5 +112,9 @@ def credential_refused(outcome: Answer, why: str) -> Retryable:
 
 
 def is_page(outcome: Answer) -> bool:
-    """True for a page of a proxy, say, instead of the platform's own answer."""
-    return "html" in outcome.headers.get("Content-Type", "").lower()
+    """True for a page of a proxy, say, instead of the platform's own answer.
+
+    The header alone does not say it: PHP, Flask and Django name all that they answer HTML.
+    """
+    named = "html" in outcome.headers.get("Content-Type", "").lower()
+    return named and outcome.body is None and not outcome.line and not outcome.empty

@@ -37,7 +37,7 @@ class Answer:
     """The server answered; ``body`` is its JSON, None where there was none.
 
     ``line`` is a short plain text that came instead of JSON, as webhooks answer; empty for a page. ``hidden`` is what
-    the call was let in by: ``words`` do not repeat it.
+    the call was let in by: ``words`` do not repeat it. ``empty``: there was no body at all.
     """
 
     status: int
@@ -45,6 +45,7 @@ class Answer:
     headers: Mapping[str, str]
     line: str = ""
     hidden: tuple[str, ...] = field(default=(), repr=False)
+    empty: bool = False
 
     @property
     def words(self) -> str:
@@ -189,7 +190,8 @@ async def _answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Answe
         raw = await body_of(response)
         body = json_of(raw)
         headers = _without_place(response.headers) if endpoint.hidden else response.headers
-        return Answer(response.status, body, headers, _line(raw) if body is None else "", hidden)
+        empty = not response.content_length and not response.content.total_bytes
+        return Answer(response.status, body, headers, _line(raw) if body is None else "", hidden, empty)
     finally:
         # Its connection is back in the pool by now, unless the body was not read to its end.
         response.close()
