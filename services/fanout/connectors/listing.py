@@ -26,10 +26,20 @@ class ProfilePost:
     record: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class NewestOnly(CannotTell):
+    """More was published than is read: ``posts`` are the newest of it, without a gap."""
+
+    posts: tuple[ProfilePost, ...] = ()
+
+
 @runtime_checkable
 class ListsPosts(Protocol):
     """What a connector can do, too, whose platform lists a profile's own posts."""
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
-        """Return all that was published on a profile since a time, reposts too, in no order; nothing is changed."""
+        """Return all that was published on a profile since a time, reposts too, in no order; nothing is changed.
+
+        Of what is more than it reads it says so (NewestOnly, where it can).
+        """
         ...

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.calls.http import Answer, Http, Outcome
-from services.fanout.connectors.calls.refusals import refusal
+from services.fanout.connectors.calls.refusals import MOVED, refusal
 from services.fanout.connectors.contract import (
     CannotTell,
     Cause,
@@ -37,6 +37,8 @@ REFUSED_SECONDS = 300.0
 
 class SendOnlyConnector(OneAtATime):
     """Sends with a profile's credential; ``token_path`` is where it lies. Subclasses say how a message is sent."""
+
+    _moved = MOVED
 
     def __init__(self, token_path: Callable[[str], Path], *, connections: int = 128) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ class SendOnlyConnector(OneAtATime):
 
     def _failed(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
         """Say what a call that did not succeed means."""
-        return refusal(outcome, self._clock)
+        return refusal(outcome, self._clock, self._moved)
 
 
 def with_pictures_in_words(intent: Intent) -> tuple[str, str]:
@@ -110,5 +112,9 @@ def credential_refused(outcome: Answer, why: str) -> Retryable:
 
 
 def is_page(outcome: Answer) -> bool:
-    """True for a page of a proxy, say, instead of the platform's own answer."""
-    return "html" in outcome.headers.get("Content-Type", "").lower()
+    """True for a page of a proxy, say, instead of the platform's own answer.
+
+    The header alone does not say it: PHP, Flask and Django name all that they answer HTML.
+    """
+    named = "html" in outcome.headers.get("Content-Type", "").lower()
+    return named and outcome.body is None and not outcome.line and not outcome.empty

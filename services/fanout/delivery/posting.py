@@ -15,7 +15,7 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.places import account_fault
 from schemas.platforms import MIRROR
-from services.fanout.connectors.contract import Connector, Intent, PublishResult, Retryable, Unknown
+from services.fanout.connectors.contract import Cause, Connector, Intent, PublishResult, Retryable, Unknown
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
@@ -277,8 +277,8 @@ class Posting:
         receipt = receipts.of_result(attempt, call.attempt_seq, result, now)
         if isinstance(result, Retryable):
             chance = random.random()  # noqa: S311 - jitter, no secret
-            after, pace = result.after, self._settings.pace
-            receipt = receipts.to_be_tried_again(receipt, place.state, after, now, chance, pace)
+            after, pace, closed = result.after, self._settings.pace, result.cause in (Cause.CREDENTIAL, Cause.OWN)
+            receipt = receipts.to_be_tried_again(receipt, place.state, after, now, chance, pace, not_let_in=closed)
         written = await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), call.known)
         if written is not None and written.receipt.final:
             return Done("it has its final receipt")

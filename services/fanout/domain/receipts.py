@@ -230,8 +230,12 @@ def to_be_tried_again(
     now: datetime,
     chance: float,
     pace: retry.DeliveryPace = retry.USUAL_PACE,
+    *,
+    not_let_in: bool = False,
 ) -> Receipt:
     """Return when it is tried again, or the end of a post that was attempted often enough.
+
+    A profile that is ``not_let_in`` says nothing of the message: a person mends that, and it is tried until it expires.
 
     Args:
         receipt: of the newest attempt, which surely did not post.
@@ -242,7 +246,7 @@ def to_be_tried_again(
         pace: how soon and how often.
     """
     made = times_called(state.target(receipt.profile))
-    if made >= pace.most_attempts:
+    if made >= pace.most_attempts and not not_let_in:
         return exhausted(receipt, made)
     until = state.verdict.valid_until if state.verdict is not None else None
     ends = min(state.request.expires_at, until) if until is not None else state.request.expires_at

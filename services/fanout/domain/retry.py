@@ -15,7 +15,8 @@ MOST_ATTEMPTS = 24
 """So many attempts of one message on one profile are called, over some three hours; then it failed, and a person has to
 look.
 
-A host that is away, or a credential that is refused, costs no attempts: these are asked for without one. What was not
+A host that is away, or a credential that is refused, costs no attempts: these are asked for without one. Where only a
+post shows that it is not let in, that attempt is never the last one. What was not
 called, as the ledger was slow or another worker came first, is none of them.
 """
 LONGEST_WAIT_SECONDS = 300.0

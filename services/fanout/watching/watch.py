@@ -14,7 +14,7 @@ from schemas import canonical, subjects
 from schemas.events.authority import Profile
 from schemas.events.outside import OutsidePost
 from services.fanout.connectors.contract import CannotTell, Health
-from services.fanout.connectors.listing import ListsPosts, ProfilePost
+from services.fanout.connectors.listing import ListsPosts, NewestOnly, ProfilePost
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.on_record import ours_on
 from services.fanout.domain.outside import SETTLES, looked_until, oldest, outside_id, ripe
@@ -146,6 +146,9 @@ class OutsideWatch:
                 posts = await connector.posts_of(profile, mark.since)
         except TimeoutError:
             return CannotTell("the platform did not answer in time")
+        if isinstance(posts, NewestOnly):
+            self._tell_gap(profile, mark.since, posts)
+            posts = list(posts.posts)
         if isinstance(posts, CannotTell):
             return posts
         before = self._first_seen.get(profile.id, {})
@@ -153,6 +156,19 @@ class OutsideWatch:
         await self._sort_out(profile, ripe(posts, mark.begun, now, seen, self._settles))
         self._marks.set(profile.id, replace(mark, since=looked_until(now, mark.begun, self._settles)))
         return None
+
+    def _tell_gap(self, profile: Profile, since: datetime, newest: NewestOnly) -> None:
+        """Tell a person what is not looked at, and go on: to ask for it again would bring less of it each time."""
+        until = oldest(newest.posts) if newest.posts else self._runtime.clock.now()
+        zone = self._runtime.city.zone or UTC
+        self._runtime.log.error(
+            "posts on a profile were not looked at: there were too many of them",
+            alarm=True,
+            profile=profile.id,
+            between=f"{in_words(since, zone)} and {in_words(until, zone)}",
+            reason=newest.reason,
+            hint="look at the profile",
+        )
 
     async def _sort_out(self, profile: Profile, posts: list[ProfilePost]) -> None:
         settled = self._settled.setdefault(profile.id, set())

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.credentials.renewed import renewed_path
@@ -220,3 +221,22 @@ async def test_a_sealed_credential_stays_sealed(renewing: Renewing, tmp_path: Pa
     assert kept["credential"].startswith("sealed:")
     assert kept["renews"] == "" or kept["renews"].startswith("sealed:")
     assert (await renewing.connector.check(renewing.profile)).ok
+
+
+async def test_no_reason_holds_what_a_server_repeats_of_a_renewal(renewing: Renewing) -> None:
+    """The old token stands in the address of Meta's call, LinkedIn's refresh token and secret in its body."""
+    held = "a-refresh-token-of-a-year" if renewing.rig.platform == "linkedin" else "IGQVJYa-token-of-sixty-days"
+    if renewing.rig.platform == "linkedin":
+        renewing.connected_with(held)
+    else:
+        renewing.path.write_text(held)
+    path = f"/refresh_access_token?grant_type=refresh&access_token={held}"
+    moved = web.Response(status=308, headers={"Location": f"https://moved.example{path}"})
+    not_found = web.json_response({"message": f"Cannot GET {path}", "error": "Not Found"}, status=404)
+    for bend in (lambda _answer: moved, lambda _answer: not_found):
+        renewing.rig.bends.begin((0, bend))
+        await renewing.turn()
+        why = renewing.copy.not_renewed[renewing.profile.id]
+        assert [held[at : at + 8] for at in range(len(held) - 7) if held[at : at + 8] in why] == []
+        assert "https://moved.example" in why or "Cannot GET /refresh_access_token?" in why
+        renewing.clock.time += DAY

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -432,6 +434,26 @@ async def test_a_mail_server_without_tls_gets_no_password_and_no_text(mail: Send
     assert mail_server(mail).messages == []
 
 
+async def test_an_address_of_the_mail_server_that_drops_all_leaves_time_for_the_next(
+    mail: SendOnlyRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As IPv6 does where its route is missing: what is sent there is never answered."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.create_connection(full.getsockname()):
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", place)
+            for place in (full.getsockname(), ("127.0.0.1", mail_server(mail).port))
+        ]
+
+        async def addresses(*_args: object, **_kind: object) -> list[Any]:
+            return found
+
+        monkeypatch.setattr(loop, "getaddrinfo", addresses)
+        await published(mail.connector, an_intent(mail.profile("fire"), TEXT, timeout=6.0))
+        assert (await mail.connector.check(mail.profile("fire"))).ok
+    assert [Seen(TEXT)] == mail.stands(mail.profile("fire"))
+
+
 @pytest.mark.parametrize("account", ["fire", "a@b@c", "x@y.z\r\nBcc: q@y.z", "Fire <fire@lists.example>"])
 async def test_what_is_no_address_is_refused(mail: SendOnlyRig, account: str) -> None:
     profile = mail.profile("fire").model_copy(update={"account": account})
@@ -477,6 +499,30 @@ async def test_a_recipient_that_is_refused_after_the_text_stops_no_other(
     if expected is Retryable:
         await published(either.connector, fire)
         assert [Seen(TEXT)] == either.stands(fire.profile)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("554 5.7.1 Service unavailable; Client host [192.0.2.4] blocked using zen.spamhaus.org", Retryable),
+        ("550 5.7.1 Hourly sending quota exceeded", Retryable),
+        ("550 5.7.60 Client does not have permissions to send as this sender", Retryable),
+        ("554 5.7.1 Blocked for its content", Permanent),
+    ],
+)
+async def test_a_text_that_is_refused_for_who_sends_it_is_held_back(
+    either: SendOnlyRig, code: str, expected: type
+) -> None:
+    """What is said after the text may be of the text; where it is said of the sender, a person mends that."""
+    either.emulator.misbehave("refused_after", code=code)
+    intent = an_intent(either.profile("fire"), TEXT)
+    refused = await either.connector.publish(intent, store)
+    assert isinstance(refused, expected)
+    assert either.stands(intent.profile) == []
+    if isinstance(refused, Retryable):
+        assert refused.cause is Cause.CREDENTIAL
+        await published(either.connector, intent)
+        assert [Seen(TEXT)] == either.stands(intent.profile)
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html_before"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -16,8 +18,12 @@ from tests.support.emulators.hooks import SECRET
 
 
 async def answered(folder: Path, status: int, words: str, *, repeat: bool = True) -> PublishResult:
+    return await answered_with(folder, {"text": json.dumps({"error": words}), "status": status}, repeat=repeat)
+
+
+async def answered_with(folder: Path, answer: dict[str, Any], *, repeat: bool = False) -> PublishResult:
     async def receive(_request: web.Request) -> web.Response:
-        return web.json_response({"error": words}, status=status)
+        return web.Response(**{"content_type": "application/json"} | answer)
 
     app = web.Application()
     app.router.add_post("/in", receive)
@@ -55,3 +61,21 @@ async def test_what_is_sent_for_the_first_time_is_there_only_by_a_conflict(
 ) -> None:
     """A duplicate field, say, is no event: it was told to be delivered, and never came."""
     assert isinstance(await answered(tmp_path, status, "duplicate header: X-Signature", repeat=False), kind)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        (204, "", Posted),
+        (200, "", Posted),
+        (200, "OK", Posted),
+        (201, '{"ok": true}', Posted),
+        (200, "<!doctype html><p>Down for maintenance.", Unknown),
+        (202, "\n<br />\n<b>Warning</b>: no such table", Unknown),
+        (200, "<html>" + "x" * 1024 * 1024, Unknown),
+    ],
+)
+async def test_a_success_is_one_whatever_kind_it_names(tmp_path: Path, status: int, text: str, kind: type) -> None:
+    """PHP, Flask and Django call all that they answer HTML; a page of something before the receiver is no success."""
+    answer = {"status": status, "text": text, "content_type": "text/html", "charset": "utf-8"}
+    assert isinstance(await answered_with(tmp_path, answer), kind)

@@ -133,6 +133,19 @@ async def test_the_attempts_of_a_platform_that_always_fails_are_bounded(town: Fa
     assert platforms["mastodon"].texts(FIRE) == ["the next"]
 
 
+async def test_a_right_that_only_a_post_shows_to_be_missing_never_ends_a_message(
+    town: FanoutCity, platforms: Platforms
+) -> None:
+    """The check says that all is well; a person gives the right, and the message goes out."""
+    platforms["mastodon"].behave(FIRE, "locked", "locked", "locked")
+    async with fanout(town, platforms, lease=NINE, pace=DeliveryPace(most_attempts=2, cap=0.2, credential_look=0.2)):
+        request = await town.cleared(FIRE)
+        assert str((await town.final(request, FIRE)).outcome) == "delivered"
+    called = await town.called(request, FIRE, NINE)
+    assert called.outcomes == ["withheld", "withheld", "withheld", "delivered"]
+    assert platforms["mastodon"].calls(FIRE) == ["publish locked"] * 3 + ["publish"]
+
+
 async def test_an_error_after_posting_is_found_by_looking_and_not_posted_again(
     town: FanoutCity, platforms: Platforms
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from schemas import canonical, subjects
 from schemas.events.authority import Profile
@@ -24,6 +25,7 @@ from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.starts import Starts
 from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.evidence import record_of
+from services.fanout.watching.marks import Mark
 from services.fanout.watching.watch import A_TURN, IN_VAIN, OutsideWatch
 from services.kernel.authority.signing import load_key
 from services.kernel.base.network import web
@@ -166,6 +168,24 @@ async def test_a_profile_that_cannot_be_looked_at_is_named_until_it_can(town: Fa
         assert await watch.look(profile_of(runtime, FIRE)) == CannotTell(
             f"no credential at secrets/live/{FIRE}.token: No such file or directory", Cause.OWN
         )
+
+
+async def test_a_watch_that_is_behind_tells_the_gap_and_goes_on(town: FanoutCity, square: Townsquare) -> None:
+    """It asked for more each time, for ever; what it can read is looked at, and the next look asks for less."""
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        watch, fire = watch_of(town, runtime), profile_of(runtime, FIRE)
+        assert await watch.look(fire) is None
+        begun = now() - timedelta(hours=2)
+        watch._marks.set(FIRE, Mark(fire.account, begun, begun))
+        names = [await by_hand(square, FIRE, f"Number {number}.") for number in range(203)]
+        for one in names[3:-1]:
+            watch._settled.setdefault(FIRE, set()).add(one)  # told long ago: one is enough here
+        with structlog.testing.capture_logs() as lines:
+            assert await watch.look(fire) is None
+        assert [one.remote_id for one in await told(town)] == names[-1:]
+        assert watch._marks.of(fire, now()).since > begun + timedelta(hours=1)
+        (gap,) = [line for line in lines if "too many of them" in line["event"]]
+        assert (gap["log_level"], gap["alarm"], gap["profile"]) == ("error", True, FIRE)
 
 
 def signed(town: FanoutCity, officer: str, post: OutsidePost, seq: int, **changes: Any) -> Acknowledgement:

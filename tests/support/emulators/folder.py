@@ -6,6 +6,7 @@ call by call, from any process: ``behave(profile, "slow 2", "rate_limit 0.1")``.
 slow S        takes S seconds, then posts            rate_limit S  not posted, asks to wait for S seconds
 error_after   posts, and answers with an unknown     drop          not posted, and nobody knows
 refuse        not posted, for good                   crash         posts, and raises
+locked        not posted, a right is missing
 late S        answers unknown now, and posts behind   unreachable   not posted, may be tried again
               the first look after S seconds
 wait          posts when ``open(profile)`` is called
@@ -27,6 +28,7 @@ from schemas.platforms import WEBSITE
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
+    Cause,
     Connector,
     Correction,
     Declaration,
@@ -78,6 +80,8 @@ class FolderPlatform(Connector):
             await asyncio.sleep(0.02)
         if trick == "rate_limit":
             return Retryable("too many requests", after=float(argument))
+        if trick == "locked":
+            return Retryable("the channel takes nothing from this login", cause=Cause.CREDENTIAL)
         if trick == "unreachable":
             return Retryable("connection refused")
         if trick == "refuse":

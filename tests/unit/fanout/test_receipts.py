@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
@@ -9,6 +11,7 @@ from services.fanout.connectors.contract import (
     Absent,
     Altered,
     CannotTell,
+    Cause,
     HandedOver,
     Permanent,
     Posted,
@@ -177,6 +180,16 @@ def test_what_was_attempted_often_enough_is_given_up() -> None:
     made = receipts.to_be_tried_again(busy, held, None, NOW, 0.0)
     assert (made.outcome, made.final, made.retry_at) == (ReceiptOutcome.FAILED, True, None)
     assert made.reason == f"given up after {retry.MOST_ATTEMPTS} attempts, the last: busy"
+
+
+def test_who_is_not_let_in_is_not_given_up() -> None:
+    """Whoever mends it finds the message waiting; its expiry alone ends it."""
+    often = open_target(effective=list(range(retry.MOST_ATTEMPTS + 5)))
+    held = state(request(), targets={"fire-social": often})
+    locked = receipts.of_result(attempt(), 50, Retryable("locked", cause=Cause.CREDENTIAL), NOW)
+    made = receipts.to_be_tried_again(locked, held, None, NOW, 0.0, not_let_in=True)
+    assert (made.outcome, made.final, made.reason) == (ReceiptOutcome.WITHHELD, False, "locked")
+    assert made.retry_at == NOW + timedelta(seconds=retry.LATE_CAP_SECONDS)
 
 
 def test_an_attempt_that_was_not_called_is_none_of_them() -> None:

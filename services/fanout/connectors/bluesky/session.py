@@ -134,7 +134,7 @@ class Sessions:
         if known is not None and self._clock.monotonic() < known[0]:
             return known[1]
         value = {"identifier": login.account, "password": login.password}
-        endpoint = Endpoint(login.base, "", deadline)
+        endpoint = Endpoint(login.base, "", deadline, (login.password,))
         outcome = await self._http.call(endpoint, "POST", "/xrpc/com.atproto.server.createSession", value=value)
         session = self._read(outcome)
         if session is not None:

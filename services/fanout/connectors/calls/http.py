@@ -14,10 +14,12 @@ from functools import lru_cache
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from services.fanout.connectors.calls import observing
 from services.fanout.connectors.calls.bodies import body_of
+from services.fanout.connectors.calls.hiding import origin_of, without
 from services.fanout.connectors.calls.sockets import CallConnector
 
 WORDS = 300
@@ -34,13 +36,16 @@ AWS in ``Message``, Apigee in ``faultstring`` in an object.
 class Answer:
     """The server answered; ``body`` is its JSON, None where there was none.
 
-    ``line`` is a short plain text that came instead of JSON, as webhooks answer; empty for a page.
+    ``line`` is a short plain text that came instead of JSON, as webhooks answer; empty for a page. ``hidden`` is what
+    the call was let in by: ``words`` do not repeat it. ``empty``: there was no body at all.
     """
 
     status: int
     body: Any
     headers: Mapping[str, str]
     line: str = ""
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+    empty: bool = False
 
     @property
     def words(self) -> str:
@@ -53,8 +58,8 @@ class Answer:
         told = body.get("error_description") or ": ".join(
             str(body[key]) for key in _SAID if body.get(key) and not isinstance(body[key], dict)
         )
-        said = told or self.line or body.get("code")
-        line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
+        said = without(str(told or self.line or body.get("code") or "no reason given"), self.hidden)
+        line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
         return f"{line[:WORDS]} (HTTP {self.status})"
 
 
@@ -77,11 +82,15 @@ Outcome = Answer | NotSent | NoAnswer
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where and as whom to call (``token`` empty: as nobody), and until when (the loop's time)."""
+    """Where and as whom to call (``token`` empty: as nobody), and until when (the loop's time).
+
+    ``hidden`` are the secrets in its path, its query or its body: what is said of the call does not repeat them.
+    """
 
     base: str
     token: str = field(repr=False)
     deadline: float
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Http:
@@ -125,7 +134,7 @@ class Http:
                         allow_redirects=False,
                     )
                     observing.note(method, path, response.headers)
-                    return await _answer(response)
+                    return await _answer(response, endpoint)
         except TimeoutError:
             return NoAnswer("no answer in time") if bound.may_have_sent else NotSent("no connection in time")
         except aiohttp.ClientConnectorError as error:
@@ -175,14 +184,25 @@ def _url(address: str, exact: bool) -> URL:
         raise aiohttp.InvalidURL(address) from error
 
 
-async def _answer(response: aiohttp.ClientResponse) -> Answer:
+async def _answer(response: aiohttp.ClientResponse, endpoint: Endpoint) -> Answer:
+    hidden = tuple(filter(None, (endpoint.token, *endpoint.hidden)))
     try:
         raw = await body_of(response)
         body = json_of(raw)
-        return Answer(response.status, body, response.headers, _line(raw) if body is None else "")
+        headers = _without_place(response.headers) if endpoint.hidden else response.headers
+        empty = not response.content_length and not response.content.total_bytes
+        return Answer(response.status, body, headers, _line(raw) if body is None else "", hidden, empty)
     finally:
         # Its connection is back in the pool by now, unless the body was not read to its end.
         response.close()
+
+
+def _without_place(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return headers whose redirect names its host alone: where an address lets in, the new one does, too."""
+    changed = CIMultiDict(headers)
+    if "Location" in changed:
+        changed["Location"] = origin_of(changed["Location"])
+    return changed
 
 
 def json_of(raw: bytes) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from services.fanout.connectors.calls import words
+from services.fanout.connectors.calls.hiding import place_of, without
 from services.fanout.connectors.calls.http import WORDS, Answer, NoAnswer, NotSent, Outcome
 from services.fanout.connectors.calls.waits import wait_of
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
@@ -16,6 +17,8 @@ from services.kernel.base.clock import Clock
 
 NO_SCOPE = "the credential lacks a scope"
 """How the reason begins when a credential may not do this, and never will."""
+MOVED = "change its address in city.toml"
+"""What a person does about an address that has moved."""
 _NOT_NOW = "the login may not post now"
 _TWICE = re.compile(
     r"\bduplicate|already (?:been )?(?:posted|published|taken|said|exists|received|processed)\b", re.IGNORECASE
@@ -32,8 +35,10 @@ _NO_WAIT = frozenset({401, 402, 408, 409})
 """
 
 
-def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
+def refusal(outcome: Outcome, clock: Clock, moved: str = MOVED) -> Retryable | Permanent | Unknown:
     """Say what an outcome other than success means for something that the call should have done.
+
+    ``moved``: what a person does about an address that has moved.
 
     A redirect is about the address in our settings, a page that is no JSON is a proxy's or a gateway's, a scope and a
     401 are about the credential: a person can fix each; the message is held. Where a wait is asked for, or too many
@@ -52,7 +57,7 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
     if _login_is_closed(outcome):
         return Retryable(f"{_NOT_NOW}: {outcome.words}", cause=Cause.CREDENTIAL)
     if 300 <= outcome.status < 400 and outcome.status != 303:  # 303 follows something that was done
-        return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
+        return Retryable(f"the server has moved{_to(outcome)}: {moved}", cause=Cause.OWN)
     if outcome.status == 402:
         return Retryable(f"the account there has to be paid for: {outcome.words}", cause=Cause.CREDENTIAL)
     if outcome.status == 409:
@@ -159,5 +164,6 @@ def _says(outcome: Answer, what: re.Pattern[str], statuses: frozenset[int]) -> b
 
 
 def _to(outcome: Answer) -> str:
-    place = "".join(c for c in str(outcome.headers.get("Location", "")) if c.isprintable())[:WORDS]
+    named = "".join(c for c in str(outcome.headers.get("Location", "")) if c.isprintable())
+    place = without(place_of(named), outcome.hidden)[:WORDS]
     return f" to {place}" if place else f" (HTTP {outcome.status})"

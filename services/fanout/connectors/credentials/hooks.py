@@ -6,6 +6,8 @@ import re
 
 from services.fanout.connectors.credentials.tokens import TokenFault
 
+NEW_ADDRESS = "its new address goes into the profile's credential (onevoice profiles connect)"
+"""What a person does about a webhook that has moved."""
 _HOOK = re.compile(r"(?P<base>https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(?P<path>/[^\s#]*)")
 
 

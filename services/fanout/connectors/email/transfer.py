@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import socket
 import ssl
@@ -15,6 +16,7 @@ from typing import Any, Literal
 from aiosmtplib import SMTP, SMTPException, SMTPHeloError, SMTPResponse, SMTPResponseException, SMTPStatus
 from aiosmtplib.typing import Default
 
+from services.fanout.connectors.calls.hiding import without
 from services.fanout.connectors.calls.sockets import end_sending, left_within, open_socket
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 
@@ -33,6 +35,14 @@ class Server:
     username: str
     password: str = field(repr=False)
     context: ssl.SSLContext | None = None
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The password, and as a login spells it (RFC 4616): some servers repeat the commands that they refuse."""
+        if not self.username:
+            return ()
+        plain = base64.b64encode(f"\0{self.username}\0{self.password}".encode()).decode()
+        return self.password, plain, base64.b64encode(self.password.encode()).decode()
 
 
 class _Lmtp(SMTP):
@@ -60,10 +70,19 @@ class _Step(Enum):
     TEXT = "text"
 
 
-_ABOUT_US = re.compile(
-    r"^5\.(?:3\.[0125]|2\.2)\b|\brelay|\bblocked\b|block ?list|blacklist|spamhaus|\bquota\b|mailbox (?:is )?full",
+_WHO_SENDS = re.compile(
+    r"^5\.7\.(?:[89]|1[34]|2\d|5\d|60|[5-7]\d\d)\b|\brelay|block ?list|blacklist|spamhaus"
+    r"|\bclient host\b|\bhelo\b|\breverse dns\b|\bptr\b|\bsend(?:ing)? as\b|\bsender (?:address )?(?:rejected|denied)"
+    r"|authenticat|\bnot (?:owned|permitted|authori[sz]ed)\b|\bnot allowed to (?:send|post)"
+    r"|\b(?:rate|sending|sender|daily|hourly|user)(?: \w+){0,2} (?:limit|quota)|(?<!size )\blimit exceeded",
     re.IGNORECASE,
 )
+"""Who sends, from where, and how much: RFC 3463 and what servers say; 5.7.5xx to 5.7.7xx are Exchange's."""
+_NO_ROOM = re.compile(r"^5\.(?:3\.[0125]|2\.2)\b|\bblocked\b|\bquota\b|mailbox (?:is )?full", re.IGNORECASE)
+_NOT_SPOKEN = frozenset({500, 502, 503, 504})
+"""RFC 5321: a command that the server does not know, or not now."""
+_ADDRESS_SECONDS = 3.0
+"""How long one of several addresses is waited for."""
 _ADDRESS = re.compile(r"<[^>]*>|\S+@\S+")
 _NOT_LET_IN = frozenset({530, 534, 535, 538})
 """RFC 4954: authentication is needed, or has failed."""
@@ -95,7 +114,7 @@ async def send(
             answer = await client.data(raw)
             return Taken(_line(answer.message))
     except (SMTPException, OSError, ValueError) as error:
-        return _meaning(error, step)
+        return _meaning(error, step, server)
 
 
 async def greet(server: Server, sender: str, deadline: float) -> Retryable | Permanent | Unknown | None:
@@ -104,7 +123,7 @@ async def greet(server: Server, sender: str, deadline: float) -> Retryable | Per
         async with _opened(server, sender, deadline):
             return None
     except (SMTPException, OSError, ValueError) as error:
-        return _meaning(error, _Step.ENTER)
+        return _meaning(error, _Step.ENTER, server)
 
 
 def _go_on() -> None:
@@ -113,13 +132,14 @@ def _go_on() -> None:
         raise TimeoutError("the call's time is over")
 
 
-def _meaning(error: Exception, step: _Step) -> Retryable | Permanent | Unknown:
+def _meaning(error: Exception, step: _Step, server: Server) -> Retryable | Permanent | Unknown:
     """Say what it means that a step failed."""
     answered = isinstance(error, SMTPResponseException) and 400 <= error.code < 600
     why = _words(error) if isinstance(error, SMTPResponseException) else f"{type(error).__name__} {error}"[:200]
+    why = without(why, server.hidden)
     if isinstance(error, SMTPResponseException) and error.code in _NOT_LET_IN:
         return Retryable(f"the mail server refuses the credential: {why}", cause=Cause.CREDENTIAL)
-    if step is _Step.ADDRESS and isinstance(error, SMTPResponseException) and is_about_us(error.code, error.message):
+    if isinstance(error, SMTPResponseException) and _holds_back(error, step):
         return Retryable(f"the mail server takes nothing from us: {why}", cause=Cause.CREDENTIAL)
     if answered and step is not _Step.ENTER:
         # Greylisting, a full mailbox or disk (4xx) passes; what is refused for good (5xx) does not.
@@ -127,6 +147,13 @@ def _meaning(error: Exception, step: _Step) -> Retryable | Permanent | Unknown:
     if step is _Step.TEXT:
         return Unknown(f"the mail server did not say whether it has taken the message: {why}", Cause.HOST)
     return Retryable(f"the mail server cannot be spoken to: {why}", cause=Cause.HOST)
+
+
+def _holds_back(error: SMTPResponseException, step: _Step) -> bool:
+    """Say whether a refusal is about us; behind the text, which may be what is blocked, it has to say so itself."""
+    if step is _Step.TEXT:
+        return error.code >= 500 and _WHO_SENDS.search(_ADDRESS.sub(" ", error.message)) is not None
+    return step is _Step.ADDRESS and is_about_us(error.code, error.message)
 
 
 @asynccontextmanager
@@ -137,7 +164,7 @@ async def _opened(server: Server, sender: str, deadline: float) -> AsyncIterator
     """
     client: SMTP | None = None
     async with asyncio.timeout_at(deadline):
-        line = await _connected(server)
+        line = await _connected(server, deadline)
         try:
             left = deadline - asyncio.get_running_loop().time()
             speaking = _Lmtp if server.protocol == "lmtp" else SMTP
@@ -162,15 +189,21 @@ async def _opened(server: Server, sender: str, deadline: float) -> AsyncIterator
             line.close()
 
 
-async def _connected(server: Server) -> socket.socket:
-    """Return a socket to the first of the server's addresses that answers. Raises OSError."""
+async def _connected(server: Server, deadline: float) -> socket.socket:
+    """Return a socket to the first of the server's addresses that answers. Raises OSError.
+
+    One that drops what comes, as IPv6 without a route does, leaves time for those behind it.
+    """
     loop = asyncio.get_running_loop()
     last: OSError = OSError("it has no address")
-    for address in await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM):
+    addresses = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+    for behind, address in zip(range(len(addresses) - 1, -1, -1), addresses, strict=True):
         line = open_socket(address)
         line.setblocking(False)
+        left = deadline - loop.time()
         try:
-            await loop.sock_connect(line, address[4])
+            async with asyncio.timeout(min(_ADDRESS_SECONDS, left / (behind + 2)) if behind else None):
+                await loop.sock_connect(line, address[4])
         except OSError as error:
             line.close()
             last = error
@@ -185,11 +218,14 @@ async def _connected(server: Server) -> socket.socket:
 def is_about_us(code: int, message: str) -> bool:
     """Say whether a refusal for good (5xx) of sender or recipient is about who sends, and not about the message.
 
-    Servers say in words that they do not relay, or that our host is blocked. RFC 3463: 5.3.x is the server's own
+    Servers say in words that they do not relay, that our host is blocked, or that the sender is not the login's. RFC
+    3463: 5.3.x is the server's own
     trouble (but 5.3.4 a message that is too big), and a full mailbox (5.2.2) has room again. What
     addresses are made of says nothing.
     """
-    return code >= 500 and _ABOUT_US.search(_ADDRESS.sub(" ", message)) is not None
+    words = _ADDRESS.sub(" ", message).strip()
+    says = _WHO_SENDS.search(words) is not None or _NO_ROOM.search(words) is not None
+    return code in _NOT_SPOKEN or (code >= 500 and says)
 
 
 def _line(words: str) -> str:

@@ -72,5 +72,6 @@ class LinkedInLogin:
 
     async def _post(self, path: str, form: Mapping[str, str], application: Application, deadline: float) -> Outcome:
         whole = {**form, "client_id": application.client, "client_secret": application.secret}
-        endpoint = Endpoint(self._site, "", deadline)
+        hidden = application.secret, application.refresh_token, *((form["token"],) if "token" in form else ())
+        endpoint = Endpoint(self._site, "", deadline, hidden)
         return await self._http.call(endpoint, "POST", path, data=urlencode(whole).encode(), headers=_FORM)

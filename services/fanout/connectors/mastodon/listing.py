@@ -9,7 +9,7 @@ from services.fanout.connectors.calls.http import Endpoint, Http
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.listing import ProfilePost
+from services.fanout.connectors.listing import NewestOnly, ProfilePost
 from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.text import read_status
 from services.kernel.base.clock import Clock
@@ -37,7 +37,8 @@ async def posts_of(
         if not page or page[-1].at < since:
             return found
         query["max_id"] = page[-1].id
-    return CannotTell(f"the account has more than {_PAGES * _PAGE} posts since {since:%Y-%m-%d %H:%M} UTC")
+    reason = f"the account has more than {_PAGES * _PAGE} posts since {since:%Y-%m-%d %H:%M} UTC"
+    return NewestOnly(reason, posts=tuple(found))
 
 
 def _read(value: dict[str, Any]) -> ProfilePost:

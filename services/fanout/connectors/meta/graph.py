@@ -79,9 +79,8 @@ class Graph:
     async def renew(self, page: Page, grant: str) -> Outcome:
         """Ask for a newer token; Meta documents this call with the old one in its address alone."""
         query = {"grant_type": grant, "access_token": page.token}
-        return await self._http.call(
-            Endpoint(self._server, "", page.deadline), "GET", "/refresh_access_token", query=query
-        )
+        endpoint = Endpoint(self._server, "", page.deadline, (page.token,))
+        return await self._http.call(endpoint, "GET", "/refresh_access_token", query=query)
 
     async def listed(
         self,

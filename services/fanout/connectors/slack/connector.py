@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 
 from schemas.events.authority import Profile
+from services.fanout.connectors.calls.hiding import secrets_in
 from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.contract import (
     Cause,
@@ -24,7 +25,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.credentials.hooks import read_hook
+from services.fanout.connectors.credentials.hooks import NEW_ADDRESS, read_hook
 from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.connectors.send_only import (
     SendOnlyConnector,
@@ -53,13 +54,14 @@ class SlackConnector(SendOnlyConnector):
     """Posts to the channel that a profile's webhook belongs to; the account is the channel's name, for people."""
 
     platform = "slack"
+    _moved = NEW_ADDRESS
     declaration = Declaration(WhenUnknown.PERSON, Correction.NEW_POST)
 
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
         base, path = read_hook(credential)
         text, note = with_pictures_in_words(intent)
         value = {"text": escaped(text), "mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
-        outcome = await self._http.call(Endpoint(base, "", deadline), "POST", path, value=value)
+        outcome = await self._http.call(Endpoint(base, "", deadline, secrets_in(path)), "POST", path, value=value)
         if isinstance(outcome, Answer) and outcome.status == 200:
             if outcome.line == "ok":
                 return delivered(intent, note)
@@ -78,7 +80,7 @@ class SlackConnector(SendOnlyConnector):
     async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
         """Send an empty message, which is refused with ``no_text`` by a webhook that lives."""
         base, path = read_hook(credential)
-        outcome = await self._http.call(Endpoint(base, "", deadline), "POST", path, value={})
+        outcome = await self._http.call(Endpoint(base, "", deadline, secrets_in(path)), "POST", path, value={})
         if isinstance(outcome, Answer) and outcome.status == 400:
             return Health(True, f"{profile.account} can be posted to")
         return unhealthy(self._meaning(outcome))

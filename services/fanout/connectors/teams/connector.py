@@ -12,6 +12,7 @@ from typing import Any
 
 from schemas import links
 from schemas.events.authority import Profile
+from services.fanout.connectors.calls.hiding import secrets_in
 from services.fanout.connectors.calls.http import Answer, Endpoint
 from services.fanout.connectors.contract import (
     Cause,
@@ -25,7 +26,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.credentials.hooks import read_hook
+from services.fanout.connectors.credentials.hooks import NEW_ADDRESS, read_hook
 from services.fanout.connectors.send_only import (
     SendOnlyConnector,
     credential_refused,
@@ -46,6 +47,7 @@ class TeamsConnector(SendOnlyConnector):
     """Posts where a profile's workflow posts; the account is the channel's name, for people."""
 
     platform = "teams"
+    _moved = NEW_ADDRESS
     declaration = Declaration(WhenUnknown.PERSON, Correction.NEW_POST)
 
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
@@ -55,7 +57,8 @@ class TeamsConnector(SendOnlyConnector):
         if len(body) > MOST_BYTES:
             return Permanent(f"the message has {len(body)} bytes, Teams takes {MOST_BYTES}")
         headers = {"Content-Type": "application/json"}
-        outcome = await self._http.call(Endpoint(base, "", deadline), "POST", path, data=body, headers=headers)
+        endpoint = Endpoint(base, "", deadline, secrets_in(path))
+        outcome = await self._http.call(endpoint, "POST", path, data=body, headers=headers)
         if not isinstance(outcome, Answer):
             return self._failed(outcome)
         if outcome.status in (200, 202) and not is_page(outcome):

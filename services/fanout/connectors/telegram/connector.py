@@ -175,9 +175,8 @@ class TelegramConnector(SendOnlyConnector):
     ) -> Outcome:
         if _TOKEN.fullmatch(token) is None:
             raise TokenFault("the credential is not the token of a bot (number:letters)")
-        return await self._http.call(
-            Endpoint(self._server, "", deadline), "POST", f"/bot{token}/{name}", value=value, data=data
-        )
+        endpoint = Endpoint(self._server, "", deadline, (token,))
+        return await self._http.call(endpoint, "POST", f"/bot{token}/{name}", value=value, data=data)
 
     def _meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
         """Say what a call that did not succeed means; how long to wait is in Telegram's answers, not in headers."""

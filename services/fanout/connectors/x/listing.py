@@ -8,7 +8,7 @@ from typing import Any
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.listing import ProfilePost
+from services.fanout.connectors.listing import NewestOnly, ProfilePost
 from services.fanout.connectors.x.api import XAccount, XApi, read_post, rows_of
 from services.fanout.connectors.x.repost import PREFIX
 from services.kernel.base.clock import Clock
@@ -27,12 +27,13 @@ async def posts_of(
     body = json_of(outcome)
     if not isinstance(body, dict) or not isinstance(body.get("meta"), dict):
         return cannot_tell("the platform does not list the account's posts", outcome, clock)
-    if "next_token" in body["meta"]:
-        return CannotTell("the account posted more than a hundred times since it was looked at")
     try:
-        return [_read(one, account.username, site) for one in rows_of(body)]
+        posts = [_read(one, account.username, site) for one in rows_of(body)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return CannotTell(f"the platform's listing cannot be read: {type(error).__name__}")
+    if "next_token" in body["meta"]:
+        return NewestOnly("the account posted more than a hundred times since it was looked at", posts=tuple(posts))
+    return posts
 
 
 def _read(value: dict[str, Any], username: str, site: str) -> ProfilePost:
