@@ -199,11 +199,18 @@ def _build(
     write_templates(city.templates_folder)
     conf = city.nats_conf_path
     conf.parent.mkdir()
-    conf.write_text(render_server(ServerSettings(str(final / "var" / "nats"), port=plan.port)), encoding="utf-8")
+    _write_open(conf, render_server(ServerSettings(str(final / "var" / "nats"), port=plan.port)))
     for realm, made in keys.items():
         users = _write_realm(load_city(folder, realm), plan, made, clock, seals)
-        conf.with_name(accounts_file(realm)).write_text(render_accounts(users), encoding="utf-8")
+        _write_open(conf.with_name(accounts_file(realm)), render_accounts(users))
+    conf.parent.chmod(0o755)
     _write_tokens(folder, plan)
+
+
+def _write_open(path: Path, text: str) -> None:
+    """Write a file that the broker's own user reads (public keys and rights), whatever the umask is."""
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)
 
 
 def _write_realm(city: City, plan: CityPlan, keys: _RealmKeys, clock: Clock, seals: Seals | None) -> RealmUsers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 import subprocess
 from collections import Counter
@@ -179,3 +180,15 @@ def test_no_key_of_anybody_is_in_clear_but_in_the_demonstration(tmp_path: Path) 
         manifest = read_manifest(here)
         assert manifest.systems == ()
         assert {one.id for one in manifest.officers if one.public_key is not None} == {"cao", "mcpe"}
+
+
+def test_the_brokers_user_reads_its_accounts_whatever_the_umask_is(tmp_path: Path) -> None:
+    """It is in no group of the city's owner; under umask 027 it did not start. What the files hold is public."""
+    umask = os.umask(0o077)
+    try:
+        city = make_city(tmp_path / "city", demo_plan())
+    finally:
+        os.umask(umask)
+    folder = city.nats_conf_path.parent
+    assert {mode(path) for path in folder.iterdir()} == {0o644}
+    assert (mode(folder), mode(city.folder), mode(city.folder / "keys")) == (0o755, 0o700, 0o700)
