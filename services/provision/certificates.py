@@ -13,8 +13,10 @@ from pathlib import Path
 
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput
+from services.kernel.base.files import replace_content
 
 AUTHORITY_DAYS = 3_650
+_MODES = {"ca.key": 0o600, "ca.pem": 0o644, "server.key": 0o600, "server.pem": 0o644}
 _NAME = re.compile(
     r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
@@ -32,10 +34,11 @@ class NewCertificate:
 
 
 def make_certificate(folder: Path, hosts: tuple[str, ...], days: int) -> NewCertificate:
-    """Write ``ca.pem``, ``ca.key``, ``server.pem`` and ``server.key`` into a folder; keys have mode 0600.
+    """Write ``ca.pem``, ``ca.key``, ``server.pem`` and ``server.key`` into a folder; new keys have mode 0600.
 
-    The certificate is good for servers and, among the servers of a cluster, for clients. An authority that is there
-    is used again; its key alone, or its certificate alone, is refused.
+    What is replaced keeps owner, group and mode: the broker's user goes on reading its key. The certificate is good for
+    servers and, among the servers of a cluster, for clients. An authority that is there is used again; its key alone,
+    or its certificate alone, is refused.
 
     Raises:
         BadInput: ``tls.host``, ``tls.openssl``, ``tls.half``, ``tls.unwritable``.
@@ -60,7 +63,7 @@ def make_certificate(folder: Path, hosts: tuple[str, ...], days: int) -> NewCert
             "put the other one beside it to renew the certificate, or name a new folder for a new authority",
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_open(folder)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as place:
             _make(openssl, Path(place), made, names, days, hosts[0])
     except OSError as error:
@@ -93,15 +96,18 @@ def _make(openssl: str, place: Path, made: NewCertificate, names: str, days: int
         openssl, "x509", "-req", "-in", str(request), "-CA", str(authority), "-CAkey", str(authority_key),
         "-CAcreateserial", "-days", str(days), "-extfile", str(extensions), "-out", str(place / "server.pem"),
     )  # fmt: skip
-    for name in ("ca.key", "server.key"):
-        (place / name).chmod(0o600)
-    for name in ("ca.pem", "server.pem"):
-        (place / name).chmod(0o644)
     # The certificate comes last: a broker that reloads in between keeps the old pair.
-    for name in ("ca.key", "ca.pem") if not made.renewed else ():
-        (place / name).replace(made.authority.with_name(name))
-    for name in ("server.key", "server.pem"):
-        (place / name).replace(made.authority.with_name(name))
+    for name in ("server.key", "server.pem") if made.renewed else _MODES:
+        target = made.authority.with_name(name)
+        replace_content(target, (place / name).read_bytes(), None if target.exists() else _MODES[name])
+
+
+def _make_open(folder: Path) -> None:
+    """Make a folder that the broker's user may enter, whatever the umask is; one that is there stays as it is."""
+    missing = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        path.chmod(0o755)
 
 
 def _alternative(host: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from services.kernel.base.city import City, load_city
+from services.kernel.base.run_file import write_run_file
 from tests.cli.conftest import Done, Shell, lower_city, port_of, raise_city
 from tests.support.mission import PATIENCE, Mission, flushed
 from tests.support.ports import free_port
@@ -161,6 +163,9 @@ def test_up_refuses_a_port_in_use(shell: Shell) -> None:
 
 
 def test_up_runs_once_and_stops_at_sigterm(shell: Shell) -> None:
+    """What a city that was killed left behind keeps none down, also where its process id is somebody else's now."""
+    assert shell.folder is not None
+    write_run_file(load_city(shell.folder), {"pid": os.getpid(), "nats_url": "nats://127.0.0.1:1"})
     process, addresses = raise_city(shell, free_port())
     try:
         again = shell.json("up")

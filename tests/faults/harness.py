@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 from dataclasses import replace
@@ -29,6 +28,7 @@ from services.townsquare.faults import Fault, FaultKind
 from services.townsquare.server import Townsquare
 from tests.faults.processes import ServiceProcess
 from tests.support.mission import Desk, Mission, Writer, eventually
+from tests.support.running import said_up
 
 DEPARTMENTS = ("fire", "water", "parks", "waste", "planning")
 """Enough that a message to two of them is not one to all departments, which waits for a crisis: 2(iv)."""
@@ -84,8 +84,7 @@ class FaultCity:
         self._stack.push_async_callback(running.stop)
         self.square_url = running.url
         # As `onevoice up` does: the run file says where the townsquare is, and that this process is the city.
-        self.city.run_path.parent.mkdir(parents=True, exist_ok=True)
-        self.city.run_path.write_text(json.dumps({"pid": os.getpid(), "townsquare_url": running.url}))
+        self._stack.enter_context(said_up(self.city, townsquare_url=running.url))
 
     async def _provision(self) -> None:
         """Provision as a person does: again, when a cluster that has just met is not ready for it."""

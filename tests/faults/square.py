@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import statistics
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from services.townsquare.faults import Fault
 from services.townsquare.server import Townsquare
 from tests.integration.fanout.fanout_city import FanoutCity, a_fanout_city
 from tests.support.ports import free_port
+from tests.support.running import said_up
 
 
 @dataclass
@@ -108,11 +107,10 @@ def profile_of(account: str) -> str:
 @asynccontextmanager
 async def a_square(folder: Path, names: Iterable[str], *, lease: float, patience: float) -> AsyncIterator[Square]:
     """A town with these departments, its townsquare and its fan-out."""
-    async with a_fanout_city(folder, tuple(names)) as town:
+    async with a_fanout_city(folder, tuple(names)) as town, AsyncExitStack() as stack:
         inside = Townsquare.of(town.city)
         running = await web.serve(inside.app(), "127.0.0.1", 0, "the townsquare")
-        town.city.run_path.parent.mkdir(parents=True, exist_ok=True)
-        town.city.run_path.write_text(json.dumps({"pid": os.getpid(), "townsquare_url": running.url}))
+        stack.enter_context(said_up(town.city, townsquare_url=running.url))
 
         def wire(runtime: Runtime) -> None:
             platforms = connectors(town.city, runtime.control.website)

@@ -64,7 +64,7 @@ def move(city: City, source: City, report_step: Step) -> RestoreResult:
         OneVoiceError: the city runs, the old ledger cannot be read whole, the copy does not verify, or the new
             broker holds something else. The old ledger is as it was.
     """
-    if running_city(city):
+    if running_city(city) is not None:
         raise BadInput("city.running", "this city is up", "stop it with Ctrl-C in its terminal, then move")
     quiet(city, "the same command")
     return asyncio.run(_move(city, source, report_step))

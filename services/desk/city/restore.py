@@ -57,7 +57,7 @@ def restore(city: City, into_new_store: bool, report_step: Step) -> RestoreResul
     Raises:
         OneVoiceError: the city runs, its store cannot be moved from here, or the copy does not verify.
     """
-    if running_city(city):
+    if running_city(city) is not None:
         raise BadInput("city.running", "this city is up", "stop it with Ctrl-C in its terminal, then restore")
     if into_new_store and not city.settings.nats.embedded:
         raise BadInput(

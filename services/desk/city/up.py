@@ -28,7 +28,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
 from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.reach import refuse_plain
-from services.kernel.base.run_file import running_city, write_run_file
+from services.kernel.base.run_file import running_city, take_city, write_run_file
 from services.kernel.runtime.run import run_services, running, until_asked_to_stop
 from services.kernel.runtime.supervisor import Supervisor
 
@@ -115,10 +115,10 @@ async def whole_city(
     refuse_plain(city.settings)
     refuse_shared(city)
     refuse_shared_ports(city, port, both=both)
-    _refuse_second(city)
     nats = city.settings.nats
     cities = (city, _other_realm(city)) if both else (city,)
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(take_city(city).close)
         if nats.embedded:
             broker = EmbeddedBroker()
             stack.push_async_callback(broker.stop)
@@ -175,16 +175,6 @@ async def _check_ledger(city: City, url: str) -> None:
     logs.logger(realm=city.realm).info(
         "the ledger agrees with its second copy", compared=look.compared, entries=look.entries
     )
-
-
-def _refuse_second(city: City) -> None:
-    found = running_city(city)
-    if found is not None:
-        raise BadInput(
-            "city.running",
-            f"this city is up already (process {found['pid']}, {found.get('nats_url')})",
-            "use it, or stop it with Ctrl-C in its terminal",
-        )
 
 
 async def _townsquare(city: City, base: int, usual: int, stack: contextlib.AsyncExitStack) -> str | None:

@@ -25,9 +25,19 @@ def desk_for(city: str) -> Path:
 
 
 def default_folder() -> Path:
-    """Return the folder of a command that names none: this one if it is a city's, else the only desk folder."""
+    """Return the folder of a command that names none: this one if it is a city's, else the only desk folder.
+
+    A place that this user may not look into has none: a service's user often has root's HOME and working folder.
+    """
     here = Path(".")
-    if (here / "city.toml").exists():
+    if os.path.exists(here / "city.toml"):  # Path.exists raises where this user may not look
         return here
-    found = sorted(path.parent for path in desks().glob("*/city.toml"))
+    found = _desk_folders()
     return found[0] if len(found) == 1 else here
+
+
+def _desk_folders() -> list[Path]:
+    try:
+        return sorted(path.parent for path in desks().glob("*/city.toml"))
+    except (OSError, RuntimeError):  # RuntimeError: neither HOME nor an entry in the list of users
+        return []

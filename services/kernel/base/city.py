@@ -131,6 +131,11 @@ class City:
         """What ``onevoice up`` says of the running city: addresses and process id (JSON)."""
         return self.var / "run" / "up.json"
 
+    @property
+    def run_lock_path(self) -> Path:
+        """What ``onevoice up`` holds locked while it lives."""
+        return self.var / "run" / "up.lock"
+
 
 def servers_of(url: str) -> list[str]:
     """Return the servers that an address names: one, or those of a cluster."""

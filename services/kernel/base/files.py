@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import select
 import stat
@@ -183,7 +184,11 @@ def is_locked(path: Path) -> bool:
     except OSError:
         return False
     try:
-        # Taken for an instant if it is free: whoever wants to keep such a lock has to try more than once.
-        return not lock_descriptor(handle, blocking=False)
+        # Shared, so that two who look do not see each other; whoever wants to keep such a lock tries more than once.
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
     finally:
         os.close(handle)

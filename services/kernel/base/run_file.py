@@ -1,25 +1,61 @@
-"""What a running ``onevoice up`` says of itself: addresses and process id, in ``var/run/up.json``."""
+"""What a running ``onevoice up`` says of itself: addresses and process id, in ``var/run/up.json``.
+
+It holds ``var/run/up.lock`` as long as it lives: a process id that is somebody else's by now (after a restart of the
+machine, in a container, where it is always the same) says nothing.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
-import os
+import time
 from typing import Any
 
 from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput
+from services.kernel.base.files import ExclusiveLock, is_locked
+
+_TRIES, _PAUSE_SECONDS = 5, 0.02
+"""Whoever looks holds the lock for an instant."""
 
 
 def running_city(city: City) -> dict[str, Any] | None:
-    """Return what ``onevoice up`` wrote of itself while its process lives, else None.
+    """Return what ``onevoice up`` wrote of itself while it lives, else None; it is empty until all has started."""
+    if not is_locked(city.run_lock_path):
+        return None
+    try:
+        return dict(json.loads(city.run_path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
 
-    A process of another user counts as living. A file that cannot be read or makes no sense says nothing.
+
+def take_city(city: City) -> ExclusiveLock:
+    """Be the one ``onevoice up`` of a city until the lock is closed; what a dead one said of itself is removed.
+
+    Raises:
+        BadInput: ``city.running``, ``disk.full``, ``disk.unwritable``.
     """
     try:
-        found = json.loads(city.run_path.read_bytes())
-        pid = int(found["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return dict(found) if _lives(pid) else None
+        city.run_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = ExclusiveLock(city.run_lock_path)
+        for _ in range(_TRIES):
+            if lock.take():
+                city.run_path.unlink(missing_ok=True)
+                return lock
+            time.sleep(_PAUSE_SECONDS)
+    except OSError as error:
+        code = "disk.full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "disk.unwritable"
+        said = f"{city.run_path.parent} cannot be written: {error.strerror}"
+        raise BadInput(code, said, "check the folder's owner and mode, and the space on the disk") from error
+    lock.close()
+    found = running_city(city) or {}
+    raise BadInput(
+        "city.running",
+        f"this city is up already (process {found['pid']}, {found.get('nats_url')})"
+        if "pid" in found
+        else "this city is being started by another process",
+        "use it, or stop it with Ctrl-C in its terminal",
+    )
 
 
 def write_run_file(city: City, said: dict[str, Any]) -> None:
@@ -28,15 +64,3 @@ def write_run_file(city: City, said: dict[str, Any]) -> None:
     temporary = city.run_path.with_suffix(".new")
     temporary.write_text(json.dumps(said), encoding="utf-8")
     temporary.replace(city.run_path)
-
-
-def _lives(pid: int) -> bool:
-    if pid <= 0:  # these name groups of processes
-        return False
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import TypeVar
 
 from schemas import languages, subjects
 from schemas.events.authority import Grant, Profile, Role
+from schemas.forms import address_in_form
 from services.kernel.base.errors import BadInput
-from services.kernel.base.zones import zone_of
+from services.kernel.base.settings.addresses import is_host, web_address, website_address
+from services.kernel.base.zones import is_country, zone_of
 from services.provision.plan.city_plan import (
     DISCLOSURE,
     MASTODON_PLATFORM,
@@ -38,7 +41,8 @@ _LEADS = (
     ("pio", Role.PIO, "Public Information Officer"),
     ("eoc-director", Role.EOC_DIRECTOR, "Director of the EOC"),
 )
-_ACCOUNT = re.compile(r"@?([A-Za-z0-9_]{1,30})@([a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?)")
+_USER = re.compile(r"[A-Za-z0-9_]{1,30}")
+_SERVER = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 
 
 def interactive_plan(ask: Ask, report: Report | None = None) -> CityPlan:
@@ -67,16 +71,19 @@ def _plan(dialogue: _Dialogue) -> CityPlan:
     departments = dialogue.get("Departments, separated by commas", "", _departments)
     office = Department("city", "the office of Communications and Public Engagement", "the city as a whole")
     instances: dict[str, str] = {}
+    taken: set[str] = set()
     profiles: list[Profile] = []
     for department in (*departments, office):
         whose = "the city itself" if department is office else department.name
-        account = dialogue.get(f"Mastodon account of {whose} (user@server, empty: none)", "", _account)
+        read = partial(_account, taken=taken, instances=instances)
+        account = dialogue.get(f"Mastodon account of {whose} (user@server, empty: none)", "", read)
         places = [(WEBSITE_PLATFORM, department.id)]
         if account is not None:
             user, server = account
             instance = _instance(server)
             if instance != TOWNSQUARE:
                 instances[instance] = f"https://{server}"
+            taken.add(f"{user}@{server}".lower())
             places.append((MASTODON_PLATFORM, f"{user}@{instance}"))
         own = department is not office
         profiles += [
@@ -195,9 +202,10 @@ def _text(answer: str) -> str:
 
 
 def _website(answer: str) -> str:
-    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?", answer):
+    url = str(address_in_form(answer))
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?", url):
         raise ValueError("an address like https://city.example, please")
-    return answer.rstrip("/")
+    return website_address(url).rstrip("/")
 
 
 def _zone(answer: str) -> str:
@@ -216,9 +224,10 @@ def _language(answer: str) -> str:
 
 
 def _region(answer: str) -> str:
-    if not re.fullmatch(r"[A-Z]{2}", answer):
-        raise ValueError("two letters like CA, please")
-    return answer
+    code = answer.upper()
+    if not is_country(code):
+        raise ValueError("two letters like CA, please (ISO 3166; the United Kingdom is GB)")
+    return code
 
 
 def _disclosure(answer: str) -> str:
@@ -232,6 +241,8 @@ def _broker(answer: str) -> str | None:
         return None
     if not re.fullmatch(r"tls://[A-Za-z0-9.-]+(:[0-9]{1,5})?(,tls://[A-Za-z0-9.-]+(:[0-9]{1,5})?)*", answer):
         raise ValueError("an address like tls://broker.city.example:4222, please (several with commas)")
+    for server in answer.split(","):
+        web_address(server.replace("tls", "https", 1))  # what can be a server's name and port is the same there
     return answer
 
 
@@ -254,7 +265,12 @@ def _departments(answer: str) -> tuple[Department, ...]:
 
 
 def _department(name: str) -> Department:
-    id_ = slug(name)
+    try:
+        id_ = slug(name)
+    except ValueError:
+        raise ValueError(
+            f"no id can be made from {name!r}; give it a name in Latin letters too, as Fire ({name})"
+        ) from None
     if id_ == "city":
         raise ValueError("'city' stands for the city itself; give the department another name")
     if len(id_) > 40:
@@ -262,13 +278,22 @@ def _department(name: str) -> Department:
     return Department(id_, name, f"the work of {name}")
 
 
-def _account(answer: str) -> tuple[str, str] | None:
+def _account(answer: str, taken: Collection[str], instances: Mapping[str, str]) -> tuple[str, str] | None:
+    """Read an account; ``taken`` are those of others, ``instances`` the servers that are known, by their ids."""
     if not answer:
         return None
-    found = _ACCOUNT.fullmatch(answer)
-    if found is None:
+    user, at, server = answer.removeprefix("@").partition("@")
+    server = server.lower()
+    if not at or not _USER.fullmatch(user):
         raise ValueError("an account like user@social.example, please (letters, digits and _ before the @)")
-    return found.group(1), found.group(2)
+    if not _SERVER.fullmatch(server) or not is_host(server):
+        raise ValueError(f"{server!r} is no name of a server; an account is as user@social.example")
+    if f"{user}@{server}".lower() in taken:
+        raise ValueError(f"{user}@{server} is given already; each profile has an account of its own")
+    other = instances.get(_instance(server), f"https://{server}")
+    if other != f"https://{server}":
+        raise ValueError(f"{server} gets the same id as {other}; leave it empty, and add it to city.toml by hand")
+    return user, server
 
 
 def _instance(server: str) -> str:

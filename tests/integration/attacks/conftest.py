@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +15,9 @@ from schemas.events.requests import Request
 from services.audit.proof import Report, verify_record
 from services.audit.record.folder import LEDGER
 from services.kernel.base.line_files import count_lines
-from services.kernel.base.run_file import write_run_file
 from services.kernel.runtime.compose import Timings
 from tests.support.mission import Mission, Writer, eventually, now
+from tests.support.running import said_up
 from tests.support.shell import Shell
 
 WEB = "fire-website"
@@ -101,8 +100,7 @@ def timings() -> Timings | None:
 @pytest_asyncio.fixture
 async def city(mission: Mission, timings: Timings | None) -> AsyncIterator[AttackedCity]:
     """A city whose services all run, each with its own key and permissions."""
-    write_run_file(mission.city, {"pid": os.getpid(), "nats_url": mission.url})
-    with structlog.testing.capture_logs() as logs:
+    with said_up(mission.city, nats_url=mission.url), structlog.testing.capture_logs() as logs:
         await mission.run(*SERVICES, timings=timings)
         intake = await mission.writer("intake")
 

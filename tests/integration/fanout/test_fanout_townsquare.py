@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +24,7 @@ from services.townsquare.faults import Fault, FaultKind
 from services.townsquare.server import Townsquare
 from tests.integration.fanout.fanout_city import FanoutCity, dropped_late, eventually
 from tests.integration.fanout.test_fanout_resolving import Desk, forged_behind
+from tests.support.running import said_up
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LEASE = 6.0
@@ -58,9 +57,8 @@ class Square:
 async def square(town: FanoutCity) -> AsyncIterator[Square]:
     inside = Townsquare.of(town.city)
     running = await web.serve(inside.app(), "127.0.0.1", 0, "the townsquare")
-    town.city.run_path.parent.mkdir(parents=True, exist_ok=True)
-    town.city.run_path.write_text(json.dumps({"pid": os.getpid(), "townsquare_url": running.url}))
-    yield Square(inside, running.url)
+    with said_up(town.city, townsquare_url=running.url):
+        yield Square(inside, running.url)
     await running.stop()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -37,6 +35,7 @@ from tests.integration.fanout.fanout_city import FanoutCity, fanout
 from tests.support.broker import connect, flushed
 from tests.support.mission import PATIENCE, now
 from tests.support.people import acknowledgement_of
+from tests.support.running import said_up
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FIRE, WATER = "fire-townsquare", "water-townsquare"
@@ -46,9 +45,8 @@ FIRE, WATER = "fire-townsquare", "water-townsquare"
 async def square(town: FanoutCity) -> AsyncIterator[Townsquare]:
     inside = Townsquare.of(town.city)
     running = await web.serve(inside.app(), "127.0.0.1", 0, "the townsquare")
-    town.city.run_path.parent.mkdir(parents=True, exist_ok=True)
-    town.city.run_path.write_text(json.dumps({"pid": os.getpid(), "townsquare_url": running.url}))
-    yield inside
+    with said_up(town.city, townsquare_url=running.url):
+        yield inside
     await running.stop()
 
 

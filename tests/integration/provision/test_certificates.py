@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import stat
@@ -59,3 +60,30 @@ def test_half_an_authority_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         make_certificate(tmp_path, ("a.example",), 30)
     assert caught.value.code == "tls.half"
+
+
+def test_a_renewal_keeps_who_may_read_the_key(tmp_path: Path) -> None:
+    """The key was root's alone after it, and the broker, which runs as another user, did not start again."""
+    make_certificate(tmp_path, ("a.example",), 30)
+    key = tmp_path / "server.key"
+    key.chmod(0o640)
+    group = next((one for one in os.getgroups() if one != key.stat().st_gid), key.stat().st_gid)
+    os.chown(key, -1, 65_534 if os.geteuid() == 0 else group)
+    (tmp_path / "server.pem").chmod(0o640)
+    before = [(path.stat().st_uid, path.stat().st_gid, path.stat().st_mode) for path in sorted(tmp_path.iterdir())]
+    content = key.read_bytes()
+    make_certificate(tmp_path, ("a.example",), 30)
+    assert key.read_bytes() != content
+    after = [(path.stat().st_uid, path.stat().st_gid, path.stat().st_mode) for path in sorted(tmp_path.iterdir())]
+    assert after == before
+
+
+def test_the_brokers_user_may_enter_the_folder_under_a_strict_umask(tmp_path: Path) -> None:
+    umask = os.umask(0o077)
+    try:
+        make_certificate(tmp_path / "etc" / "tls", ("a.example",), 30)
+    finally:
+        os.umask(umask)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "etc").rglob("*")}
+    assert modes == {"tls": 0o755, "ca.key": 0o600, "ca.pem": 0o644, "server.key": 0o600, "server.pem": 0o644}
+    assert stat.S_IMODE((tmp_path / "etc").stat().st_mode) == 0o755

@@ -97,6 +97,24 @@ def test_a_region_is_one_whose_telephone_numbers_are_known() -> None:
     assert {code for code in every if is_country(code)} == phonenumbers.SUPPORTED_REGIONS
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"), [("en_CA", "en-CA"), ("EN-ca", "en-CA"), ("FR", "fr"), ("zh-hant", "zh-Hant")]
+)
+def test_the_language_is_brought_into_form(tmp_path: Path, typed: str, read: str) -> None:
+    """A text that tells no language has this one: ``en_CA`` was refused only then, as the service's own failure."""
+    (tmp_path / "city.toml").write_text(WHOLE.replace("[city]", f'[city]\nlanguage = "{typed}"'))
+    assert load_city(tmp_path).settings.city.language == read
+
+
+@pytest.mark.parametrize("typed", ["", "English", "en-", "xx-CA", "en-CA-x"])
+def test_what_is_no_language_is_told_with_its_line(tmp_path: Path, typed: str) -> None:
+    (tmp_path / "city.toml").write_text(WHOLE.replace("[city]", f'[city]\nlanguage = "{typed}"'))
+    with pytest.raises(BadInput, match=r"line 3.*city\.language") as caught:
+        load_city(tmp_path)
+    assert caught.value.code == "city.invalid"
+    assert "they are as en-CA or fr" in caught.value.message
+
+
 def test_the_mark_that_windows_writes_before_a_text_is_no_part_of_it(tmp_path: Path) -> None:
     (tmp_path / "city.toml").write_text(WHOLE, "utf-8-sig")
     assert load_city(tmp_path).settings.city.name == "Mission"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -52,6 +53,14 @@ def test_a_look_neither_makes_nor_keeps_a_lock(tmp_path: Path) -> None:
     assert not is_locked(path)
     with locked(path):
         pass
+
+
+def test_two_who_look_do_not_see_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert not is_locked(path)
 
 
 def test_a_child_that_inherits_the_lock_holds_it(tmp_path: Path) -> None:

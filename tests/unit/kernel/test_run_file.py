@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 
 from services.kernel.base.city import City
-from services.kernel.base.run_file import running_city, write_run_file
+from services.kernel.base.errors import BadInput
+from services.kernel.base.files import ExclusiveLock
+from services.kernel.base.run_file import running_city, take_city, write_run_file
 from tests.support.ledger_builder import demo_city
+from tests.support.running import said_up
 
 
 @pytest.fixture
@@ -19,22 +23,30 @@ def city(tmp_path: Path) -> City:
     return demo_city(tmp_path / "city")
 
 
-def test_a_living_process_is_running(city: City) -> None:
+def test_a_city_is_running_while_its_process_lives(city: City) -> None:
     assert running_city(city) is None
-    write_run_file(city, {"pid": os.getpid(), "nats_url": "nats://127.0.0.1:1"})
-    assert running_city(city) == {"pid": os.getpid(), "nats_url": "nats://127.0.0.1:1"}
+    with said_up(city, nats_url="nats://127.0.0.1:1"):
+        assert running_city(city) == {"pid": os.getpid(), "nats_url": "nats://127.0.0.1:1"}
+    assert running_city(city) is None
 
 
-def test_a_process_of_another_user_is_running(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Process 1 is somebody else's for most users: then the system answers "not permitted"; the answer is the same."""
+@pytest.mark.parametrize("pid", [os.getpid(), 1], ids=["one's own", "another user's"])
+def test_a_process_with_the_number_of_a_dead_city_is_no_city(city: City, pid: int) -> None:
+    """After a power cut the number is somebody else's; in a container it is always the same: it never came up again."""
+    write_run_file(city, {"pid": pid, "nats_url": "nats://127.0.0.1:1"})
+    assert running_city(city) is None
+    with contextlib.closing(take_city(city)):
+        assert running_city(city) == {}, "what the dead one said of itself counts no more"
 
-    def not_permitted(_pid: int, _signal: int) -> None:
-        raise PermissionError
 
-    if os.getuid() == 0:
-        monkeypatch.setattr(os, "kill", not_permitted)
-    write_run_file(city, {"pid": 1})
-    assert running_city(city) == {"pid": 1}
+def test_there_is_one_at_a_time(city: City) -> None:
+    with said_up(city, nats_url="nats://127.0.0.1:1"), pytest.raises(BadInput) as caught:
+        take_city(city)
+    assert caught.value.code == "city.running"
+    assert f"process {os.getpid()}, nats://127.0.0.1:1" in caught.value.message
+    with contextlib.closing(take_city(city)), pytest.raises(BadInput) as caught:
+        take_city(city)
+    assert "is being started" in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -51,6 +63,9 @@ def test_a_file_that_cannot_be_read_says_nothing(city: City) -> None:
     """The desk's own reader died of this one (UnboundLocalError)."""
     city.run_path.mkdir(parents=True)
     assert running_city(city) is None
+    with contextlib.closing(ExclusiveLock(city.run_lock_path)) as lock:
+        assert lock.take()
+        assert running_city(city) == {}
 
 
 def test_readers_see_a_whole_file(city: City) -> None:

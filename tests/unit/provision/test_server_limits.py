@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,10 @@ from services.desk.commands.trust.profiles_limits import write
 from services.fanout.connectors.contract import Health
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
-from services.kernel.base.run_file import write_run_file
 from services.kernel.base.settings.city_platforms import ServerLimits
 from services.kernel.base.settings.settings_now import seen_alone, settings_now
 from services.provision.city.server_limits import write_limits
+from tests.support.running import said_up
 
 KEY = '"UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"'
 TOML = f"""
@@ -108,9 +107,8 @@ def test_who_asks_for_it_is_told_what_was_written_and_who_sees_it(
     told = capsys.readouterr().err
     assert "the limits of small now" in told
     assert "once they are started again" in " ".join(told.split())
-    city.run_path.parent.mkdir(parents=True)
-    write_run_file(city, {"pid": os.getpid()})
-    _said(load_city(city.folder), {"third": LESS["odd"]})
+    with said_up(city):
+        _said(load_city(city.folder), {"third": LESS["odd"]})
     assert "the next message is made for them" in " ".join(capsys.readouterr().err.split())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -84,7 +85,12 @@ def tls(
         ):
             out.print(Text(f"  {path}  {what}"), soft_wrap=True)
         if made.renewed:
-            out.print("The authority is the one that was there. Have the broker read the new certificate: reload it.")
+            out.print("The authority is the one that was there. Have the broker read the new certificate: reload it")
+            out.print("(in a container: restart it, docker compose restart nats).")
+        else:
+            out.print("The broker's user has to be able to read server.key, and nobody else:")
+            key = shlex.quote(str(made.certificate.with_name("server.key")))
+            out.print(Text(f"  chgrp onevoice-nats {key} && chmod 640 {key}"), soft_wrap=True)
 
     said = {"certificate": str(made.certificate), "authority": str(made.authority), "until": utc(made.until)}
     desk.answer(said | {"hosts": host, "renewed": made.renewed}, draw)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
+from schemas import languages
 from schemas.events.base import Id, PublicKey
 from schemas.forms import WEBSITE, address_in_form
 from services.kernel.base.settings.addresses import HostName, in_url, mail_server, website_address
@@ -44,6 +45,14 @@ def _country(code: str) -> str:
     return code
 
 
+def _language(typed: str) -> str:
+    tag = languages.canonical(typed)
+    if tag is None or not languages.is_known(tag):
+        raise ValueError(f"{typed!r} is no language; they are as en-CA or fr (BCP 47)")
+    return tag
+
+
+Language = Annotated[str, AfterValidator(_language)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Country = Annotated[str, AfterValidator(_country)]
 
@@ -59,7 +68,7 @@ class CitySection(Section):
     website: Annotated[
         str, StringConstraints(pattern=WEBSITE), BeforeValidator(address_in_form), AfterValidator(website_address)
     ]
-    language: str = "en-CA"
+    language: Language = "en-CA"
     region: Country = "CA"
     timezone: TimeZone | None = None
 
