@@ -12,6 +12,7 @@ from services.kernel.base.errors import BadInput
 from services.provision import demo_plan, make_city
 from services.provision.deployment.chart import deployment
 from services.provision.deployment.compose import compose
+from services.provision.deployment.files import write_files
 from services.provision.deployment.guide import install
 from services.provision.deployment.systemd import systemd
 from services.provision.deployment.target import DeployTarget, target_of
@@ -29,6 +30,36 @@ def test_the_steps_say_how_the_officers_pages_start() -> None:
     steps = install("systemd", DeployTarget())
     assert "systemctl enable --now onevoice-web.service" in steps
     assert "serve = false" in steps
+
+
+@pytest.mark.parametrize(
+    ("place", "program"),
+    [
+        ("/home/al/mission", "/opt/venv"),
+        ("/srv/mission", "/root/onevoice/.venv"),
+        ("/tmp/a/mission", "/opt/venv"),
+        ("/opt/onevoice/city", "/opt/onevoice/venv"),
+        ("/var/lib/mission", "/opt/venv"),
+        ("/etc/mission", "/opt/venv"),
+        ("/usr/city", "/opt/venv"),
+        ("/mission", "/opt/venv"),
+    ],
+)
+def test_places_that_the_units_would_hide_are_refused(place: str, program: str, tmp_path: Path) -> None:
+    """A unit that cannot see its program ends with 203, and systemd-analyze says nothing of it."""
+    city = make_city(tmp_path / "city", demo_plan())
+    with pytest.raises(BadInput) as caught:
+        write_files(city, "systemd", DeployTarget(city=place, program=program), tmp_path / "out")
+    assert caught.value.code == "deploy.path"
+    assert "--place" in (caught.value.hint or "")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_changes_hands_before_systemd_makes_folders_in_it() -> None:
+    """systemd-tmpfiles refuses to go from a person's folder to one of onevoice."""
+    steps = install("systemd", DeployTarget())
+    assert steps.index("chown -R") < steps.index("systemd-tmpfiles --create")
+    assert steps.index("systemd-sysusers") < steps.index("chown -R")
 
 
 def test_fan_out_writes_nothing_among_the_credentials() -> None:
