@@ -58,14 +58,15 @@ def target_of(city: City, place: str | None = None, program: str | None = None) 
     """Return the target of a city folder: its addresses from city.toml, its paths as they are here, if not given.
 
     Raises:
-        BadInput: ``deploy.path``, a path that its files cannot name; ``deploy.host``, [nats] url names no host;
-            ``deploy.sealing``, what says where the keys of sealed credentials are cannot be read.
+        BadInput: ``deploy.path``, a path that its files cannot name; ``deploy.host``, [nats] url names no host, or
+            one twice; ``deploy.sealing``, what says where the keys of sealed credentials are cannot be read.
     """
     nats = city.settings.nats
     servers = [urlsplit(one if "//" in one else f"nats://{one}") for one in servers_of(nats.url or "")]
     nodes = tuple(one.hostname or "" for one in servers) or ("broker.city.example",)
-    if "" in nodes:
-        raise BadInput("deploy.host", f"[nats] url names no host: {nats.url}", "tls://HOST:4222 in city.toml")
+    if "" in nodes or len(set(nodes)) < len(nodes):
+        fault = "no host" if "" in nodes else "a host twice"
+        raise BadInput("deploy.host", f"[nats] url names {fault}: {nats.url}", "tls://HOST:4222 in city.toml")
     return DeployTarget(
         city=_path(place or str(city.folder)),
         program=_path(program or sys.prefix),

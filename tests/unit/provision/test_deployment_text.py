@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from schemas import flow
+from services.kernel.base.city import load_city
 from services.kernel.base.errors import BadInput
 from services.provision import demo_plan, make_city
+from services.provision.deployment.broker import broker
 from services.provision.deployment.chart import deployment
 from services.provision.deployment.compose import compose
 from services.provision.deployment.files import write_files
@@ -60,6 +62,48 @@ def test_the_folder_changes_hands_before_systemd_makes_folders_in_it() -> None:
     steps = install("systemd", DeployTarget())
     assert steps.index("chown -R") < steps.index("systemd-tmpfiles --create")
     assert steps.index("systemd-sysusers") < steps.index("chown -R")
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [("10.0.0.1", "10.0.0.2", "10.0.0.3"), ("nats.east.x", "nats.west.x", "nats.south.x"), ("fd00::1", "b", "c")],
+)
+def test_each_server_of_a_cluster_has_a_file_and_a_name_of_its_own(nodes: tuple[str, ...]) -> None:
+    """Servers of one name do not come together."""
+    made = broker(DeployTarget(nodes=nodes))
+    assert len(made) == 3
+    names = [re.findall(r'server_name: "(.+)"', text) for text in made.values()]
+    assert len({name for found in names for name in found}) == 3
+    steps = install("systemd", DeployTarget(nodes=nodes))
+    assert all(f"--host {node}" in steps for node in nodes)
+    assert f"for host in {nodes[1]} {nodes[2]}" in steps
+    assert all(f"`{name}` to " in steps for name in list(made)[1:])
+    assert "accounts.*.conf" not in install("systemd", DeployTarget())
+
+
+def test_an_ipv6_server_is_written_in_brackets() -> None:
+    made = broker(DeployTarget(nodes=("fd00::1", "fd00::2", "fd00::3")))
+    assert "nats-route://[fd00::2]:6222" in made["fd00::1.conf"]
+    assert 'client_advertise: "[fd00::1]:4222"' in made["fd00::1.conf"]
+
+
+def test_a_host_twice_is_no_cluster_and_a_cluster_no_compose_file(tmp_path: Path) -> None:
+    city = make_city(tmp_path / "city", demo_plan())
+    path = city.folder / "city.toml"
+    kept = path.read_text()
+    path.write_text(kept.replace("embedded = true", 'embedded = false\nurl = "tls://a:4222,tls://a:4223,tls://b:1"'))
+    with pytest.raises(BadInput) as caught:
+        target_of(load_city(city.folder), "/srv/city", "/opt/venv")
+    assert caught.value.code == "deploy.host"
+    with pytest.raises(BadInput) as caught:
+        write_files(city, "compose", DeployTarget(nodes=("a", "b", "c")), tmp_path / "out")
+    assert caught.value.code == "deploy.host"
+
+
+def test_a_broker_without_the_city_folder_starts() -> None:
+    """Two of a cluster's three have none: their accounts are copies."""
+    unit = systemd(DeployTarget())["onevoice-nats.service"]
+    assert re.findall(r"(?m)^(?:BindReadOnlyPaths|InaccessiblePaths)=(.)", unit) == ["-", "-"]
 
 
 def test_fan_out_writes_nothing_among_the_credentials() -> None:
