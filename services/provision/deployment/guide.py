@@ -22,6 +22,7 @@ def install(kind: str, target: DeployTarget) -> str:
         hosts=" ".join(f"--host {node}" for node in target.nodes),
         url=",".join(f"tls://{in_url(node)}:{target.port}" for node in target.nodes),
         port=target.port,
+        desk=target.desk,
         conf=next(iter(broker(target))),
         others=_others(target),
         services=",".join(users),

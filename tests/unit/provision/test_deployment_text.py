@@ -14,7 +14,7 @@ from services.provision import demo_plan, make_city
 from services.provision.deployment.broker import broker
 from services.provision.deployment.chart import deployment
 from services.provision.deployment.compose import compose
-from services.provision.deployment.files import write_files
+from services.provision.deployment.files import files_for, write_files
 from services.provision.deployment.guide import install
 from services.provision.deployment.systemd import systemd
 from services.provision.deployment.target import DeployTarget, target_of
@@ -104,6 +104,23 @@ def test_a_broker_without_the_city_folder_starts() -> None:
     """Two of a cluster's three have none: their accounts are copies."""
     unit = systemd(DeployTarget())["onevoice-nats.service"]
     assert re.findall(r"(?m)^(?:BindReadOnlyPaths|InaccessiblePaths)=(.)", unit) == ["-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "desk"), [("https://bureau.ville.example", "bureau.ville.example"), (None, "desk.mission.example")]
+)
+def test_the_officers_pages_have_one_address_in_all_files(tmp_path: Path, origin: str | None, desk: str) -> None:
+    """Passkeys count at one address for ever, and another host name is not served."""
+    city = make_city(tmp_path / "city", demo_plan())
+    path = city.folder / "city.toml"
+    text = re.sub(r"(?m)^website = .*", 'website = "https://www.mission.example"', path.read_text())
+    path.write_text(re.sub(r"(?m)^origin = .*", f'origin = "{origin}"', text) if origin else text)
+    target = target_of(load_city(city.folder), "/srv/city", "/opt/venv")
+    files = files_for("systemd", target)
+    assert f'origin = "https://{desk}"' in files["README.md"]
+    assert f"server_name {desk};" in files["web/desk.nginx.conf"]
+    assert f"\n{desk} {{" in files["web/desk.Caddyfile"]
+    assert not any("desk.www." in text or "desk.broker." in text for text in files.values())
 
 
 def test_fan_out_writes_nothing_among_the_credentials() -> None:
