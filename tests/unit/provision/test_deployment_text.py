@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from schemas import flow
+from services.desk.keys.invitation import invitation_of
 from services.kernel.base.city import load_city
 from services.kernel.base.errors import BadInput
 from services.provision import demo_plan, make_city
 from services.provision.deployment.broker import broker
 from services.provision.deployment.chart import deployment
-from services.provision.deployment.compose import compose
+from services.provision.deployment.compose import compose, environment
 from services.provision.deployment.files import files_for, write_files
 from services.provision.deployment.guide import install
 from services.provision.deployment.systemd import systemd
@@ -169,3 +171,46 @@ def test_the_steps_say_who_needs_the_key_that_seals() -> None:
     assert "without the key every post stops" in install("compose", DeployTarget())
     assert "# seal first, then write the chart" in install("helm", DeployTarget())
     assert "onevoice-sealing" not in deployment(flow.service("fanout"), DeployTarget())
+
+
+def test_one_city_toml_serves_the_containers_and_the_commands_of_their_machine(tmp_path: Path) -> None:
+    """An address or a path that containers alone have keeps everybody from being invited."""
+    target = DeployTarget(city="/srv/city", nodes=("broker.mission.example",))
+    steps = install("compose", target)
+    assert f"onevoice tls {target.city}/tls --host broker.mission.example\n" in steps
+    assert 'url = "tls://broker.mission.example:4222"' in steps
+    (ca,) = set(re.findall(r'tls_ca = "(.+?)"', steps))
+    assert not Path(ca).is_absolute(), "relative to the city folder, here and there"
+    file = compose(target)
+    assert set(re.findall(r"/ca\.pem:(\S+):ro", file)) == {f"/city/{ca}"}
+    assert re.search(r'aliases: \["\$\{ONEVOICE_BROKER', file)
+    named = environment(target, 1, 1)
+    assert "\nONEVOICE_BROKER=broker.mission.example\n" in named
+    assert f"\nONEVOICE_TLS={target.city}/tls\n" in named
+    city = make_city(tmp_path / "city", demo_plan())
+    (city.folder / "tls").mkdir()
+    (city.folder / ca).write_text("PEM")
+    path = city.folder / "city.toml"
+    nats = f'embedded = false\nurl = "tls://broker.mission.example:4222"\ntls_ca = "{ca}"'
+    path.write_text(path.read_text().replace("embedded = true", nats))
+    assert invitation_of(load_city(city.folder), None).broker == "tls://broker.mission.example:4222"
+
+
+def test_containers_serve_the_pages_and_verify_the_record() -> None:
+    """As units do; each with its own key, and with what its unit binds."""
+    file = yaml.safe_load(compose(DeployTarget()))
+    pages, verify = file["services"]["web"], file["services"]["verify"]
+    assert pages["command"] == ["onevoice", "run", "web"]
+    assert pages["network_mode"] == "host"
+    assert "onevoice audit verify --witness --resume --json --as doctor" in verify["command"][-1]
+    assert [one["source"] for one in (*pages["secrets"], *verify["secrets"])] == ["web-key", "doctor-key"]
+    written = [
+        mount.partition(":/city/")[2]
+        for one in (pages, verify)
+        for mount in one["volumes"]
+        if not mount.endswith(":ro")
+    ]
+    assert written == ["var/web", "var/audit", "site"]
+    made = install("compose", DeployTarget())
+    assert "{audit,notify,website,web}" in made
+    assert "{site,templates}" in made
