@@ -44,4 +44,4 @@ def _others(target: DeployTarget) -> str:
 
 def _sealing_secret(target: DeployTarget) -> str:
     files = "".join(f" --from-file sealing-{number}={path}" for number, path in enumerate(target.sealing))
-    return f"kubectl create secret generic onevoice-sealing{files}" if files else "# seal first, then write the chart"
+    return f"put onevoice-sealing{files}" if files else "# seal first, then write the chart"

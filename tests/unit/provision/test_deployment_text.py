@@ -14,7 +14,7 @@ from services.kernel.base.city import load_city
 from services.kernel.base.errors import BadInput
 from services.provision import demo_plan, make_city
 from services.provision.deployment.broker import broker
-from services.provision.deployment.chart import deployment
+from services.provision.deployment.chart import chart, deployment
 from services.provision.deployment.compose import compose, environment
 from services.provision.deployment.files import files_for, write_files
 from services.provision.deployment.guide import install
@@ -214,3 +214,34 @@ def test_containers_serve_the_pages_and_verify_the_record() -> None:
     made = install("compose", DeployTarget())
     assert "{audit,notify,website,web}" in made
     assert "{site,templates}" in made
+
+
+def test_pods_come_by_a_name_of_their_own_and_the_guide_has_the_officers() -> None:
+    """The certificate has to be good for both."""
+    target = DeployTarget(city="/srv/city", nodes=("broker.mission.example",))
+    steps = install("helm", target)
+    assert "onevoice tls /srv/city/tls --host onevoice-nats --host broker.mission.example\n" in steps
+    assert 'url = "tls://broker.mission.example:4222"`, `tls_ca = "tls/ca.pem"' in steps
+    files = chart(target)
+    pods = files["templates/services.yaml"] + files["templates/provision.yaml"]
+    own = ', --url, "tls://onevoice-nats:4222"]'
+    assert pods.count(own) == 2 * len(flow.SERVICES) + 1
+    assert re.findall(r"name: ca, mountPath: (\S+),", pods) == ["/city/tls"] * (len(flow.SERVICES) + 1)
+
+
+def test_steps_on_kubernetes_may_be_repeated() -> None:
+    """`create` refuses a secret that is there, and a Chart.lock wants `dependency update`."""
+    steps = install("helm", DeployTarget(sealing=("/etc/onevoice/a.key",)))
+    assert steps.count("kubectl create secret") == 1
+    assert "--dry-run=client -o yaml | kubectl apply -f -" in steps
+    assert "put onevoice-sealing " in steps
+    assert "helm dependency build" not in steps
+
+
+def test_no_service_runs_where_the_values_say_stopped() -> None:
+    """Helm takes 0 for nothing said, and `default 1` would start what `--set copies.x=0` stops."""
+    text = deployment(flow.service("fanout"), DeployTarget())
+    assert "| default" not in text
+    assert "replicas: {{ if .Values.stopped }}0{{ else }}" in text
+    assert "\nstopped: false\n" in chart(DeployTarget())["values.yaml"]
+    assert "--set stopped=true" in install("helm", DeployTarget())
