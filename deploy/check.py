@@ -118,11 +118,15 @@ def bindings() -> Iterator[str]:
                 yield f"onevoice-{row.user}.service binds {path}, which nothing makes"
 
 
+OWN_KEYS = {row.user: f"{row.user}-key" for row in flow.SERVICES} | {"web": "web-key", "verify": "doctor-key"}
+"""The one secret of each of the compose file's services that has a user of its own."""
+
+
 def compose() -> Iterator[str]:
     """The compose file has each service once, confined, checked, and with its own key only."""
     document = yaml.safe_load((HERE / "docker" / "compose.yaml").read_text())
     services: dict[str, dict[str, Any]] = document["services"]
-    expected = {row.user for row in flow.SERVICES} | {"nats", "provision", "store-owner"}
+    expected = {*OWN_KEYS, "nats", "provision", "store-owner"}
     if set(services) != expected:
         yield f"compose.yaml: services differ from the flow map: {sorted(set(services) ^ expected)}"
     for name, service in services.items():
@@ -142,7 +146,7 @@ def _faults(name: str, service: dict[str, Any], document: dict[str, Any]) -> Ite
     used = {entry["source"] for entry in service.get("secrets", ())}
     if missing := used - set(document["secrets"]):
         yield f"secrets without a file: {sorted(missing)}"
-    if name in {row.user for row in flow.SERVICES} and used != {f"{name}-key"}:
+    if name in OWN_KEYS and used != {OWN_KEYS[name]}:
         yield f"has the secrets {sorted(used)}, not its own key alone"
     if unknown := set(service.get("depends_on", ())) - set(document["services"]):
         yield f"depends on {sorted(unknown)}"
@@ -156,6 +160,7 @@ def compose_by_docker() -> Iterator[str]:
     if shutil.which("docker") is None or _run("docker", "compose", "version").returncode:
         raise Skipped("docker compose is missing; the file was read as YAML and held against our own rules")
     variables = {"ONEVOICE_CITY": "/city", "ONEVOICE_TLS": "/tls", "ONEVOICE_UID": "1000", "ONEVOICE_GID": "1000"}
+    variables["ONEVOICE_BROKER"] = "broker.city.example"
     file = str(HERE / "docker" / "compose.yaml")
     result = _run("docker", "compose", "-f", file, "config", "--quiet", environment=variables)
     if result.returncode:

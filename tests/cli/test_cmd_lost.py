@@ -73,6 +73,14 @@ async def test_no_service_runs(shell: Shell) -> None:
     assert (levels["broker"], levels["service board"], levels["streams"]) == ("ok", "fail", "ok")
 
 
+def test_provisioning_may_be_given_another_address(shell: Shell) -> None:
+    """In a cluster the broker has another name than city.toml's, which is the officers'."""
+    elsewhere = f"nats://127.0.0.1:{free_port()}"
+    done = shell.json("provision", "--url", elsewhere)
+    assert done.status == 6, done
+    assert elsewhere in done.body["error"]["message"]
+
+
 async def test_the_gatekeeper_does_not_run(shell: Shell) -> None:
     """The request is on record, and the answer says so, and which service is missing."""
     async with Mission(_city(shell)) as mission:

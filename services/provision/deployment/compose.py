@@ -1,4 +1,4 @@
-"""The compose file of a city: the official NATS image, provisioning, and a container for each service."""
+"""The compose file of a city: the official NATS image, provisioning, each service, the pages and the hourly check."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def compose(target: DeployTarget, conf: str = "./nats-server.conf", build: str =
             mounts += [_key(path) for path in target.sealing]
         text = "".join(f"{line}\n" for line in mounts)
         parts.append(template("compose.service.yaml", user=row.user, name=row.name, mounts=text))
-    parts.append("\nsecrets:\n  tls-key:\n    file: ${ONEVOICE_TLS}/server.key\n")
-    parts.append("  provision-key:\n    file: ${ONEVOICE_CITY}/keys/provision/live.nk\n")
-    parts += [f"  {row.user}-key:\n    file: ${{ONEVOICE_CITY}}/keys/services/{row.user}.nk\n" for row in flow.SERVICES]
+    parts.append(template("compose.tail.yaml"))
+    users = [*(row.user for row in flow.SERVICES), flow.WEB]
+    parts += [f"  {user}-key:\n    file: ${{ONEVOICE_CITY}}/keys/services/{user}.nk\n" for user in users]
     parts.append("\nvolumes:\n  nats-store:\n")
     return "".join(parts)
 
@@ -43,6 +43,8 @@ def environment(target: DeployTarget, user: int, group: int) -> str:
     """Return the text of .env, which compose reads beside its file."""
     return (
         "# What compose.yaml asks for; the ids are those of the city folder's owner.\n"
-        f"ONEVOICE_CITY={target.city}\nONEVOICE_TLS={target.above}/tls\nONEVOICE_SITE={target.city}/site\n"
+        f"ONEVOICE_CITY={target.city}\nONEVOICE_TLS={target.city}/tls\nONEVOICE_SITE={target.city}/site\n"
         f"ONEVOICE_UID={user}\nONEVOICE_GID={group}\n"
+        f"# The host of [nats] url in city.toml.\nONEVOICE_BROKER={target.nodes[0]}\n"
+        "# The officers' pages too:\n# COMPOSE_PROFILES=web\n"
     )

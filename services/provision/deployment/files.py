@@ -18,7 +18,7 @@ from services.provision.deployment import guide
 from services.provision.deployment.broker import STORE, TLS_FOLDER, broker
 from services.provision.deployment.chart import chart
 from services.provision.deployment.compose import compose, environment
-from services.provision.deployment.systemd import SITE_FOLDER, systemd
+from services.provision.deployment.systemd import SITE_FOLDER, refuse_hidden, systemd
 from services.provision.deployment.target import DeployTarget
 from services.provision.deployment.web import web
 
@@ -44,10 +44,16 @@ def write_files(city: City, kind: Kind, target: DeployTarget, folder: Path) -> l
     """Write the files into a new folder, or one that holds nothing; return their paths.
 
     Raises:
-        BadInput: ``deploy.not_empty``, ``deploy.unwritable``; ``accounts.missing``, nothing was provisioned yet.
+        BadInput: ``deploy.not_empty``, ``deploy.unwritable``, ``deploy.path``, ``deploy.host``;
+            ``accounts.missing``, nothing was provisioned yet.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput("deploy.not_empty", f"{folder} is not an empty folder", "name a new one; nothing is overwritten")
+    if kind == "systemd":
+        refuse_hidden(target)
+    elif kind == "compose" and len(target.nodes) > 1:
+        hint = "onevoice deploy systemd, for three machines; or one server in [nats] url of city.toml"
+        raise BadInput("deploy.host", "a compose file runs one broker, and [nats] url names several", hint)
     info = city.folder.stat()
     files = files_for(kind, target, replicas=city.settings.nats.replicas, owner=(info.st_uid, info.st_gid))
     if kind == "helm":

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import PurePosixPath
+
 from schemas import flow
+from services.kernel.base.errors import BadInput
+from services.provision.deployment.broker import STORE
 from services.provision.deployment.target import COPIES, SITE, DeployTarget, needs, template
 
 USER = "onevoice"
 SITE_FOLDER = "/var/lib/onevoice-site"
+UNSEEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - nothing is written there
+"""Folders that a confined unit does not see: ProtectHome and PrivateTmp."""
 PLAIN = ("onevoice.target", "onevoice-doctor.timer", "onevoice-verify.timer", "onevoice.sysusers.conf")
 FILLED = (
     "onevoice-nats.service",
@@ -15,6 +22,30 @@ FILLED = (
     "onevoice-verify.service",
     "onevoice-web.service",
 )
+
+
+def refuse_hidden(target: DeployTarget) -> None:
+    """Refuse places that the units could not reach; ``systemd-analyze verify`` does not look for them.
+
+    Raises:
+        BadInput: ``deploy.path``.
+    """
+    python = (sys.base_prefix,) if target.program == sys.prefix else ()
+    for path in (target.city, target.program, *python):
+        if _within(path, UNSEEN):
+            raise _hidden(f"units do not see {path}: /home, /root and /tmp are empty for them")
+    for path in ("/usr", "/etc/onevoice", STORE, SITE_FOLDER, target.program):
+        if _within(path, (target.above,)):
+            raise _hidden(f"units see nothing else of {target.above}, where the city folder is, and need {path}")
+
+
+def _within(path: str, folders: tuple[str, ...]) -> bool:
+    return any(PurePosixPath(path).is_relative_to(folder) for folder in folders)
+
+
+def _hidden(why: str) -> BadInput:
+    hint = "--place /var/lib/onevoice/city --program /opt/onevoice/venv: where city and program will be"
+    return BadInput("deploy.path", why, hint)
 
 
 def systemd(target: DeployTarget) -> dict[str, str]:

@@ -36,7 +36,8 @@ class DeployTarget:
     """The machine, or machines, that a city runs on.
 
     ``city`` and ``program`` are absolute paths there: the city folder and the virtual environment. ``nodes`` are the
-    brokers' host names, one or three; ``port`` is where they listen. ``website`` is the host name of the city's site.
+    brokers' host names, one or three; ``port`` is where they listen. ``website`` and ``desk`` are the host names of the
+    city's site and of the officers' pages.
     ``sealing``: the files of the keys that open the live realm's credentials, where these are sealed.
     """
 
@@ -45,6 +46,7 @@ class DeployTarget:
     nodes: tuple[str, ...] = ("broker.city.example",)
     port: int = 4222
     website: str = "www.city.example"
+    desk: str = "desk.city.example"
     name: str = "City"
     sealing: tuple[str, ...] = ()
 
@@ -58,20 +60,25 @@ def target_of(city: City, place: str | None = None, program: str | None = None) 
     """Return the target of a city folder: its addresses from city.toml, its paths as they are here, if not given.
 
     Raises:
-        BadInput: ``deploy.path``, a path that its files cannot name; ``deploy.host``, [nats] url names no host;
-            ``deploy.sealing``, what says where the keys of sealed credentials are cannot be read.
+        BadInput: ``deploy.path``, a path that its files cannot name; ``deploy.host``, [nats] url names no host, or
+            one twice; ``deploy.sealing``, what says where the keys of sealed credentials are cannot be read.
     """
     nats = city.settings.nats
     servers = [urlsplit(one if "//" in one else f"nats://{one}") for one in servers_of(nats.url or "")]
     nodes = tuple(one.hostname or "" for one in servers) or ("broker.city.example",)
-    if "" in nodes:
-        raise BadInput("deploy.host", f"[nats] url names no host: {nats.url}", "tls://HOST:4222 in city.toml")
+    if "" in nodes or len(set(nodes)) < len(nodes):
+        fault = "no host" if "" in nodes else "a host twice"
+        raise BadInput("deploy.host", f"[nats] url names {fault}: {nats.url}", "tls://HOST:4222 in city.toml")
+    website = urlsplit(city.settings.city.website).hostname or "www.city.example"
+    origin = urlsplit(city.settings.web.origin)
     return DeployTarget(
         city=_path(place or str(city.folder)),
         program=_path(program or sys.prefix),
         nodes=nodes,
         port=(servers[0].port or 4222) if servers else nats.port,
-        website=urlsplit(city.settings.city.website).hostname or "www.city.example",
+        website=website,
+        # Passkeys count at one address for ever: what city.toml has is not another's to choose.
+        desk=(origin.scheme == "https" and origin.hostname) or f"desk.{website.removeprefix('www.')}",
         name=city.settings.city.name,
         sealing=_sealing(city),
     )

@@ -7,6 +7,6 @@ from services.provision.deployment.target import DeployTarget, template
 
 def web(target: DeployTarget, folder: str) -> dict[str, str]:
     """Return the examples by file name; ``folder`` is where the pages lie."""
-    values = {"host": target.website, "folder": folder}
+    values = {"host": target.website, "folder": folder, "desk": target.desk}
     names = ("nginx.conf", "Caddyfile", "desk.nginx.conf", "desk.Caddyfile")
     return {name: template(name, **values) for name in names}

@@ -139,7 +139,10 @@ def run(
 
 
 @command(app, "provision", "onevoice provision --city mission")
-def provision(desk: Invocation) -> int:
+def provision(
+    desk: Invocation,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The broker, if not as in city.toml.")] = None,
+) -> int:
     """Make the broker's streams and consumers as they have to be.
 
     To repeat it is harmless; what could lose an event is refused. It needs the provisioning key.
@@ -147,7 +150,7 @@ def provision(desk: Invocation) -> int:
     from services.provision import provision as make
 
     city = desk.city()
-    url = broker_url(city)
+    url = url or broker_url(city)
     sent.means_stopped("Stopped here. Some may be made by now: the same command makes the rest.")
     done = asyncio.run(make(city, url))
 
