@@ -146,6 +146,8 @@ async def resolve(request: web.Request) -> web.Response:
     """Have an officer's finding on an unconfirmed post signed."""
     desk, view, form = desk_of(request), await _view(request), await request.post()
     item = unconfirmed_on(view, check_id(request.match_info["profile"], "profile"))
+    if form.get("about") != str(item.receipt_seq):
+        raise Refused("resolution.receipt", say(request, "resolve.changed"), say(request, "resolve.look"))
     chosen, url = str(form.get("decision", "")), str(form.get("url", "")).strip()
     choice, address = decision_of(url if chosen == "posted" else None, chosen == "post_again", chosen == "give_up")
     try:

@@ -1,0 +1,103 @@
+"""What is signed is what the page showed: what changed since is shown first."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from aiohttp import web
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.streams import StreamReader
+from aiohttp.test_utils import make_mocked_request
+
+from schemas import canonical
+from schemas.events.desk import RequestView
+from schemas.events.verdicts import Outcome
+from services.kernel.base.city import City
+from services.kernel.base.errors import OneVoiceError
+from services.web.desk import SESSION, WebDesk
+from services.web.hub import Hub
+from services.web.pages.decisions import resolve, resolve_page
+from services.web.sessions import WebSession
+from services.web.wiring import application, build
+from tests.unit.desk.views import ID, delivery, view
+from tests.unit.web.test_web_hub import event
+from tests.unit.web.test_web_shared import Handler, _CalmCity, session
+
+FIRE = "fire-townsquare"
+
+
+class _ChangingCity(_CalmCity):
+    """A city with one message, which others change."""
+
+    def __init__(self, city: City, hub: Hub) -> None:
+        super().__init__(city, hub)
+        self.receipt_seq = 100
+
+    async def request(self, request_id: str, at_least: int | None = None, most: int | None = None) -> RequestView:
+        """Return the message as it is by now."""
+        doubtful = delivery(FIRE, "unconfirmed", True).model_copy(update={"receipt_seq": self.receipt_seq})
+        return view(Outcome.CLEARED, doubtful)
+
+
+class Browser:
+    """An officer's browser: opens a page, and sends its form as it stands there."""
+
+    def __init__(self, desk: WebDesk, who: WebSession, **match: str) -> None:
+        self.app, self.who, self.match = application(desk), who, match
+
+    async def opened(self, handler: Handler) -> dict[str, str]:
+        """Open a page; return the hidden fields of its form."""
+        page = await handler(self._asked("GET"))
+        assert isinstance(page, web.Response)
+        return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text or ""))
+
+    async def sent(self, handler: Handler, fields: dict[str, str]) -> str:
+        """Send a form; return the code of what was refused, or nothing where a signature is asked for."""
+        loop = asyncio.get_running_loop()
+        body = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
+        body.feed_data(urlencode(fields).encode())
+        body.feed_eof()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            answer = await handler(self._asked("POST", headers=headers, payload=body))
+        except OneVoiceError as error:
+            return error.code
+        assert isinstance(answer, web.Response)
+        assert "get" in canonical.loads((answer.text or "").encode())
+        return ""
+
+    def _asked(self, method: str, **more: Any) -> web.Request:
+        request = make_mocked_request(method, "/", app=self.app, match_info=self.match, **more)
+        request[SESSION] = self.who
+        return request
+
+
+@pytest.fixture
+def city(made_city: City) -> _ChangingCity:
+    """The city as it answers."""
+    return _ChangingCity(made_city, build(made_city, lambda: "nats://127.0.0.1:1").hub)
+
+
+@pytest.fixture
+def desk(made_city: City, city: _ChangingCity) -> WebDesk:
+    """The pages of a city that changes."""
+    found = build(made_city, lambda: "nats://127.0.0.1:1")
+    found.hub.add(event(1))
+    found.hub.beat()
+    return replace(found, connection=city)
+
+
+async def test_who_saw_an_older_receipt_decides_nothing(desk: WebDesk, city: _ChangingCity) -> None:
+    """Two look at a post; one has it posted again, and it is unconfirmed again: the other did not look at that one."""
+    browser = Browser(desk, session("pio"), id=ID, profile=FIRE)
+    shown = await browser.opened(resolve_page)
+    city.receipt_seq = 200
+    again = {"decision": "post_again"}
+    assert await browser.sent(resolve, shown | again) == "resolution.receipt"
+    assert await browser.sent(resolve, again) == "resolution.receipt", "a form that does not say what it is about"
+    assert await browser.sent(resolve, await browser.opened(resolve_page) | again) == ""
