@@ -23,6 +23,7 @@ from tests.support.ports import free_port
 
 HOUR = timedelta(hours=1)
 USUAL_ORIGIN = "http://localhost:4225"
+_HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -85,6 +86,11 @@ class Phone:
         sent = {"Origin": self.origin} | headers
         async with self.session.post(self.origin + path, data=body, headers=sent) as answer:
             return Page(answer.status, answer.headers, await answer.text(), answer.url.path_qs)
+
+    async def hidden(self, path: str) -> dict[str, str]:
+        """Open a page, and return the hidden fields of its form to be signed, as a browser would send them."""
+        form = (await self.get(path)).text.partition("data-passkey")[2].partition("</form>")[0]
+        return dict(_HIDDEN.findall(form))
 
     async def ask(self, path: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send a form as the page's script would; return its JSON."""
