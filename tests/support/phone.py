@@ -105,6 +105,10 @@ class Phone:
             said = await self.ask(said["then"], self.answer(said, **lies))
         return said
 
+    async def submit(self, path: str) -> dict[str, Any]:
+        """Check a draft for one profile, and submit it as it is shown."""
+        return await self.sign(f"{path}/submit", await self.hidden(f"{path}/check") | {"sure": "1"})
+
     def answer(self, said: dict[str, Any], **lies: Any) -> dict[str, str]:
         """Return what the browser answers to what it was asked."""
         if "create" in said:

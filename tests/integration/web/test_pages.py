@@ -44,6 +44,7 @@ async def draft(pages: Pages, text: str, **fields: Any) -> str:
 
 LINK = "https://mission.example/roads"
 FIRE = "fire-website"
+ROAD = "Road closed at Dewdney Trunk until 6 pm."
 
 
 async def test_who_is_not_signed_in_sees_nothing(pages: Pages) -> None:
@@ -127,13 +128,18 @@ async def test_forms_of_other_sites_and_without_the_token_are_refused(pages: Pag
 async def test_a_message_goes_its_whole_way(pages: Pages) -> None:
     """Written, checked, submitted and approved by passkey, posted, added to, and withdrawn words are refused kindly."""
     own = pages.phone
-    path = await draft(pages, "Road closed at Dewdney Trunk until 6 pm.")
+    path = await draft(pages, ROAD)
     check = await own.get(f"{path}/check")
     assert "Road closed at Dewdney Trunk" in check.words
     assert "1 profile" in check.words
     unsure = await own.ask(f"{path}/submit")
     assert unsure["error"]["code"] == "confirm.needed"
-    said = await own.sign(f"{path}/submit", {"sure": "1"})
+    shown = await own.hidden(f"{path}/check")
+    await own.post(path, {"text": "Road closed until Monday.", "to": FIRE, "reach": "some", "link": LINK})
+    other = await own.ask(f"{path}/submit", shown | {"sure": "1"})
+    assert other["error"]["code"] == "draft.changed", "what another tab typed since was not on this page"
+    await own.post(path, {"text": ROAD, "to": FIRE, "reach": "some", "link": LINK})
+    said = await own.sign(f"{path}/submit", shown | {"sure": "1"})
     assert said["to"].startswith("/messages/"), said
     assert (await own.get(path)).status == 404, "the draft is gone once it is on record"
     place = said["to"].partition("?")[0]
@@ -165,7 +171,7 @@ async def _scheduled(pages: Pages) -> None:
     own = pages.phone
     path = await draft(pages, "Hydrants are flushed tomorrow.", at="2h")
     assert "Scheduled:" in (await own.get(f"{path}/check")).words
-    place = (await own.sign(f"{path}/submit", {"sure": "1"}))["to"]
+    place = (await own.submit(path))["to"]
     for page in (place, "/", "/messages?q=hydrants"):
         assert "Scheduled:" in (await own.get(page)).words, page
 

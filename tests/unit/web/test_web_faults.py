@@ -22,6 +22,7 @@ SAID_BY_THE_PAGES = {"web.foreign", "web.bug", "web.form", "request.changed", "c
     "screening.unacknowledged",
     "outside.changed",
     "resolution.receipt",
+    "draft.changed",
     "push.unreachable",
     "picture.missing",
     "picture.size",
