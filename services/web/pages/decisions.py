@@ -43,6 +43,7 @@ async def approve_page(request: web.Request) -> web.Response:
         waits=shown.waits_for_decision(view),
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),
+        revised=shown.revised(view),
         advice=desk.texts(request).needs(eoc.posture, view.request.scope, view.request.crisis),
         refresh=False,
         here="inbox",

@@ -162,6 +162,9 @@ async def test_a_message_goes_its_whole_way(pages: Pages) -> None:
     assert "Road closed" in (await own.get("/messages?q=dewdney")).words
     follow = await own.post(f"{place}/follow", {"act": "update"})
     assert "Adds to" in follow.words
+    kept = await own.post(follow.path, {"text": "It is still closed.", "reach": "some", "link": LINK})
+    assert kept.path == f"{follow.path}/check"
+    assert "That message stays as it is." in kept.words
     await _scheduled(pages)
     await _answered(own)
 

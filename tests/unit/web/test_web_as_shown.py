@@ -17,7 +17,7 @@ from aiohttp.test_utils import make_mocked_request
 from schemas import canonical
 from schemas.events.control import Posture
 from schemas.events.desk import BoardQuery, BoardReply, EocView, RequestView
-from schemas.events.requests import digest_of
+from schemas.events.requests import Request, digest_of
 from schemas.events.verdicts import Outcome
 from services.kernel.base.city import City
 from services.kernel.base.errors import OneVoiceError
@@ -35,7 +35,7 @@ from tests.unit.web.test_web_shared import Handler, _CalmCity, session
 FIRE = "fire-townsquare"
 
 
-class _ChangingCity(_CalmCity):
+class ChangingCity(_CalmCity):
     """A city with one message, which others change."""
 
     def __init__(self, city: City, hub: Hub) -> None:
@@ -43,6 +43,9 @@ class _ChangingCity(_CalmCity):
         self.receipt_seq = 100
         self.revision = 1
         self.state: dict[str, Any] = {}
+        self.outcome = Outcome.CLEARED
+        self.changes: dict[str, Any] = {}
+        self.previous: Request | None = None
 
     async def request(self, request_id: str, at_least: int | None = None, most: int | None = None) -> RequestView:
         """Return the message as it is by now."""
@@ -50,15 +53,18 @@ class _ChangingCity(_CalmCity):
         text = f"Version {self.revision}"
         digest = digest_of(ID, self.revision, renderings(text))
         changed = {"text": text, "revision": self.revision, "renderings": renderings(text), "digest": digest}
-        found = view(Outcome.CLEARED, doubtful)
-        return found.model_copy(update={"request": found.request.model_copy(update=changed)})
+        found = view(self.outcome, doubtful)
+        changed |= self.changes
+        return found.model_copy(update={"request": found.request.model_copy(update=changed), "previous": self.previous})
 
     async def eoc(self, at_least: int | None = None) -> EocView:
         """Say what the city is in by now."""
         return (await super().eoc()).model_copy(update=self.state)
 
     async def board(self, query: BoardQuery) -> BoardReply:
-        """Name the settings too."""
+        """Name the settings too; nothing was said of the message."""
+        if query.query == "history":
+            return BoardReply(requests=(await self.request(ID),), changes=())
         return BoardReply(authority=authority()) if query.query == "authority" else await super().board(query)
 
 
@@ -96,13 +102,13 @@ class Browser:
 
 
 @pytest.fixture
-def city(made_city: City) -> _ChangingCity:
+def city(made_city: City) -> ChangingCity:
     """The city as it answers."""
-    return _ChangingCity(made_city, build(made_city, lambda: "nats://127.0.0.1:1").hub)
+    return ChangingCity(made_city, build(made_city, lambda: "nats://127.0.0.1:1").hub)
 
 
 @pytest.fixture
-def desk(made_city: City, city: _ChangingCity) -> WebDesk:
+def desk(made_city: City, city: ChangingCity) -> WebDesk:
     """The pages of a city that changes."""
     found = build(made_city, lambda: "nats://127.0.0.1:1")
     found.hub.add(event(1))
@@ -110,7 +116,7 @@ def desk(made_city: City, city: _ChangingCity) -> WebDesk:
     return replace(found, connection=city)
 
 
-async def test_who_saw_an_older_receipt_decides_nothing(desk: WebDesk, city: _ChangingCity) -> None:
+async def test_who_saw_an_older_receipt_decides_nothing(desk: WebDesk, city: ChangingCity) -> None:
     """Two look at a post; one has it posted again, and it is unconfirmed again: the other did not look at that one."""
     browser = Browser(desk, session("pio"), id=ID, profile=FIRE)
     shown = await browser.opened(resolve_page)
@@ -123,7 +129,7 @@ async def test_who_saw_an_older_receipt_decides_nothing(desk: WebDesk, city: _Ch
 
 @pytest.mark.parametrize(("page", "handler"), [(reject_page, reject), (return_page, send_back)])
 async def test_who_saw_an_older_version_says_no_to_none(
-    desk: WebDesk, city: _ChangingCity, page: Handler, handler: Handler
+    desk: WebDesk, city: ChangingCity, page: Handler, handler: Handler
 ) -> None:
     """Its author puts the message right while an officer writes why it is rejected: that would be final."""
     browser = Browser(desk, session("pio"), id=ID)
@@ -149,7 +155,7 @@ CRISIS = {"posture": Posture.CRISIS, "incident": "Flood"}
     ],
 )
 async def test_an_order_ends_what_its_page_showed(
-    desk: WebDesk, city: _ChangingCity, deed: str, state: dict[str, Any], seq: str
+    desk: WebDesk, city: ChangingCity, deed: str, state: dict[str, Any], seq: str
 ) -> None:
     """Somebody else ended it, and began another one: of that the officer knows nothing."""
     browser = Browser(desk, session("pio"), deed=deed)
@@ -163,7 +169,7 @@ async def test_an_order_ends_what_its_page_showed(
     assert await browser.sent(order, await browser.opened(order_page) | fields) == ""
 
 
-async def test_the_stop_button_works_whatever_happened_since_its_page(desk: WebDesk, city: _ChangingCity) -> None:
+async def test_the_stop_button_works_whatever_happened_since_its_page(desk: WebDesk, city: ChangingCity) -> None:
     browser = Browser(desk, session("pio"), deed="hold")
     shown = await browser.opened(order_page)
     city.state = EOC | {"began_seq": 52}
