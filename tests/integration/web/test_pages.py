@@ -10,6 +10,7 @@ import aiohttp
 from schemas import subjects
 from schemas.events.control import Revoke
 from schemas.events.outside import OutsidePost
+from services.kernel.authority.passkeys import passkey_code
 from services.kernel.base.clock import SystemClock
 from services.web.wiring import ROUTES
 from tests.integration.web.conftest import Pages
@@ -283,6 +284,19 @@ async def test_what_was_typed_outlives_the_session(pages: Pages) -> None:
     assert lost.path.startswith("/sign-in")
     await own.sign_in()
     assert "Last words before the battery died." in (await own.get(path)).text
+
+
+async def test_the_code_of_a_new_passkey_is_shown_to_the_browser_that_made_it_alone(pages: Pages) -> None:
+    """Whoever intercepted a link cannot have the officer read the code of the thief's passkey from a genuine page."""
+    own = pages.phone
+    code = passkey_code(own.passkey.passkey)
+    shown = await own.get("/enroll/done?code=ASDW-H44N&proposal=17")
+    assert code in shown.words
+    assert "ASDW-H44N" not in shown.text
+    async with phone(pages.city, "stranger") as stranger:
+        for path in ("/enroll/done", "/enroll/done?code=ASDW-H44N&proposal=17"):
+            assert (await stranger.get(path)).status == 404
+        assert (await stranger.get("/enroll/done", Cookie="enrolled=x")).status == 404
 
 
 async def test_a_revoked_officer_is_signed_out(pages: Pages) -> None:
