@@ -64,6 +64,8 @@ class WebDesk:
     """What waits for a signature of somebody who is not signed in: to sign in, or to enrol."""
     enrolments: dict[str, Any] = field(default_factory=dict)
     """Passkeys that browsers were asked to make."""
+    enrolled: dict[str, Any] = field(default_factory=dict)
+    """Passkeys that were made, and wait for another officer."""
 
     def texts(self, request: web.Request) -> Texts:
         """Return the catalogue in the language of a request's page."""

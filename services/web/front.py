@@ -178,9 +178,9 @@ async def _to_sign_in(request: web.Request, handler: Handler) -> web.StreamRespo
     raise web.HTTPSeeOther(f"/sign-in?{urlencode({'next': back})}")
 
 
-def cookie_name(desk: WebDesk) -> str:
-    """Return the cookie's name: with TLS one that no other host or path can set; a host's ports share their cookies."""
-    name = COOKIE if desk.city.realm == "live" else f"{COOKIE}-{desk.city.realm}"
+def cookie_name(desk: WebDesk, name: str = COOKIE) -> str:
+    """Return a cookie's name: with TLS one that no other host or path can set; a host's ports share their cookies."""
+    name = name if desk.city.realm == "live" else f"{name}-{desk.city.realm}"
     return f"__Host-{name}" if desk.origin.secure else name
 
 

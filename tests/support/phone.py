@@ -23,6 +23,7 @@ from tests.support.ports import free_port
 
 HOUR = timedelta(hours=1)
 USUAL_ORIGIN = "http://localhost:4225"
+_HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -86,6 +87,11 @@ class Phone:
         async with self.session.post(self.origin + path, data=body, headers=sent) as answer:
             return Page(answer.status, answer.headers, await answer.text(), answer.url.path_qs)
 
+    async def hidden(self, path: str) -> dict[str, str]:
+        """Open a page, and return the hidden fields of its form to be signed, as a browser would send them."""
+        form = (await self.get(path)).text.partition("data-passkey")[2].partition("</form>")[0]
+        return dict(_HIDDEN.findall(form))
+
     async def ask(self, path: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send a form as the page's script would; return its JSON."""
         page = await self.post(path, fields, Accept="application/json")
@@ -98,6 +104,10 @@ class Phone:
         while "then" in said:
             said = await self.ask(said["then"], self.answer(said, **lies))
         return said
+
+    async def submit(self, path: str) -> dict[str, Any]:
+        """Check a draft for one profile, and submit it as it is shown."""
+        return await self.sign(f"{path}/submit", await self.hidden(f"{path}/check") | {"sure": "1"})
 
     def answer(self, said: dict[str, Any], **lies: Any) -> dict[str, str]:
         """Return what the browser answers to what it was asked."""

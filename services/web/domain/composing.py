@@ -8,6 +8,7 @@ from typing import Any
 
 from schemas import canonical, languages
 from schemas.events.control import Posture
+from schemas.events.desk import PreviewReply
 from schemas.events.requests import Request, SubmissionEvent
 from services.desk import words
 from services.desk.message.draft import USUAL_TEXTS, MessageDraft
@@ -69,6 +70,12 @@ def fingerprint(draft: WebDraft) -> str:
     """Return a hash of all that was typed, by which a repeat of an unanswered submission is known."""
     more = {"pictures", "act", "about", *(("answers",) if draft.answers else ())}
     value = draft.model_dump(mode="json", include=set(_TYPED) | more)
+    return canonical.sha256(canonical.dumps(value))
+
+
+def shown_as(draft: WebDraft, seen: PreviewReply) -> str:
+    """Return a hash of the message that a page shows: what was typed, and what follows from the city's state by now."""
+    value = {"typed": fingerprint(draft), "crisis": seen.crisis, "scope": seen.scope, "targets": list(seen.targets)}
     return canonical.sha256(canonical.dumps(value))
 
 

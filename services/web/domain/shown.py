@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
@@ -148,13 +148,18 @@ def posts(view: RequestView) -> ShownPosts:
 
 @dataclass(frozen=True)
 class ShownDifference:
-    """What a message changes of the one that it follows: both texts in pieces, and its other fields."""
+    """What a message changes of the one that it follows, or of its version before: both texts, and its other fields.
+
+    ``revision``: which version it was, and ``author`` who wrote it; 0 where it is another message.
+    """
 
     earlier: str
     was: tuple[Piece, ...]
     now: tuple[Piece, ...]
     same: bool
     fields: tuple[tuple[str, str, str], ...]
+    revision: int = 0
+    author: str = ""
 
 
 def difference_of(earlier: Request, request: Request | PreviewReply, text: str) -> ShownDifference:
@@ -168,3 +173,19 @@ def difference_of(earlier: Request, request: Request | PreviewReply, text: str) 
         earlier.text == text,
         tuple(one for one in fields if one[1] != one[2]),
     )
+
+
+def revised(view: RequestView) -> ShownDifference | None:
+    """Compare a message with its version before, which an officer may have read; None where it is the first."""
+    before, request = view.previous, view.request
+    if before is None:
+        return None
+    said = {True: "yes", False: "no"}
+    fields = [
+        ("link", before.link or "", request.link or ""),
+        ("targets", ", ".join(before.targets), ", ".join(request.targets)),
+        ("crisis", said[before.crisis], said[request.crisis]),
+    ]
+    found = difference_of(before, request, request.text)
+    more = tuple(one for one in fields if one[1] != one[2])
+    return replace(found, fields=found.fields + more, revision=before.revision, author=before.author)

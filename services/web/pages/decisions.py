@@ -43,6 +43,7 @@ async def approve_page(request: web.Request) -> web.Response:
         waits=shown.waits_for_decision(view),
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),
+        revised=shown.revised(view),
         advice=desk.texts(request).needs(eoc.posture, view.request.scope, view.request.crisis),
         refresh=False,
         here="inbox",
@@ -96,21 +97,30 @@ async def approve(request: web.Request) -> web.Response:
         raise BadInput("confirm.needed", say(request, "approve.unsure"), say(request, "approve.tick"))
     if view.request.screening and form.get("acknowledge") != "yes":
         raise BadInput("screening.unacknowledged", say(request, "approve.unread"), say(request, "approve.tick"))
-    if form.get("digest") != view.request.digest:
-        raise Refused("request.changed", say(request, "approve.changed"), say(request, "refused.reload"))
+    _refuse_another(request, view, form.get("digest"))
     return await _decide(request, desk, view, "approve", "")
 
 
 async def reject(request: web.Request) -> web.Response:
     """Have a rejection signed, with its reason; it is final."""
-    form = await request.post()
-    return await _decide(request, desk_of(request), await _view(request), "reject", reason_of(form.get("reason")))
+    return await _say_no(request, "reject")
 
 
 async def send_back(request: web.Request) -> web.Response:
     """Have signed that a message goes back to be changed, with the reason."""
-    form = await request.post()
-    return await _decide(request, desk_of(request), await _view(request), "return", reason_of(form.get("reason")))
+    return await _say_no(request, "return")
+
+
+async def _say_no(request: web.Request, verb: Verb) -> web.Response:
+    view, form = await _view(request), await request.post()
+    _refuse_another(request, view, form.get("about"))
+    return await _decide(request, desk_of(request), view, verb, reason_of(form.get("reason")))
+
+
+def _refuse_another(request: web.Request, view: RequestView, digest: object) -> None:
+    """Refuse a decision on another version of a message than its page showed."""
+    if digest != view.request.digest:
+        raise Refused("request.changed", say(request, "approve.changed"), say(request, "refused.reload"))
 
 
 async def _decide(request: web.Request, desk: WebDesk, view: RequestView, verb: Verb, reason: str) -> web.Response:
@@ -146,6 +156,8 @@ async def resolve(request: web.Request) -> web.Response:
     """Have an officer's finding on an unconfirmed post signed."""
     desk, view, form = desk_of(request), await _view(request), await request.post()
     item = unconfirmed_on(view, check_id(request.match_info["profile"], "profile"))
+    if form.get("about") != str(item.receipt_seq):
+        raise Refused("resolution.receipt", say(request, "resolve.changed"), say(request, "resolve.look"))
     chosen, url = str(form.get("decision", "")), str(form.get("url", "")).strip()
     choice, address = decision_of(url if chosen == "posted" else None, chosen == "post_again", chosen == "give_up")
     try:

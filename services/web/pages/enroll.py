@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -13,14 +12,27 @@ from schemas import subjects
 from schemas.events.desk import OrderReply
 from schemas.events.enrolment import Enrolment, InviteView
 from schemas.events.envelope import ENROLMENT_TYPE, Envelope
-from schemas.events.passkeys import Passkey
 from services.kernel.authority.passkeys import passkey_code
 from services.kernel.authority.registration import passkey_from
 from services.kernel.base.errors import BadInput, Refused
-from services.web.desk import WebDesk, desk_of
+from services.web.desk import desk_of
 from services.web.domain.enrolling import asked, link_of, registration
+from services.web.front import cookie_name
 from services.web.pages.city import authority_of
 from services.web.signing import KEPT_SECONDS, STRANGERS, Prepared, asked_of_browser, keep, part, signed, take
+
+COOKIE = "enrolled"
+CODE_SECONDS = 600.0
+"""How long a browser is shown the code of the passkey that it has made."""
+
+
+@dataclass(frozen=True)
+class FinishedEnrolment:
+    """A passkey that waits for its confirmation: the code that is read aloud, and the proposal's number."""
+
+    code: str
+    proposal: int | None
+    until: float
 
 
 @dataclass(frozen=True)
@@ -78,26 +90,42 @@ async def made(request: web.Request) -> web.Response:
         raise BadInput("enrolment.link", "this link is not complete", "Open it again, as you got it.") from error
 
     async def finish(envelope: Envelope) -> str:
-        return await _enrolled(desk, envelope, passkey)
+        reply = await desk.connection.ask(subjects.DESK_WEB_ENROLL, envelope, OrderReply)
+        until = desk.clock.monotonic() + CODE_SECONDS
+        enrolled = FinishedEnrolment(passkey_code(passkey), reply.proposal, until)
+        return keep(desk.enrolled, enrolled, desk.clock.monotonic(), STRANGERS)
 
     prepared = Prepared(ENROLMENT_TYPE, statement, finish, now + KEPT_SECONDS)
     key = keep(desk.strangers, prepared, now, STRANGERS)
     return asked_of_browser(prepared, place.rp_id, (passkey.credential,), f"/enroll/signed/{key}")
 
 
-async def _enrolled(desk: WebDesk, envelope: Envelope, passkey: Passkey) -> str:
-    reply = await desk.connection.ask(subjects.DESK_WEB_ENROLL, envelope, OrderReply)
-    return f"/enroll/done?{urlencode({'code': passkey_code(passkey), 'proposal': reply.proposal or ''})}"
-
-
 async def finished(request: web.Request) -> web.Response:
-    """Send the enrolment on."""
+    """Send the enrolment on; the browser that made the passkey is given a cookie, by which it alone is shown the code.
+
+    Whoever intercepted a link would else send the officer to a genuine page that shows the code of another passkey.
+    """
     desk = desk_of(request)
     prepared = take(desk.strangers, request.match_info["key"], desk.clock.monotonic())
-    return web.json_response({"to": await prepared.finish(signed(prepared, await request.post()))})
+    key = await prepared.finish(signed(prepared, await request.post()))
+    response = web.json_response({"to": "/enroll/done"})
+    response.set_cookie(
+        cookie_name(desk, COOKIE),
+        key,
+        max_age=int(CODE_SECONDS),
+        httponly=True,
+        secure=desk.origin.secure,
+        samesite="Strict",
+        path="/",
+    )
+    return response
 
 
 async def done(request: web.Request) -> web.Response:
     """Say that another officer has to confirm it, and by which code they know it."""
-    code, proposal = request.query.get("code", "")[:40], request.query.get("proposal", "")[:12]
-    return desk_of(request).fill(request, "enrolled.html", None, code=code, proposal=proposal, refresh=False)
+    desk = desk_of(request)
+    found = desk.enrolled.get(request.cookies.get(cookie_name(desk, COOKIE), ""))
+    if found is None or found.until <= desk.clock.monotonic():
+        raise web.HTTPNotFound
+    code, proposal = found.code, found.proposal
+    return desk.fill(request, "enrolled.html", None, code=code, proposal=proposal, refresh=False)

@@ -58,6 +58,7 @@ async def message(request: web.Request) -> web.Response:
         posts=shown.posts(view),
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),
+        revised=shown.revised(view),
         here="messages",
         about=desk.hub.names_with(view.request.request_id),
         seq=min(view.as_of, desk.hub.seq),

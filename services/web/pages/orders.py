@@ -24,7 +24,10 @@ Form = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Deed:
-    """One order: when it can be given, and the action that it is. ``asks``: fields of its form."""
+    """One order: when it can be given, and the action that it is.
+
+    ``asks``: fields of its form. ``about``: what it changes or ends, which the page has to have shown; 0 where nothing.
+    """
 
     name: str
     kind: str
@@ -32,10 +35,15 @@ class Deed:
     action: Callable[[EocView, Form], c.Action]
     asks: tuple[str, ...] = ()
     danger: bool = False
+    about: Callable[[EocView], int] = lambda _view: 0
 
 
 def _is_eoc(view: EocView) -> bool:
     return view.posture in (c.Posture.EOC_ACTIVATING, c.Posture.EOC_ACTIVE)
+
+
+def _began(view: EocView) -> int:
+    return view.began_seq
 
 
 def _level(form: Form) -> Any:
@@ -69,6 +77,7 @@ DEEDS = {
             _is_eoc,
             lambda view, form: c.EocChange(level=_level(form), incident=_incident(form), activation=view.began_seq),
             asks=("level", "incident"),
+            about=_began,
         ),
         Deed(
             "stand-down",
@@ -76,6 +85,7 @@ DEEDS = {
             _is_eoc,
             lambda view, _form: c.EocStandDown(activation=view.began_seq),
             danger=True,
+            about=_began,
         ),
         Deed(
             "declare",
@@ -89,9 +99,16 @@ DEEDS = {
             "crisis_end",
             lambda view: view.posture is c.Posture.CRISIS,
             lambda view, _form: c.CrisisEnd(crisis=view.began_seq),
+            about=_began,
         ),
         Deed("hold", "hold", lambda view: not view.hold, lambda _view, _form: c.Hold(on=True), danger=True),
-        Deed("release", "hold", lambda view: view.hold, lambda view, _form: c.Hold(on=False, hold=view.hold_seq)),
+        Deed(
+            "release",
+            "hold",
+            lambda view: view.hold,
+            lambda view, _form: c.Hold(on=False, hold=view.hold_seq),
+            about=lambda view: view.hold_seq,
+        ),
     )
 }
 
@@ -115,7 +132,8 @@ async def order(request: web.Request) -> web.Response:
     if form.get("sure") != "yes":
         raise BadInput("confirm.needed", say(request, "order.unsure"), say(request, "approve.tick"))
     eoc = await desk.connection.eoc()
-    if not deed.fits(eoc):
+    about = deed.about(eoc)
+    if not deed.fits(eoc) or (about and form.get("about") != str(about)):
         raise BadInput("order.past", say(request, "order.past"), say(request, "refused.reload"))
     try:
         action = deed.action(eoc, form)

@@ -23,7 +23,7 @@ from services.desk import statements
 from services.desk.message import templates
 from services.desk.statements import ORDER_SECONDS
 from services.desk.words import MAX_PICTURE, check_id
-from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
+from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
 from services.web.desk import SESSION, WebDesk, desk_of, language_of, say, session_of, to_be_signed
 from services.web.domain import composing, shown
 from services.web.domain.draft import MOST_TRANSLATIONS, WebDraft
@@ -207,6 +207,7 @@ async def check_page(request: web.Request) -> web.Response:
     values: dict[str, Any] = {
         "draft": draft,
         "seen": seen,
+        "shown_as": composing.shown_as(draft, seen),
         "next_update": found.event.data.next_update,
         "fingerprint": words_of(seen),
         "renderings": shown.renderings(seen.renderings),
@@ -226,6 +227,8 @@ async def submit(request: web.Request) -> web.Response:
     seen = found.seen
     if form.get("sure") != str(len(seen.targets)):
         raise BadInput("confirm.needed", say(request, "approve.unsure"), say(request, "approve.tick"))
+    if form.get("about") != composing.shown_as(draft, seen):
+        raise Refused("draft.changed", say(request, "approve.changed"), say(request, "refused.reload"))
     statements.checked_digest(seen)
     event = found.event.model_copy(update={"time": seen.created_at})
     now = desk.clock.now()

@@ -66,7 +66,8 @@
   const here = location.pathname + location.search;
   const ways = {
     "session.ended": "/sign-in?next=" + encodeURIComponent(here),
-    "request.changed": here, "outside.changed": here, "order.past": here,
+    "request.changed": here, "outside.changed": here, "order.past": here, "draft.changed": here,
+    "resolution.receipt": here,
   };
 
   function inWords(form, error) {

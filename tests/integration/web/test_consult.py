@@ -19,7 +19,7 @@ async def message(pages: Pages) -> tuple[str, str]:
     path = (await own.post("/write")).path
     fields = {"text": TEXT, "to": "fire-website", "reach": "some", "link": "https://mission.example/water"}
     assert (await own.post(path, fields)).path == f"{path}/check"
-    place = (await own.sign(f"{path}/submit", {"sure": "1"}))["to"].partition("?")[0]
+    place = (await own.submit(path))["to"].partition("?")[0]
     digest = re.search(r'name="digest" value="([0-9a-f]{64})"', (await own.get(f"{place}/copies")).text)
     assert digest is not None
     return place, digest[1]

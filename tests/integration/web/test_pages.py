@@ -10,6 +10,7 @@ import aiohttp
 from schemas import subjects
 from schemas.events.control import Revoke
 from schemas.events.outside import OutsidePost
+from services.kernel.authority.passkeys import passkey_code
 from services.kernel.base.clock import SystemClock
 from services.web.wiring import ROUTES
 from tests.integration.web.conftest import Pages
@@ -44,6 +45,7 @@ async def draft(pages: Pages, text: str, **fields: Any) -> str:
 
 LINK = "https://mission.example/roads"
 FIRE = "fire-website"
+ROAD = "Road closed at Dewdney Trunk until 6 pm."
 
 
 async def test_who_is_not_signed_in_sees_nothing(pages: Pages) -> None:
@@ -127,13 +129,18 @@ async def test_forms_of_other_sites_and_without_the_token_are_refused(pages: Pag
 async def test_a_message_goes_its_whole_way(pages: Pages) -> None:
     """Written, checked, submitted and approved by passkey, posted, added to, and withdrawn words are refused kindly."""
     own = pages.phone
-    path = await draft(pages, "Road closed at Dewdney Trunk until 6 pm.")
+    path = await draft(pages, ROAD)
     check = await own.get(f"{path}/check")
     assert "Road closed at Dewdney Trunk" in check.words
     assert "1 profile" in check.words
     unsure = await own.ask(f"{path}/submit")
     assert unsure["error"]["code"] == "confirm.needed"
-    said = await own.sign(f"{path}/submit", {"sure": "1"})
+    shown = await own.hidden(f"{path}/check")
+    await own.post(path, {"text": "Road closed until Monday.", "to": FIRE, "reach": "some", "link": LINK})
+    other = await own.ask(f"{path}/submit", shown | {"sure": "1"})
+    assert other["error"]["code"] == "draft.changed", "what another tab typed since was not on this page"
+    await own.post(path, {"text": ROAD, "to": FIRE, "reach": "some", "link": LINK})
+    said = await own.sign(f"{path}/submit", shown | {"sure": "1"})
     assert said["to"].startswith("/messages/"), said
     assert (await own.get(path)).status == 404, "the draft is gone once it is on record"
     place = said["to"].partition("?")[0]
@@ -156,6 +163,9 @@ async def test_a_message_goes_its_whole_way(pages: Pages) -> None:
     assert "Road closed" in (await own.get("/messages?q=dewdney")).words
     follow = await own.post(f"{place}/follow", {"act": "update"})
     assert "Adds to" in follow.words
+    kept = await own.post(follow.path, {"text": "It is still closed.", "reach": "some", "link": LINK})
+    assert kept.path == f"{follow.path}/check"
+    assert "That message stays as it is." in kept.words
     await _scheduled(pages)
     await _answered(own)
 
@@ -165,7 +175,7 @@ async def _scheduled(pages: Pages) -> None:
     own = pages.phone
     path = await draft(pages, "Hydrants are flushed tomorrow.", at="2h")
     assert "Scheduled:" in (await own.get(f"{path}/check")).words
-    place = (await own.sign(f"{path}/submit", {"sure": "1"}))["to"]
+    place = (await own.submit(path))["to"]
     for page in (place, "/", "/messages?q=hydrants"):
         assert "Scheduled:" in (await own.get(page)).words, page
 
@@ -196,8 +206,10 @@ async def _eoc_day(own: Phone) -> None:
     assert (await own.ask("/state/activate", {"sure": "yes"}))["error"]["code"] == "order.past"
     held = await own.sign("/state/hold", {"sure": "yes"})
     assert "HOLD is on" in (await own.get(held["to"])).text
-    assert (await own.sign("/state/release", {"sure": "yes"}))["to"]
-    assert (await own.sign("/state/stand-down", {"sure": "yes"}))["to"]
+    for deed in ("release", "stand-down"):
+        page = f"/state/{deed}"
+        assert (await own.ask(page, {"sure": "yes"}))["error"]["code"] == "order.past", "its page says what it ends"
+        assert (await own.sign(page, await own.hidden(page) | {"sure": "yes"}))["to"]
 
 
 async def test_a_post_from_outside_is_acknowledged_by_passkey(pages: Pages) -> None:
@@ -272,6 +284,19 @@ async def test_what_was_typed_outlives_the_session(pages: Pages) -> None:
     assert lost.path.startswith("/sign-in")
     await own.sign_in()
     assert "Last words before the battery died." in (await own.get(path)).text
+
+
+async def test_the_code_of_a_new_passkey_is_shown_to_the_browser_that_made_it_alone(pages: Pages) -> None:
+    """Whoever intercepted a link cannot have the officer read the code of the thief's passkey from a genuine page."""
+    own = pages.phone
+    code = passkey_code(own.passkey.passkey)
+    shown = await own.get("/enroll/done?code=ASDW-H44N&proposal=17")
+    assert code in shown.words
+    assert "ASDW-H44N" not in shown.text
+    async with phone(pages.city, "stranger") as stranger:
+        for path in ("/enroll/done", "/enroll/done?code=ASDW-H44N&proposal=17"):
+            assert (await stranger.get(path)).status == 404
+        assert (await stranger.get("/enroll/done", Cookie="enrolled=x")).status == 404
 
 
 async def test_a_revoked_officer_is_signed_out(pages: Pages) -> None:

@@ -85,7 +85,7 @@ async def test_a_picture_is_seen_by_whoever_decides_and_a_wrong_one_costs_nothin
     assert await _shown(own, await own.get(f"{path}/check"), path) == in_draft
     missing = f"{path}/pictures/{'0' * 64}"
     assert (await own.get(missing)).status == 404
-    place = (await own.sign(f"{path}/submit", {"sure": "1"}))["to"].partition("?")[0]
+    place = (await own.submit(path))["to"].partition("?")[0]
     for more in ("", "/approve"):
         in_message = await _shown(own, await own.get(place + more), place)
     digest = re.search(r'name="digest" value="([0-9a-f]{64})"', (await own.get(f"{place}/approve")).text)

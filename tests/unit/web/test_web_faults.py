@@ -21,6 +21,8 @@ TIMES = {f"{one}.{code}" for one, code in product(("at", "expires", "next-update
 SAID_BY_THE_PAGES = {"web.foreign", "web.bug", "web.form", "request.changed", "confirm.needed", "order.past"} | {
     "screening.unacknowledged",
     "outside.changed",
+    "resolution.receipt",
+    "draft.changed",
     "push.unreachable",
     "picture.missing",
     "picture.size",
