@@ -8,19 +8,21 @@ from functools import partial
 from typing import get_args
 
 from schemas import subjects
-from schemas.events.control import Genesis, Order, ProfileAdd, RegistryAction
+from schemas.events.control import Genesis, OfficerAdd, Order, ProfileAdd, RegistryAction, Reinstate, Rekey, SystemAdd
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import RENEWAL_TYPE, Envelope
 from services.kernel.authority.judged import judged
 from services.kernel.authority.orders import carry_out, carry_out_enrolment, carry_out_renewal
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
+from services.kernel.base.network.broker_users import BrokerUser, users_at
 from services.kernel.base.settings.settings_now import seen_alone, settings_now
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
+from services.registry.domain.broker_keys import check_user
 from services.registry.domain.genesis import check_genesis, check_same
 from services.registry.domain.sanction import TOWNSQUARE, check_apart, check_profile
 from services.registry.manifest import read_manifest
@@ -68,6 +70,15 @@ class RegistryHandlers:
                 sees_changes=sees_changes,
             )
             check_apart(order.action.profile, await asyncio.to_thread(self._other_realm.profiles), city.realm)
+        elif isinstance(order.action, OfficerAdd | Reinstate | Rekey | SystemAdd):
+            ours, theirs = await asyncio.to_thread(_broker_users, self.runtime.city)
+            check_user(order.action, ours, theirs)
+
+
+def _broker_users(city: City) -> tuple[tuple[BrokerUser, ...], tuple[BrokerUser, ...]]:
+    """Return the broker's users of this realm and of the other, as the city folder shows them; blocks."""
+    other = City(city.folder, city.settings, "exercise" if city.realm == "live" else "live")
+    return users_at(city.accounts_path), users_at(other.accounts_path)
 
 
 def _known_servers(city: City) -> dict[str, frozenset[str]]:

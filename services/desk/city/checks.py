@@ -34,6 +34,8 @@ from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.tls import client_context
 from services.kernel.base.run_file import running_city
 from services.kernel.ledger.drift import drift
+from services.provision.accounts.accounts_file import NEW_KEY
+from services.provision.accounts.apart import left_out_of
 
 PROBE_BYTES = 1_048_576
 COMPARE_SECONDS = 5.0
@@ -55,6 +57,7 @@ def local(city: City) -> list[Line]:
         *(posts if keeps_credentials(city) else []),
         disk(city),
         *ports(city),
+        *broker_users(city),
         *([health.verified(read_result(city), now)] if city.audit_folder.is_dir() else []),
     ]
 
@@ -67,6 +70,15 @@ def ports(city: City) -> list[Line]:
     except BadInput as error:
         return [Line("ports", Level.FAIL, error.message, error.hint)]
     return []
+
+
+def broker_users(city: City) -> list[Line]:
+    """Say who cannot connect, although control knows them."""
+    try:
+        left_out = left_out_of(city.accounts_path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return []  # it is on the city's machine alone
+    return [Line("broker's users", Level.FAIL, f"cannot connect: {one}", NEW_KEY) for one in left_out]
 
 
 def disk(city: City) -> Line:

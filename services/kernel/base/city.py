@@ -79,6 +79,11 @@ class City:
         """The generated NATS configuration."""
         return self.folder / "nats" / "nats.conf"
 
+    @property
+    def accounts_path(self) -> Path:
+        """This realm's accounts, beside the NATS configuration that includes them."""
+        return self.nats_conf_path.with_name(f"accounts.{self.realm}.conf")
+
     def token_path(self, profile: str) -> Path:
         """A profile's platform credential in this realm."""
         return self.folder / "secrets" / self.realm / f"{profile}.token"

@@ -37,7 +37,7 @@ REALMS: tuple[Realm, ...] = ("live", "exercise")
 
 @dataclass(frozen=True)
 class RealmUsers:
-    """The users of a realm: NATS user name to public nkey."""
+    """The users of a realm: NATS user name to public nkey. ``left_out``: who cannot be one, and why."""
 
     realm: Realm
     services: Mapping[str, str]
@@ -46,6 +46,7 @@ class RealmUsers:
     systems: Mapping[str, str]
     doctor: str | None = None
     web: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -111,9 +112,11 @@ def render_accounts(users: RealmUsers) -> str:
     """
     _check_keys(users)
     accounts = [line for row in flow.SERVICES for line in _service(users, row)]
-    return "\n".join([_ACCOUNTS_HEAD, *_core(users), *accounts, *_desk(users), *_web(users), ""])
+    left_out = [f"{LEFT_OUT}{one}" for one in users.left_out]
+    return "\n".join([_ACCOUNTS_HEAD, *left_out, *_core(users), *accounts, *_desk(users), *_web(users), ""])
 
 
+LEFT_OUT = "# Left out: "
 _ACCOUNTS_HEAD = """\
 # Generated from schemas/flow.py and the authority manifest. Do not edit: `onevoice provision` writes it again.
 """

@@ -1,4 +1,7 @@
-"""Writes a realm's accounts file from its manifest, its keys and what control has changed since."""
+"""Writes a realm's accounts file from its manifest, its keys and what control has changed since.
+
+What the broker could not take beside the rest, since a key is in it already, is left out and told.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,16 @@ from pathlib import Path
 from schemas import flow
 from schemas.events.authority import Manifest
 from services.kernel.authority.signing import Signer, load_key, new_seed, write_key
+from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import replace_content
+from services.kernel.base.network.broker_users import users_at
 from services.kernel.control.control_state import ControlState
-from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, provisioner_of, render_accounts
+from services.provision.accounts.accounts_conf import REALMS, RealmUsers, provisioner_of, render_accounts
+from services.provision.accounts.apart import apart, without
+
+NEW_KEY = "make a new key (onevoice enroll), and give it: onevoice officers rekey, or systems add"
 
 
 def _added_key(path: Path) -> str | None:
@@ -35,7 +43,7 @@ def renew_provision_key(city: City) -> str:
         BadInput: ``accounts.unwritable``; ``accounts.missing``: the file names no key of the provisioning user.
     """
     seed = new_seed()
-    path, new = city.nats_conf_path.with_name(accounts_file(city.realm)), Signer(seed).public_key
+    path, new = city.accounts_path, Signer(seed).public_key
     try:
         text = path.read_text(encoding="utf-8")
         old = provisioner_of(text, city.realm)
@@ -70,14 +78,37 @@ def write_accounts(city: City, manifest: Manifest, control: ControlState) -> boo
         doctor=_added_key(city.key_path(flow.DOCTOR)),
         web=_added_key(city.service_key_path(flow.WEB)),
     )
-    path = city.nats_conf_path.with_name(accounts_file(city.realm))
-    text = render_accounts(users)
+    other = _other_realm(city)
+    users = apart(users, users_at(other.accounts_path))
+    for one in users.left_out:
+        logs.logger(realm=city.realm).error("somebody cannot connect to the broker", who=one, hint=NEW_KEY)
     try:
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            return False
-        replace_content(path, text.encode("utf-8"), mode=0o644)
+        written = _replace(city.accounts_path, render_accounts(users))
+        return keep_apart(city) or written
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(
-            "accounts.unwritable", f"{path} cannot be written: {error}", "check the folder's owner and mode"
+            "accounts.unwritable",
+            f"{city.accounts_path} cannot be written: {error}",
+            "check the folder's owner and mode",
         ) from error
+
+
+def keep_apart(city: City) -> bool:
+    """Take out of the exercise's accounts file whose key is in the live realm's; return whether it was written.
+
+    nats-server refuses both of them otherwise. Raises OSError, UnicodeDecodeError.
+    """
+    live, exercise = (City(city.folder, city.settings, realm).accounts_path for realm in REALMS)
+    return exercise.is_file() and _replace(exercise, without(exercise.read_text(encoding="utf-8"), users_at(live)))
+
+
+def _replace(path: Path, text: str) -> bool:
+    """Write a file unless it is so already; return whether it was written."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    replace_content(path, text.encode("utf-8"), mode=0o644)
     return True
+
+
+def _other_realm(city: City) -> City:
+    return City(city.folder, city.settings, "exercise" if city.realm == "live" else "live")

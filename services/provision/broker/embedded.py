@@ -71,7 +71,7 @@ class EmbeddedBroker:
         self.url = f"nats://{in_url(host)}:{chosen}"
         self._lock = take_lock(city)
         offset = self.log_size()
-        settle(city.nats_conf_path, city.folder, f"{in_url(host)}:{city.settings.nats.port}")
+        settle(city, f"{in_url(host)}:{city.settings.nats.port}")
         # The store is named in nats.conf: the server refuses to get it twice.
         arguments = ("-c", str(city.nats_conf_path), "-a", host, "-p", str(chosen), "-l", str(self.log_path))
         try:

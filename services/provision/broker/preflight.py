@@ -13,6 +13,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, OneVoiceError
 from services.kernel.base.files import ExclusiveLock, replace_content
 from services.kernel.base.settings.addresses import in_url
+from services.provision.accounts.accounts_file import keep_apart
 from services.provision.accounts.server_conf import settled
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
@@ -161,18 +162,20 @@ def take_lock(city: City) -> ExclusiveLock:
     )
 
 
-def settle(conf: Path, folder: Path, listen: str) -> None:
+def settle(city: City, listen: str) -> None:
     """Have nats.conf name the store of this folder and the address of city.toml (``server_conf.settled``).
 
-    The server says if there is none.
+    No key is in both realms' accounts then. The server says if there is no configuration.
 
     Raises:
         BadInput: ``disk.unwritable``.
     """
+    conf = city.nats_conf_path
     try:
         text = conf.read_text(encoding="utf-8")
-        if (right := settled(text, folder, listen)) != text:
+        if (right := settled(text, city.folder, listen)) != text:
             replace_content(conf, right.encode("utf-8"), mode=0o644)
+        keep_apart(city)
     except (FileNotFoundError, UnicodeDecodeError):
         return
     except OSError as error:

@@ -16,7 +16,9 @@ from pathlib import Path
 import nats.errors
 import pytest
 
-from services.kernel.base.city import City
+from services.desk.city.checks import broker_users
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput, Unreachable
 from services.provision import EmbeddedBroker, find_nats_server
 from tests.integration.provision.conftest import Started
@@ -200,3 +202,15 @@ async def test_a_machine_without_nats_server_is_told(monkeypatch: pytest.MonkeyP
     with pytest.raises(BadInput) as caught:
         find_nats_server()
     assert caught.value.code == "broker.missing"
+
+
+async def test_it_starts_on_accounts_that_name_a_key_in_both_realms(demo_city: City, started: Started) -> None:
+    """As an order for both wrote them once: nobody could start the city then, to take it back."""
+    exercise = load_city(demo_city.folder, "exercise")
+    ours, theirs = (load_key(one.key_path("clerk")).public_key for one in (demo_city, exercise))
+    exercise.accounts_path.write_text(exercise.accounts_path.read_text().replace(theirs, ours))
+    async with started(demo_city) as broker:
+        await (await connect(broker.url, demo_city.key_path("clerk"), "clerk")).close()
+        await broker.reload()
+    assert [line.check for line in broker_users(exercise)] == ["broker's users"]
+    assert broker_users(demo_city) == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from schemas import subjects
-from schemas.events.authority import Grant, Officer, Profile, Renewal, Role
+from schemas.events.authority import Grant, Officer, Profile, Renewal, Role, System
 from schemas.events.control import (
     Confirm,
     Decline,
@@ -23,10 +23,11 @@ from schemas.events.control import (
     ProfileSuspend,
     Rekey,
     Revoke,
+    SystemAdd,
 )
 from schemas.events.envelope import MANIFEST_TYPE, RENEWAL_TYPE, Envelope
 from services.kernel.authority.signing import Signer, load_key, new_seed, seal
-from services.kernel.base.city import City
+from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
 from services.kernel.runtime.run import running
 from services.provision import read_manifest
@@ -331,3 +332,13 @@ async def test_a_second_manifest_is_refused_aloud(mission: Mission, writer: Writ
     assert error.value.code == "manifest.other"
     assert "onevoice root renew" in error.value.hint
     assert (await writer.state()).version == 1
+
+
+async def test_a_key_that_the_broker_has_already_is_given_to_nobody(mission: Mission, writer: Writer) -> None:
+    """Of a service or of the other realm: the broker would refuse all its users, and start no more."""
+    mcpe, exercise = await mission.desk("mcpe"), load_city(mission.city.folder, "exercise")
+    for path in (mission.city.service_key_path("audit"), exercise.key_path("clerk")):
+        system = System(id="alerts", name="Alerts", public_key=load_key(path).public_key)
+        assert await refused(writer, mcpe.register(SystemAdd(system=system))) == "key.used"
+    system = System(id="doctor", name="Doctor", public_key=Signer(new_seed()).public_key)
+    assert await refused(writer, mcpe.register(SystemAdd(system=system))) == "system.reserved"
