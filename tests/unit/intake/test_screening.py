@@ -173,6 +173,7 @@ def test_numbers_that_are_no_persons_are_left_alone(text: str) -> None:
 
 def test_a_telephone_number_behind_what_may_have_one_is_found() -> None:
     """ "For bookings: 604 ..." is no number of a booking; behind "no." it is one."""
+    assert list(personal.find("見https://mission.example/flood｜604-555-0199", "CA", "mission.example", ()))
     for text in ("For bookings: 604-555-0199", "Event: 604-555-0199", "Fire hall number 604-555-0199"):
         assert [hit.code for hit in personal.find(text, "CA", "mission.example", ())] == ["phone"]
     assert not list(personal.find("Event no. 604-555-0199", "CA", "mission.example", ()))
