@@ -5,12 +5,13 @@
     host   = 1*( label "." ) top / "localhost" / IPv4 / "[" IPv6 "]"; not before an ASCII letter or digit, "@", "+", "-"
     label  = 1 to 63 letters, digits, marks and symbols of any script, of ASCII letters, digits, and within it "-", "_"
     top    = 2 or more ASCII letters, or "xn--" ..., or 2 or more letters of other scripts; never a mixture
-    inside = letters, marks, digits and symbols of any script, and ASCII signs but for white space, "<", ">", '"', "`"
+    inside = letters, marks and digits of any script, and ASCII signs but for white space, "<", ">", '"', "`"
 
-A link ends before punctuation, quotes and brackets of every script but ASCII, before an ASCII sign of punctuation that
-nothing follows or that another link follows, before ``'s``, before a bracket without its partner, before the sign of
-emphasis that it is in (``_``, ``~``), and where a pictograph, an arrow or a script that is written without spaces,
-or whose particles are joined to a word, goes on after an ASCII letter or digit: ``https://mission.example/floodをご覧``.
+A link ends before punctuation, quotes, brackets and symbols (``●``, a full-width ``|``) of every script but ASCII,
+before an ASCII sign of punctuation that nothing follows or that another link follows, before ``'s``, before a bracket
+without its partner, before the sign of emphasis that it is in (``_``, ``~``), and where a pictograph, an arrow or a
+script that is written without spaces, or whose particles are joined to a word, goes on after an ASCII letter or digit:
+``https://mission.example/floodをご覧``.
 
 Pure. Source: RFC 3986 and 3987; twitter-text's rules as Mastodon uses them (config/initializers/twitter_regex.rb).
 """
@@ -34,14 +35,14 @@ _ENDS = r"(?![A-Za-z0-9@+\-])"
 _NUMBERED = r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3}(?!\.\d)|\[[0-9a-f:.]{2,45}\])"
 _HOST = rf"(?:(?:{_LABEL}\.){{1,126}}{_TOP}{_ENDS}|{_NUMBERED}{_ENDS})"
 _HEAD = regex.compile(rf"(?<![A-Za-z0-9@＠$#＃])https?://{_HOST}(?::\d{{1,5}})?", regex.IGNORECASE)
-_JOINED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
+_JOINED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\u30fc\uff70"
 _ASCII_INSIDE = r"!#$%&'()*+,\-./0-9:;=?@A-Z\[\\\]\^_a-z{|}~"
 _NEXT = r"[!'*,.;:|](?=https?://)|['’]s(?!\.?[\p{L}\p{M}\p{N}/_\-])"
 _PICTURED = r"\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u2190-\u21ff"
 _INSIDE = (
     rf"(?!{_NEXT})(?:[{_ASCII_INSIDE}]|(?<![A-Za-z0-9])[{_JOINED}{_PICTURED}]"
-    rf"|(?![{_JOINED}{_PICTURED}\x00-\x7f])[{_ANY}\p{{S}}{_JOINERS}]"
-    rf"|(?<=[\p{{L}}\p{{N}}])[·–’](?=[\p{{L}}\p{{N}}]))"
+    rf"|(?![{_JOINED}{_PICTURED}\x00-\x7f])[{_ANY}{_JOINERS}]"
+    rf"|(?<=[\p{{L}}\p{{N}}])[–’](?=(?![{_JOINED}])[\p{{L}}\p{{N}}])|(?<=\p{{Latin}})·(?=\p{{Latin}}))"
 )
 _TAIL = regex.compile(rf"[/?#](?:{_INSIDE})*+")
 _AFTER = ".,;:!?'*|@$&%\\^"

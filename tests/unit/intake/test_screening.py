@@ -173,6 +173,7 @@ def test_numbers_that_are_no_persons_are_left_alone(text: str) -> None:
 
 def test_a_telephone_number_behind_what_may_have_one_is_found() -> None:
     """ "For bookings: 604 ..." is no number of a booking; behind "no." it is one."""
+    assert list(personal.find("見https://mission.example/flood｜604-555-0199", "CA", "mission.example", ()))
     for text in ("For bookings: 604-555-0199", "Event: 604-555-0199", "Fire hall number 604-555-0199"):
         assert [hit.code for hit in personal.find(text, "CA", "mission.example", ())] == ["phone"]
     assert not list(personal.find("Event no. 604-555-0199", "CA", "mission.example", ()))
@@ -387,6 +388,59 @@ def test_words_inside_words_and_plain_words_are_left_alone(text: str) -> None:
 )
 def test_words_by_their_language_and_names_by_their_place(text: str, language: str, expected: tuple[str, ...]) -> None:
     assert expected == profanity.find(text, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("those fuckers", "en"),
+        ("those motherfuckers", "en"),
+        ("those assholes", "en"),
+        ("those cunts", "en"),
+        ("shits and bastards", "en"),
+        ("a wanker", "en"),
+        ("a whore", "en"),
+        ("We are fucked", "en"),
+        ("puta madre", "en"),
+        ("Qué mierda de nieve", "en"),
+        ("操你妈", "en"),
+        ("So eine Scheiße", "en"),
+        ("les connards", "fr"),
+        ("les enculés", "fr"),
+        ("les salopes", "fr"),
+        ("他媽的", "zh"),
+        ("操你媽", "zh"),
+        ("我屌你", "zh"),
+        ("肏你", "zh"),
+        ("씨발놈", "ko"),
+        ("개새끼들", "ko"),
+        ("esos pendejos, qué mierdas", "es"),
+        ("those fuckers", "pa"),
+    ],
+)
+def test_profanity_in_its_plural_and_of_another_language(text: str, language: str) -> None:
+    """A text in English may hold a word of any language, and the lists hold few plurals."""
+    assert profanity.find(text, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Scunthorpe, Phuket, Shitake, Fukuoka Gardens, Cuntis, Whorlton, Niger, Nigeria, Wankdorf, Salop", "en"),
+        (
+            "assess assets, asset sales, finger prick, prickly pear, retards growth, dykes hold, chinks in the wall",
+            "en",
+        ),
+        ("Faggot Creek, Joder Road, Joder & Sons Ltd., Fotzeria, Putatan, Cazzola Street, Merdalor, Kurwalanka", "en"),
+        ("Computadora, reputación, Cañón, Cabrona Bay, Mierdalago", "es"),
+        ("Les salopettes, Saint-Connan, un enculage", "fr"),
+        ("其他妈妈, 其他媽媽的, 体操, 操場, 你妈妈, 吊你, 干净, 幹線, 妈的", "zh"),
+        ("아저씨 발, 강아지, 새끼 고양이, 김씨발표", "ko"),
+        ("Slut på larmet, alla klar", "sv"),
+    ],
+)
+def test_what_only_holds_a_vulgar_words_letters_is_clean(text: str, language: str) -> None:
+    assert profanity.find(text, language) == ()
 
 
 def test_names_that_the_city_uses_are_no_words() -> None:

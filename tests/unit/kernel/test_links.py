@@ -146,3 +146,27 @@ def test_conjuncts_count_as_older_platforms_count_them(text: str, counts: int) -
 def test_no_text_takes_long(unit: str) -> None:
     for head in ("https://a.ca/", "https://", ""):
         counted_length(head + unit * (65_536 // len(unit.encode())), TOOT)
+
+
+@pytest.mark.parametrize("sign", "ー～｜＜＞＝＋＾￥￡＄￣│┃║■●◆◇○□▲△▼▽★☆♪✦✓〒°℃№×±≫≪")
+def test_a_link_ends_before_a_full_width_or_geometric_sign(sign: str) -> None:
+    """They divide what is written round them, and the symbols of an address are percent-encoded (RFC 3986)."""
+    for behind in ("請勿靠近", "604-555-0142", " now", ""):
+        found = [link.address for link in links.find(f"見https://mission.example/flood{sign}{behind}")]
+        assert found == ["https://mission.example/flood"]
+
+
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [
+        ("https://mission.example/flood·請勿靠近", "https://mission.example/flood"),
+        ("https://mission.example/flood·604-555-0142", "https://mission.example/flood"),
+        ("https://mission.example/flood–請勿靠近", "https://mission.example/flood"),
+        ("https://ca.wikipedia.org/wiki/Col·lecció", "https://ca.wikipedia.org/wiki/Col·lecció"),
+        ("https://en.wikipedia.org/wiki/1939–1945", "https://en.wikipedia.org/wiki/1939–1945"),
+        ("https://zh.wikipedia.org/wiki/緬因·州", "https://zh.wikipedia.org/wiki/緬因"),
+        ("https://mission.example/a~b/c|d+e=$f^g", "https://mission.example/a~b/c|d+e=$f^g"),
+    ],
+)
+def test_a_middle_dot_is_of_a_link_between_latin_letters_only(said: str, address: str) -> None:
+    assert [link.address for link in links.find(said)] == [address]

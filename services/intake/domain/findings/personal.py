@@ -139,14 +139,26 @@ def find(
         published_numbers: telephone numbers that the city publishes, as people write them.
         published_addresses: e-mail addresses, or hosts of such, that may be published.
     """
-    plain = unicodedata.normalize("NFKC", text).translate(_DASHES).translate(_SPACES)
-    plain = _DOTTED.sub(".", plain)
+    plain = _plain(text)
     numbers = mask_digits(mask_dates(plain), published_numbers)
     for hit, start, end in list(_registered(numbers)):
         yield hit
         numbers = numbers[:start] + ";" * (end - start) + numbers[end:]
     yield from _telephones(links.without(numbers), region, published_numbers)
     yield from _addresses(plain, city_host, published_addresses)
+
+
+def _plain(text: str) -> str:
+    """Return a text with one sign of each kind. Where other writing follows a link, a space is put behind it: there
+    NFKC may make a sign of which the link would be (a full-width ``|``)."""
+    pieces, end = [], 0
+    for link in links.find(text):
+        pieces.append(text[end : link.end])
+        end = link.end
+        if not text[end : end + 1].isascii():
+            pieces.append(" ")
+    plain = unicodedata.normalize("NFKC", "".join([*pieces, text[end:]])).translate(_DASHES).translate(_SPACES)
+    return _DOTTED.sub(".", plain)
 
 
 def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
