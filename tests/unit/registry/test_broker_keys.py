@@ -24,7 +24,7 @@ def officer(key: str, login: str | None, name: str = "dana") -> OfficerAdd:
     return OfficerAdd(officer=Officer(id=name, name=name, public_key=key, login_key=login, grants=()))
 
 
-@pytest.mark.parametrize("used", [AUDIT, OTHER])
+@pytest.mark.parametrize("used", [AUDIT, OTHER], ids=["a service", "the other realm"])
 def test_a_key_of_a_service_or_of_the_other_realm_is_refused(used: str) -> None:
     wanted: tuple[Action, ...] = (
         system(used),
