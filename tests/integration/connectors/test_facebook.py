@@ -140,3 +140,20 @@ async def test_a_duplicate_is_not_sent_without_its_pictures(facebook: EmulatedRi
     intent = an_intent(facebook.profile("fire"), TEXT, pictures=(PICTURE,))
     assert isinstance(await facebook.connector.publish(intent, store), Permanent)
     assert facebook.emulator.calls["post"] == 1
+
+
+async def test_a_listing_that_goes_on_without_a_cursor_is_not_at_its_end(facebook: EmulatedRig) -> None:
+    """What is behind it may be this very post, which would be made twice."""
+    intent = an_intent(facebook.profile("fire"), TEXT)
+    await published(facebook.connector, intent)
+    emulator = facebook.emulator
+    for number in range(150):
+        name = f"1001_{number:04}"
+        emulator.posts.append(replace(emulator.posts[0], id=name, text=name))
+        emulator.made[name] = emulator.made[emulator.posts[0].id]
+    emulator.cursors = False
+    fresh = facebook.restart()
+    assert isinstance(await fresh.reconcile(intent), CannotTell)
+    assert isinstance(await fresh.publish(replace(intent, repeat=True), store), Retryable)
+    emulator.cursors = True
+    assert isinstance(await fresh.reconcile(intent), Posted)

@@ -173,6 +173,15 @@ async def test_pictures_that_are_not_taken_block_nothing(meta: EmulatedRig, code
     assert [Seen(TEXT)] == await meta.stands(fire)
 
 
+async def test_of_two_pictures_the_one_that_is_taken_is_posted(meta: EmulatedRig) -> None:
+    """Also where the first of them is refused."""
+    fire, other = meta.profile("fire"), PICTURE.model_copy(update={"alt": "The other one."})
+    meta.emulator.misbehave("error", on="media", code="fetch")
+    posted = await published(meta.connector, an_intent(fire, TEXT, pictures=(PICTURE, other)))
+    assert [Seen(TEXT, (other.alt,))] == await meta.stands(fire)
+    assert posted.note.startswith("a picture is missing: ")
+
+
 async def test_a_site_that_the_platform_cannot_reach_holds_instagram_back(instagram: EmulatedRig) -> None:
     """It is the city's to mend, and nothing is lost."""
     assert instagram._site is not None

@@ -68,6 +68,8 @@ class FacebookEmulator(Emulator):
         """The addresses of posts, where they are not made of their numbers."""
         self.refuses_pictures = 0
         """So many posts and comments with pictures are refused."""
+        self.cursors = True
+        """Whether a listing that goes on says from where."""
         self.hidden = 0
         """So many listings leave out what is there: they lag."""
         self._people: dict[str, tuple[str, ...]] = {}
@@ -172,7 +174,8 @@ class FacebookEmulator(Emulator):
         rows = [self._shown(post) for post in found[begin : begin + size]]
         body: dict[str, Any] = {"data": [{key: one[key] for key in fields if key in one} for one in rows]}
         if len(found) > begin + size:
-            body["paging"] = {"cursors": {"after": str(begin + size)}, "next": f"{self.url}/next"}
+            cursors = {"cursors": {"after": str(begin + size)}} if self.cursors else {}
+            body["paging"] = cursors | {"next": f"{self.url}/next"}
         return web.json_response(body)
 
     def ask(self, who: str, text: str, under: str) -> str:

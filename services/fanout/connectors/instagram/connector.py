@@ -151,15 +151,12 @@ class InstagramConnector(MetaConnector):
         problems.clear()
         shown = await self._around.pictures.shown(intent, fetch_media, _FRAME, account.deadline, problems)
         caption = {"caption": intent.content.parts[0]}
-        if len(shown) == 1:
-            return shown[0] | caption
-        if not shown:
-            return Permanent("; ".join(problems) or "there is no picture")
-        children = await self._containers.children(account, shown, problems)
-        if len(children) < 2:
-            problems.append("further pictures are missing")
-            return shown[0] | caption
-        return {"media_type": "CAROUSEL", "children": ",".join(children)} | caption
+        if len(shown) > 1:
+            children = await self._containers.children(account, shown, problems)
+            if len(children) > 1:
+                return {"media_type": "CAROUSEL", "children": ",".join(name for name, _ in children)} | caption
+            shown = [one for _, one in children] or shown[:1]
+        return shown[0] | caption if shown else Permanent("; ".join(problems) or "there is no picture")
 
     async def _chain(self, account: Page, intent: Intent) -> list[Status] | CannotTell:
         posts = await self._listed(account, self._edges.listing, intent.author_time)

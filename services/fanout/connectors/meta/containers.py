@@ -136,14 +136,16 @@ class Containers:
             else why
         )
 
-    async def children(self, account: Page, shown: Sequence[Mapping[str, str]], problems: list[str]) -> list[str]:
+    async def children(
+        self, account: Page, shown: Sequence[dict[str, str]], problems: list[str]
+    ) -> list[tuple[str, dict[str, str]]]:
         """Prepare the pictures of a post that has several; return those that are ready, and note what is missing."""
-        found: list[str] = []
+        found: list[tuple[str, dict[str, str]]] = []
         for one in shown:
             made = await self.create(account, {**one, "is_carousel_item": "true"})
             ready = await self.ready(account, made) if isinstance(made, str) else made
             if isinstance(made, str) and ready is None:
-                found.append(made)
+                found.append((made, one))
             elif ready is not None:
                 problems.append(f"a picture is missing: {ready.reason}")
         return found

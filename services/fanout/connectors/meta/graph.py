@@ -137,8 +137,10 @@ class Graph:
             found += rows
             ahead = max(ahead, self._ahead(outcome))
             after = _after(body)
-            if not after or any(map(until, rows)):
+            if after == "" or not rows or any(map(until, rows)):
                 return Listed(found, ahead)
+            if after is None:
+                return CannotTell(f"the platform lists more of {what}, and does not say from where on")
             asked["after"] = after
         return CannotTell(f"the platform lists more of {what} than are read: over {_PAGES} pages")
 
@@ -186,13 +188,13 @@ def _is_row(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("id"), str)
 
 
-def _after(body: Mapping[str, Any]) -> str:
-    """Return where the next page begins, empty at the end."""
+def _after(body: Mapping[str, Any]) -> str | None:
+    """Return where the next page begins, empty at the end; None: there is one, and no cursor to it."""
     paging = body.get("paging")
     if not isinstance(paging, dict) or "next" not in paging:
         return ""
     cursors = paging.get("cursors")
-    return str(cursors.get("after", "")) if isinstance(cursors, dict) else ""
+    return (str(cursors.get("after") or "") if isinstance(cursors, dict) else "") or None
 
 
 def error_code(outcome: Outcome) -> int | None:

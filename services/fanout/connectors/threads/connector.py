@@ -174,8 +174,8 @@ class ThreadsConnector(MetaConnector):
         if len(shown) > 1:
             children = await self._containers.children(account, shown, problems)
             if len(children) > 1:
-                return {"media_type": "CAROUSEL", "children": ",".join(children)}
-            problems.append("further pictures are missing")
+                return {"media_type": "CAROUSEL", "children": ",".join(name for name, _ in children)}
+            shown = [one for _, one in children] or shown[:1]
         return shown[0] if shown else {"media_type": "TEXT"}
 
     def _asked_in(self, row: Any, profile: str, post: Status) -> list[Inquiry]:
