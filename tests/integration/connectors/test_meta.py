@@ -23,6 +23,7 @@ from tests.integration.connectors.asking import forget
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import GROWING, PICTURE, Seen, an_intent, published, store
 from tests.support.emulators.base import Fault
+from tests.support.emulators.meta import UNPREPARED
 from tests.support.mission import PATIENCE
 
 TEXT = "Boil water in Cedar Valley."
@@ -171,6 +172,23 @@ async def test_pictures_that_are_not_taken_block_nothing(meta: EmulatedRig, code
     posted = await published(meta.connector, an_intent(fire, TEXT, pictures=(PICTURE,)))
     assert "pictures are missing" in posted.note
     assert [Seen(TEXT)] == await meta.stands(fire)
+
+
+async def test_words_that_cannot_be_prepared_are_no_matter_of_a_credential(threads: EmulatedRig) -> None:
+    """They are tried again, and the receipt has the platform's own words."""
+    threads.emulator.fails_to_prepare = 1
+    intent = an_intent(threads.profile("fire"), TEXT)
+    held = await threads.connector.publish(intent, store)
+    assert isinstance(held, Retryable)
+    assert held.cause is Cause.LIMIT
+    assert UNPREPARED in held.reason
+    await published(threads.restart(), replace(intent, repeat=True))
+
+
+async def test_a_picture_that_cannot_be_prepared_is_told_in_the_platforms_words(meta: EmulatedRig) -> None:
+    meta.emulator.fails_to_prepare = 1
+    posted = await published(meta.connector, an_intent(meta.profile("fire"), TEXT, pictures=(PICTURE,)))
+    assert UNPREPARED in posted.note
 
 
 async def test_of_two_pictures_the_one_that_is_taken_is_posted(meta: EmulatedRig) -> None:

@@ -26,6 +26,7 @@ class InstagramEmulator(MetaEmulator):
     publish_edge: ClassVar = "media_publish"
     quota_edge: ClassVar = "content_publishing_limit"
     status_field: ClassVar = "status_code"
+    why_field: ClassVar = "status"
     text_field: ClassVar = "caption"
     rights: ClassVar = (
         "instagram_business_basic",

@@ -17,6 +17,8 @@ from PIL import Image, UnidentifiedImageError
 from tests.support.emulators.base import Emulator, Kind, Post, Refused
 from tests.support.emulators.oauth import SECRET, Logins, form_of
 
+UNPREPARED = "UNKNOWN: the media could not be prepared."
+
 
 @dataclass
 class Container:
@@ -44,6 +46,7 @@ class MetaEmulator(Emulator):
     publish_edge: ClassVar = "threads_publish"
     quota_edge: ClassVar = "threads_publishing_limit"
     status_field: ClassVar = "status"
+    why_field: ClassVar = "error_message"
     text_field: ClassVar = "text"
     rights: ClassVar[tuple[str, ...]] = (
         "threads_basic",
@@ -83,6 +86,8 @@ class MetaEmulator(Emulator):
         self.asked: list[dict[str, str]] = []
         self.quota = 250
         self.deletions = 100
+        self.fails_to_prepare = 0
+        """So many containers end in an error."""
         self.prepares_for = 0.0
         """Seconds until a container is ready."""
         self.logins = Logins(suffix="#_")
@@ -185,6 +190,8 @@ class MetaEmulator(Emulator):
                 raise Refused("invalid")
             alts = tuple(alt for one in children if one is not None for alt in one.alts)
         made = Container(self.next_id(), account, values, alts, ready_at=time.monotonic() + self.prepares_for)
+        if self.fails_to_prepare:
+            self.fails_to_prepare, made.status = self.fails_to_prepare - 1, "ERROR"
         self.containers[made.id] = made
         return web.json_response({"id": made.id})
 
@@ -238,7 +245,8 @@ class MetaEmulator(Emulator):
         made = self.containers.get(name)
         if made is not None and made.account == account:
             busy = made.status == "FINISHED" and time.monotonic() < made.ready_at
-            return web.json_response({"id": name, self.status_field: "IN_PROGRESS" if busy else made.status})
+            said = {"id": name, self.status_field: "IN_PROGRESS" if busy else made.status}
+            return web.json_response(said | ({self.why_field: UNPREPARED} if made.status == "ERROR" else {}))
         return web.json_response(self._shown(self._post(account, name)) | self._media(request, account, name))
 
     def _media(self, request: web.Request, account: str, name: str) -> dict[str, Any]:

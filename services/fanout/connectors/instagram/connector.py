@@ -65,7 +65,7 @@ class InstagramConnector(MetaConnector):
         )
         # Meta documents no call that says what a token of Instagram's own login may do: a lack shows as an answer.
         rules = AccountRules("user_id", "content_publishing_limit", "ig_refresh_token")
-        names = edges, TwoSteps("media", "media_publish", "status_code"), rules
+        names = edges, TwoSteps("media", "media_publish", "status_code", "status"), rules
         super().__init__(server, version, around, names, clock)
         self._comments = Comments(self._graph, edges.site, self._clock)
 

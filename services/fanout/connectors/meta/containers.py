@@ -48,11 +48,15 @@ class Published:
 
 @dataclass(frozen=True)
 class TwoSteps:
-    """How a platform names its calls: the edges of an account, and the field that says how far a container is."""
+    """How a platform names its calls: the edges of an account, and the fields of a container.
+
+    ``status`` says how far it is, ``why`` in words what went wrong.
+    """
 
     create: str
     publish: str
     status: str
+    why: str
 
 
 class Containers:
@@ -155,22 +159,27 @@ class Containers:
         loop = asyncio.get_running_loop()
         until = loop.time() + (page.deadline - loop.time()) * _SHARE
         while True:
-            state = await self.state(page, container)
+            outcome = await self._look_at(page, container)
+            state = text_of(outcome, self._steps.status)
             if state == "FINISHED":
                 return None
-            if isinstance(state, Outcome) and not is_not_there(state):
-                return _not_seen(meaning(self._graph, state))
+            if not state and not is_not_there(outcome):
+                return _not_seen(meaning(self._graph, outcome))
             if state in _OVER:
-                return Retryable("the platform could not prepare the post", cause=Cause.OWN)
+                why = text_of(outcome, self._steps.why) or "it does not say why"
+                return Retryable(f"the platform could not prepare the post: {why}", cause=Cause.OWN)
             if loop.time() + _POLL_SECONDS > until:
                 return Retryable("the platform prepares the post still, or does not find it yet")
             await asyncio.sleep(_POLL_SECONDS)
 
     async def state(self, page: Page, container: str) -> str | Outcome:
         """Return how far a container is, as the platform says it; the outcome where it does not."""
-        field = self._steps.status
-        outcome = await self._graph.call(page, "GET", f"/{container}", query={"fields": field})
-        return text_of(outcome, field) or outcome
+        outcome = await self._look_at(page, container)
+        return text_of(outcome, self._steps.status) or outcome
+
+    async def _look_at(self, page: Page, container: str) -> Outcome:
+        fields = f"{self._steps.status},{self._steps.why}"
+        return await self._graph.call(page, "GET", f"/{container}", query={"fields": fields})
 
     def noted(self, key: str) -> str:
         """Return the container that was noted for a key, empty where none was."""

@@ -76,7 +76,7 @@ class ThreadsConnector(MetaConnector):
             threaded=True,
         )
         rules = AccountRules("id", "threads_publishing_limit", "th_refresh_token", RIGHTS, ABOUT)
-        names = edges, TwoSteps("threads", "threads_publish", "status"), rules
+        names = edges, TwoSteps("threads", "threads_publish", "status", "error_message"), rules
         super().__init__(server, version, around, names, clock)
 
     async def _publish_on(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
@@ -157,11 +157,11 @@ class ThreadsConnector(MetaConnector):
             return text | {"media_type": "TEXT"}
 
         if number or not intent.content.pictures:
-            return await self._containers.publish(account, key_of(intent, number), alone), ""
+            return _of_words(await self._containers.publish(account, key_of(intent, number), alone)), ""
         result = await self._containers.publish(account, key_of(intent, number), with_pictures)
         if isinstance(result, Permanent) or (isinstance(result, Retryable) and result.cause is Cause.OWN):
             problems[:] = [f"the pictures are missing: {result.reason}"]
-            result = await self._containers.publish(account, key_of(intent, number), alone)
+            result = _of_words(await self._containers.publish(account, key_of(intent, number), alone))
         return result, "; ".join(problems)
 
     async def _pictures(
@@ -222,3 +222,9 @@ class ThreadsConnector(MetaConnector):
             self._containers.forget(key_of(intent, number))
         self._flights.forget(intent)
         return Retracted()
+
+
+def _of_words(result: Published | Failed) -> Published | Failed:
+    """Return what became of words alone: no credential and no website of ours mends what keeps them from being made."""
+    ours = isinstance(result, Retryable) and result.cause is Cause.OWN
+    return replace(result, cause=Cause.LIMIT) if ours and isinstance(result, Retryable) else result
