@@ -90,7 +90,7 @@ ERRORS["instagram"] = ERRORS["threads"]
 BY_THEIR_OWN = {
     "x": {"duplicate", "reposted"},
     "facebook": {"duplicate", "picture"},
-    "linkedin": {"duplicate"},
+    "linkedin": {"duplicate", "processing"},
     "threads": {"fetch", "ratio", "format", "too_long", "lost"},
 }
 """Errors that have tests of their own: what is looked for first, and what is about a picture or caught before."""
