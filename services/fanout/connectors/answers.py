@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from services.fanout.connectors.calls.http import Answer, Outcome
 from services.fanout.connectors.calls.refusals import refusal
+from services.fanout.connectors.calls.words import is_of_the_message
 from services.fanout.connectors.contract import (
     CannotTell,
     Cause,
@@ -53,6 +54,17 @@ def answered(intent: Intent) -> str:
     For connectors that do not declare ``reply``: their ``Intent.follows`` is an address.
     """
     return intent.content.answers or intent.follows
+
+
+def not_told_whose(outcome: Outcome, why: Retryable | Permanent | Unknown, cause: Cause) -> Retryable | Permanent:
+    """Say what it means that a platform does not say whose a credential is; nothing was to be posted by that yet.
+
+    Only an account that posts no more is the end of a message. Else a person mends it: ``cause`` says what.
+    """
+    if isinstance(why, Permanent):
+        ended = isinstance(outcome, Answer) and is_of_the_message(outcome)
+        return why if ended else Retryable(f"it does not say whose the credential is: {why.reason}", cause=cause)
+    return why if isinstance(why, Retryable) else Retryable(why.reason, why.after, cause=why.cause or Cause.HOST)
 
 
 def is_gone(outcome: Outcome, clock: Clock) -> bool:

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from schemas.platforms import LITTLE_TEXT
-from services.fanout.connectors.contract import Altered, Cause, HandedOver, Permanent, Unknown
+from services.fanout.connectors.contract import Altered, CannotTell, Cause, HandedOver, Permanent, Unknown
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
 from tests.support.emulators.linkedin import LinkedInEmulator, shown
@@ -131,3 +131,13 @@ async def test_the_check_says_what_is_left_of_the_day(linkedin: EmulatedRig) -> 
         emulator.made[name], emulator.raw[name] = emulator.made[first.id], emulator.raw[first.id]
     health = await linkedin.connector.check(fire)
     assert (health.ok, health.cause) == (False, Cause.LIMIT)
+
+
+async def test_a_post_that_is_worked_on_is_no_failure_of_the_platform(linkedin: EmulatedRig) -> None:
+    """Nobody can tell yet; and the breaker, which counts the platform's failures, does not hear of it."""
+    intent = an_intent(linkedin.profile("fire"), TEXT)
+    posted = await published(linkedin.connector, intent)
+    linkedin.emulator.lifecycle = "PUBLISH_REQUESTED"
+    found = await linkedin.connector.read_back(intent, posted.remote_id)  # type: ignore[attr-defined]
+    assert isinstance(found, CannotTell)
+    assert (found.cause, "PUBLISH_REQUESTED" in found.reason) == (None, True)

@@ -191,6 +191,25 @@ async def test_a_refresh_token_that_changes_is_kept(linkedin: Renewing) -> None:
     assert read_renewal(linkedin.path) == Application(CLIENT, SECRET, "refresh+").kept()
 
 
+async def test_a_refresh_token_that_changes_is_kept_while_linkedin_is_away(linkedin: Renewing) -> None:
+    """The one before it may be void by then, and nothing said that the new token does not open the page."""
+    linkedin.connected_with("refresh")
+    linkedin.ends_in(timedelta(days=20))
+    linkedin.rig.emulator.misbehave("error", code="unavailable", on="read")
+    await linkedin.turn()
+    assert read_renewal(linkedin.path) == Application(CLIENT, SECRET, "refresh+").kept()
+
+
+async def test_a_token_that_opens_nothing_replaces_none(linkedin: Renewing) -> None:
+    linkedin.connected_with("refresh")
+    linkedin.ends_in(timedelta(days=20))
+    before = read_token(linkedin.path)
+    linkedin.rig.emulator.misbehave("error", code="unauthorized", on="read")
+    await linkedin.turn()
+    assert "with the new token" in linkedin.copy.not_renewed[linkedin.profile.id]
+    assert read_token(linkedin.path) == before
+
+
 async def test_a_right_that_was_taken_away_is_named(linkedin: Renewing, threads: Renewing) -> None:
     """By the check: LinkedIn is asked by the application where that is kept, Threads by the token itself."""
     linkedin.connected_with("refresh")

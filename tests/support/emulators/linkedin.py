@@ -76,7 +76,7 @@ class LinkedInEmulator(Emulator):
         self.made: dict[str, datetime] = {}
         self.raw: dict[str, str] = {}
         self.contents: dict[str, dict[str, Any]] = {}
-        self.visibility = "PUBLIC"
+        self.visibility, self.lifecycle = "PUBLIC", "PUBLISHED"
         self.refuses_images = 0
         """So many posts with pictures are refused, as it still works on them."""
         self.with_details = False
@@ -243,7 +243,7 @@ class LinkedInEmulator(Emulator):
             "commentary": self.raw[post.id],
             "createdAt": at,
             "lastModifiedAt": at,
-            "lifecycleState": "PUBLISHED",
+            "lifecycleState": self.lifecycle,
             "visibility": self.visibility,
             **({"content": content} if (content := self.contents.get(post.id)) else {}),
         }

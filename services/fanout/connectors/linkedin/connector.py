@@ -211,7 +211,10 @@ class LinkedInConnector(OneAtATime):
         if isinstance(found, NotRenewed):
             return found
         health = await role_on(self._api, replace(page, token=found.credential))
-        return found if health.ok else NotRenewed(f"with the new token {health.detail}")
+        # The refresh token has changed, and the one before it may be void: it is kept where nobody said no.
+        unsaid = health.cause in (Cause.HOST, Cause.LIMIT) and bool(found.renews)
+        kept = health.ok or unsaid
+        return found if kept else NotRenewed(f"with the new token {health.detail}")
 
     async def _application(self, profile: Profile) -> Application | str:
         """Return what renews a profile's token; else why it cannot be had, empty where there is none."""
@@ -254,8 +257,10 @@ class LinkedInConnector(OneAtATime):
         if not_found(outcome):
             return Absent()
         body = json_of(outcome)
-        if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
+        if not isinstance(body, dict) or body.get("id") != urn:
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
+        if body.get("lifecycleState") != "PUBLISHED":
+            return CannotTell(f"the platform says that its state is {str(body.get('lifecycleState'))[:40]!r}")
         if not isinstance(body.get("author"), str) or not isinstance(body.get("commentary") or "", str):
             return CannotTell("the platform shows no author of it, or no text")
         return body if body["author"] == page.urn else Absent()

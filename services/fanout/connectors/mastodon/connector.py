@@ -16,7 +16,7 @@ from pathlib import Path
 from schemas.events.authority import Profile
 from schemas.languages import base
 from services.fanout.connectors.answers import is_gone, not_let_in
-from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NotSent, Outcome
+from services.fanout.connectors.calls.http import Endpoint, Http, NotSent
 from services.fanout.connectors.calls.refusals import NO_SCOPE, refusal
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
@@ -47,8 +47,8 @@ from services.fanout.connectors.mastodon import listing
 from services.fanout.connectors.mastodon.answering import answering
 from services.fanout.connectors.mastodon.checking import check_account
 from services.fanout.connectors.mastodon.comparing import compare
-from services.fanout.connectors.mastodon.existing import addressed, posted
-from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
+from services.fanout.connectors.mastodon.existing import addressed, is_deleted, posted
+from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
@@ -228,7 +228,7 @@ class MastodonConnector(Connector):
             return Permanent("that is not an id of this platform")
         for one in reversed(ids):
             outcome = await self._http.call(account.endpoint, "DELETE", f"/api/v1/statuses/{one}")
-            if not _is_deleted(outcome) and not is_gone(outcome, self._clock):
+            if not is_deleted(outcome) and not is_gone(outcome, self._clock):
                 return refusal(outcome, self._clock)
         return Retracted()
 
@@ -287,14 +287,6 @@ class MastodonConnector(Connector):
             return not_let_in(there)
         parts, made_at, answers = intent.content.parts, intent.author_time, _answers(there)
         return await find(self._http, self._clock, account.endpoint, account.id, parts, made_at, answers, self._depth)
-
-
-def _is_deleted(outcome: Outcome) -> bool:
-    """Say whether an answer is the deleted Status, or has no body by its status; a page that says 200 is none."""
-    if not isinstance(outcome, Answer) or outcome.status == 204:
-        return isinstance(outcome, Answer)
-    shown = outcome.body if isinstance(outcome.body, dict) else {}
-    return outcome.status in (200, 202) and bool(id_of(shown.get("id")))
 
 
 def _answers(intent: Intent) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.platforms import LIMITS, Limits
+from services.fanout.connectors.answers import not_told_whose
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http
 from services.fanout.connectors.calls.refusals import refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
@@ -97,13 +98,7 @@ class Instances:
             outcome = await self._http.call(endpoint, "GET", "/api/v1/accounts/verify_credentials")
             found = _owner(outcome.body) if isinstance(outcome, Answer) and outcome.status == 200 else None
             if found is None:
-                why = refusal(outcome, self._clock)
-                # Nothing was to be done yet, so nothing can have been done.
-                return (
-                    why
-                    if isinstance(why, Retryable | Permanent)
-                    else Retryable(why.reason, why.after, cause=Cause.HOST)
-                )
+                return not_told_whose(outcome, refusal(outcome, self._clock), Cause.OWN)
             owner = self._owners[endpoint.base, endpoint.token] = found
         if owner[1].casefold() != username.casefold():
             reason = f"the credential belongs to @{owner[1]}, not to @{username}"

@@ -13,7 +13,15 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import OTHER_TEXT, has_it_somewhere, joined, not_let_in, not_seen, stopped
+from services.fanout.connectors.answers import (
+    OTHER_TEXT,
+    has_it_somewhere,
+    joined,
+    not_let_in,
+    not_seen,
+    not_told_whose,
+    stopped,
+)
 from services.fanout.connectors.calls.http import Answer
 from services.fanout.connectors.calls.refusals import cannot_tell
 from services.fanout.connectors.calls.uploads import media_deadline, uploaded
@@ -50,7 +58,7 @@ from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, reposted, under
-from services.fanout.connectors.x.sending import Refused, send
+from services.fanout.connectors.x.sending import RefusedPost, send
 
 
 class XConnector(OneAtATime):
@@ -113,7 +121,7 @@ class XConnector(OneAtATime):
             if media and not ids:
                 body["media"] = {"media_ids": media}
             done = await send(self._api, account, body, ids[-1] if ids else "")
-            if isinstance(done, Refused) and done.twice:
+            if isinstance(done, RefusedPost) and done.twice:
                 found = await self._find(account, intent)
                 if isinstance(found, CannotTell):
                     return Unknown(f"it is a duplicate, and the account's posts cannot be seen: {found.reason}")
@@ -245,9 +253,7 @@ class XConnector(OneAtATime):
             outcome = await self._api.call(keys, deadline, "GET", "/2/users/me", query=ME)
             me = data_of(outcome, 200)
             if not isinstance(me.get("id"), str) or not me["id"].isdigit():
-                result = self._api.meaning(outcome)
-                # Nothing was posted by a call that only asks who this is.
-                return Retryable(result.reason, cause=_cause(result)) if isinstance(result, Unknown) else result
+                return not_told_whose(outcome, self._api.meaning(outcome), Cause.CREDENTIAL)
             if only_reads(outcome):
                 return Retryable("the application may only read: give it read and write rights", cause=Cause.OWN)
             known = self._known[keys] = me["id"], str(me.get("username")), shown_of(me)
@@ -267,7 +273,3 @@ class XConnector(OneAtATime):
 
     def _posted_ids(self, account: XAccount, ids: list[str], note: str = "") -> Posted:
         return Posted(f"{self._site}/{account.username}/status/{ids[0]}", ",".join(ids), note)
-
-
-def _cause(result: CannotTell | Unknown) -> Cause:
-    return result.cause or Cause.HOST

@@ -22,7 +22,7 @@ _SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Refused(Permanent):
+class RefusedPost(Permanent):
     """X's own refusal of a post. ``twice``: of its words as those of one that X has, which may be this very message."""
 
     status: int = 0
@@ -74,14 +74,14 @@ async def _send(api: XApi, account: XAccount, body: Mapping[str, Any]) -> Sent:
     result = api.meaning(outcome)
     if not isinstance(outcome, Answer) or not isinstance(result, Permanent):
         return result
-    return Refused(result.reason, status=outcome.status, twice=has_it_already(outcome))
+    return RefusedPost(result.reason, status=outcome.status, twice=has_it_already(outcome))
 
 
-def _has_no_parent(sent: Sent) -> TypeGuard[Refused]:
+def _has_no_parent(sent: Sent) -> TypeGuard[RefusedPost]:
     """Say whether X refuses a post as an answer to what it does not see."""
-    return isinstance(sent, Refused) and _NO_PARENT.search(sent.reason) is not None
+    return isinstance(sent, RefusedPost) and _NO_PARENT.search(sent.reason) is not None
 
 
 def _is_of_pictures(sent: Sent) -> bool:
     """Say whether a post with pictures may have been refused for them: X calls it an invalid request."""
-    return isinstance(sent, Refused) and sent.status == 400 and not sent.twice
+    return isinstance(sent, RefusedPost) and sent.status == 400 and not sent.twice
