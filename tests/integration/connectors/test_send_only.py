@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from schemas.events.requests import Picture
 from schemas.platforms import LIMITS, counted_length
@@ -270,6 +271,33 @@ async def test_nextdoor_posts_for_agencies_only(nextdoor: SendOnlyRig) -> None:
 )
 def test_only_nextdoors_own_addresses_are_kept(link: str, id: str) -> None:  # noqa: A002
     assert read_link(link, "https://ca.nextdoor.com") == (link if id else "", id)
+
+
+# --- Teams ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind", "taken"),
+    [
+        (200, "Webhook message delivery failed with error: ... HTTP error 429 with ContextId", "text/plain", False),
+        (200, '{"error": {"code": "X", "message": "delivery failed"}}', "application/json", False),
+        (202, "delivery failed\n" * 40, "text/plain", False),
+        (200, "1", "text/plain", True),
+        (200, "ok", "text/html", True),
+        (202, "", "text/html", True),
+        (202, '{"name": "08584"}', "application/json", True),
+    ],
+)
+async def test_a_success_of_teams_with_an_error_in_it_is_none(
+    status: int, text: str, kind: str, taken: bool, tmp_path: Path
+) -> None:
+    """It was delivered by its receipt, and lost without a word."""
+    rig = await SendOnlyRig("teams", tmp_path).open()
+    rig.bends.begin((0, lambda _answer: web.Response(status=status, text=text, content_type=kind)))
+    result = await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store)
+    assert isinstance(result, Posted if taken else Unknown)
+    assert isinstance(result, Posted) or "delivery failed" in result.reason or "no reason given" in result.reason
+    await rig.close()
 
 
 # --- Telegram ---------------------------------------------------------------------------------------------

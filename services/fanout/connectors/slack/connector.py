@@ -65,7 +65,7 @@ class SlackConnector(SendOnlyConnector):
         if isinstance(outcome, Answer) and outcome.status == 200:
             if outcome.line == "ok":
                 return delivered(intent, note)
-            return Unknown("the server answered with something that is not Slack's", Cause.HOST)
+            return Unknown(f"the server answered with something that is not Slack's: {outcome.words}", Cause.HOST)
         return self._meaning(outcome)
 
     def _meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
