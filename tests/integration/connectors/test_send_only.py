@@ -249,6 +249,22 @@ async def test_nextdoor_fetches_the_pictures_and_names_the_post(nextdoor: SendOn
     assert (posted.remote_id, posted.url) == (post.id, f"{nextdoor.emulator.url}/p/{post.id}")  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("calls", "pictures"), [(2, 1), (4, 0)])
+async def test_a_picture_that_nextdoor_cannot_fetch_keeps_no_word_back(
+    nextdoor: SendOnlyRig, calls: int, pictures: int
+) -> None:
+    """It is tried again a little later, then the post goes without; a refusal of the text ends it all the same."""
+    nextdoor.emulator.misbehave("error", code="media", calls=calls)
+    fire = nextdoor.profile("fire")
+    posted = await published(nextdoor.connector, an_intent(fire, TEXT, pictures=(PICTURE,), timeout=6.0))
+    assert ("the pictures are missing: The media could not be fetched." in posted.note) == (not pictures)
+    assert [post.extra for post in nextdoor.emulator.posts] == [{"pictures": pictures}]
+    assert nextdoor.stands(fire)[0].text == f"{TEXT}\n\nPicture: {PICTURE.alt}"
+    nextdoor.emulator.misbehave("error", code="invalid_input", calls=5)
+    refused = an_intent(fire, "No.", request_id="r2", pictures=(PICTURE,), timeout=6.0)
+    assert isinstance(await nextdoor.connector.publish(refused, store), Permanent)
+
+
 async def test_nextdoor_posts_for_agencies_only(nextdoor: SendOnlyRig) -> None:
     """A neighbour's token, or another agency's, is found out beforehand."""
     nextdoor.write_token(nextdoor.profile("fire"), nextdoor.token("water"))
@@ -271,6 +287,28 @@ async def test_nextdoor_posts_for_agencies_only(nextdoor: SendOnlyRig) -> None:
 )
 def test_only_nextdoors_own_addresses_are_kept(link: str, id: str) -> None:  # noqa: A002
     assert read_link(link, "https://ca.nextdoor.com") == (link if id else "", id)
+
+
+# --- Slack ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "name"), [(410, "no_service"), (400, "team_disabled"), (400, "channel_not_found")])
+async def test_a_webhook_of_slack_that_is_no_more_is_told_with_any_status(
+    status: int, name: str, tmp_path: Path
+) -> None:
+    """Of a post, which is held back, and of a check, which took a 400 for the refusal of its empty message."""
+    rig = await SendOnlyRig("slack", tmp_path).open()
+
+    def gone(_answer: web.Response) -> web.Response:
+        return web.Response(status=status, text=name)
+
+    rig.bends.begin((0, gone))
+    assert (await rig.connector.check(rig.profile("fire"))).cause is Cause.CREDENTIAL
+    rig.bends.begin((0, gone))
+    result = await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.CREDENTIAL
+    await rig.close()
 
 
 # --- Teams ------------------------------------------------------------------------------------------------
