@@ -211,7 +211,9 @@ class LinkedInConnector(OneAtATime):
         if isinstance(found, NotRenewed):
             return found
         health = await role_on(self._api, replace(page, token=found.credential))
-        return found if health.ok else NotRenewed(f"with the new token {health.detail}")
+        # A server that is away says nothing against what it gave a moment ago, and the old refresh token may be over.
+        unasked = bool(found.renews) and health.cause in (Cause.HOST, Cause.LIMIT)
+        return found if health.ok or unasked else NotRenewed(f"with the new token {health.detail}")
 
     async def _application(self, profile: Profile) -> Application | str:
         """Return what renews a profile's token; else why it cannot be had, empty where there is none."""
