@@ -144,6 +144,20 @@ async def test_a_refusal_is_told_and_tried_again_the_next_day(renewing: Renewing
     assert renewing.path.read_bytes() == before, "where credentials may be references, fan-out writes nothing"
 
 
+async def test_a_refresh_token_that_was_given_is_kept_though_the_server_is_away_then(linkedin: Renewing) -> None:
+    """The one before it is over by then: a person would have had to connect the page again."""
+    linkedin.connected_with("refresh")
+    linkedin.ends_in(timedelta(days=20))
+    linkedin.rig.emulator.misbehave("error_before", on="read")
+    await linkedin.turn()
+    assert linkedin.copy.not_renewed == {}
+    assert read_renewal(linkedin.path).endswith(linkedin.rig.emulator.refresh_token)
+    linkedin.clock.time += timedelta(days=45)
+    await linkedin.turn()
+    assert linkedin.copy.not_renewed == {}
+    assert linkedin.rig.emulator.renewed == 2
+
+
 async def test_two_copies_renew_once(renewing: Renewing) -> None:
     renewing.ends_in(timedelta(days=35))
     other = renewing.restart()

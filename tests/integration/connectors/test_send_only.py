@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from schemas.events.requests import Picture
 from schemas.platforms import LIMITS, counted_length
@@ -248,6 +249,22 @@ async def test_nextdoor_fetches_the_pictures_and_names_the_post(nextdoor: SendOn
     assert (posted.remote_id, posted.url) == (post.id, f"{nextdoor.emulator.url}/p/{post.id}")  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("calls", "pictures"), [(2, 1), (4, 0)])
+async def test_a_picture_that_nextdoor_cannot_fetch_keeps_no_word_back(
+    nextdoor: SendOnlyRig, calls: int, pictures: int
+) -> None:
+    """It is tried again a little later, then the post goes without; a refusal of the text ends it all the same."""
+    nextdoor.emulator.misbehave("error", code="media", calls=calls)
+    fire = nextdoor.profile("fire")
+    posted = await published(nextdoor.connector, an_intent(fire, TEXT, pictures=(PICTURE,), timeout=6.0))
+    assert ("the pictures are missing: The media could not be fetched." in posted.note) == (not pictures)
+    assert [post.extra for post in nextdoor.emulator.posts] == [{"pictures": pictures}]
+    assert nextdoor.stands(fire)[0].text == f"{TEXT}\n\nPicture: {PICTURE.alt}"
+    nextdoor.emulator.misbehave("error", code="invalid_input", calls=5)
+    refused = an_intent(fire, "No.", request_id="r2", pictures=(PICTURE,), timeout=6.0)
+    assert isinstance(await nextdoor.connector.publish(refused, store), Permanent)
+
+
 async def test_nextdoor_posts_for_agencies_only(nextdoor: SendOnlyRig) -> None:
     """A neighbour's token, or another agency's, is found out beforehand."""
     nextdoor.write_token(nextdoor.profile("fire"), nextdoor.token("water"))
@@ -270,6 +287,55 @@ async def test_nextdoor_posts_for_agencies_only(nextdoor: SendOnlyRig) -> None:
 )
 def test_only_nextdoors_own_addresses_are_kept(link: str, id: str) -> None:  # noqa: A002
     assert read_link(link, "https://ca.nextdoor.com") == (link if id else "", id)
+
+
+# --- Slack ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "name"), [(410, "no_service"), (400, "team_disabled"), (400, "channel_not_found")])
+async def test_a_webhook_of_slack_that_is_no_more_is_told_with_any_status(
+    status: int, name: str, tmp_path: Path
+) -> None:
+    """Of a post, which is held back, and of a check, which took a 400 for the refusal of its empty message."""
+    rig = await SendOnlyRig("slack", tmp_path).open()
+
+    def gone(_answer: web.Response) -> web.Response:
+        return web.Response(status=status, text=name)
+
+    rig.bends.begin((0, gone))
+    assert (await rig.connector.check(rig.profile("fire"))).cause is Cause.CREDENTIAL
+    rig.bends.begin((0, gone))
+    result = await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.CREDENTIAL
+    await rig.close()
+
+
+# --- Teams ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind", "taken"),
+    [
+        (200, "Webhook message delivery failed with error: ... HTTP error 429 with ContextId", "text/plain", False),
+        (200, '{"error": {"code": "X", "message": "delivery failed"}}', "application/json", False),
+        (202, "delivery failed\n" * 40, "text/plain", False),
+        (200, "1", "text/plain", True),
+        (200, "ok", "text/html", True),
+        (202, "", "text/html", True),
+        (202, '{"name": "08584"}', "application/json", True),
+    ],
+)
+async def test_a_success_of_teams_with_an_error_in_it_is_none(
+    status: int, text: str, kind: str, taken: bool, tmp_path: Path
+) -> None:
+    """It was delivered by its receipt, and lost without a word."""
+    rig = await SendOnlyRig("teams", tmp_path).open()
+    rig.bends.begin((0, lambda _answer: web.Response(status=status, text=text, content_type=kind)))
+    result = await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store)
+    assert isinstance(result, Posted if taken else Unknown)
+    assert isinstance(result, Posted) or "delivery failed" in result.reason or "no reason given" in result.reason
+    await rig.close()
 
 
 # --- Telegram ---------------------------------------------------------------------------------------------

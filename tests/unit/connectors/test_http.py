@@ -9,7 +9,7 @@ import pytest
 from multidict import CIMultiDict
 
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, NoAnswer, NotSent, json_of
-from services.fanout.connectors.calls.refusals import cannot_tell, refusal
+from services.fanout.connectors.calls.refusals import cannot_tell, has_it_already, refusal
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import ManualClock
 from tests.support.broker import PATIENCE
@@ -65,10 +65,50 @@ def test_a_refusal_for_now_says_how_long_it_asks_to_wait(
         ({"Message": "Forbidden"}, "Forbidden"),
         ({"fault": {"faultstring": "Invalid token", "detail": {"errorcode": "x"}}}, "Invalid token"),
         ("<html>", "no reason given"),
+        ({}, "no reason given"),
+        ({"errors": ["Text is too long"]}, "Text is too long"),
+        ({"errors": {"text": ["is too long"]}}, "text: is too long"),
+        (["Text is too long"], "Text is too long"),
+        ("Text is too long", "Text is too long"),
+        ({"status": "error", "data": {"message": "bad text"}}, "bad text"),
+        ({"errorMessage": "bad text"}, "bad text"),
+        ({"Error": "bad"}, "bad"),
+        ({"detail": [{"msg": "field required", "loc": ["body", "text"]}]}, "field required"),
+        ({"error": True, "message": {"en": "bad"}}, "en: bad"),
+        ({"ok": False, "result": "rejected: sign offline"}, "result: rejected: sign offline"),
+        ({"error": {"code": 190}}, "190"),
+        (
+            {
+                "title": "Invalid Request",
+                "detail": "A parameter.",
+                "errors": [{"message": "IDs are invalid."}],
+            },
+            "Invalid Request: A parameter.: IDs are invalid.",
+        ),
     ],
 )
 def test_the_platforms_words_are_found_where_platforms_put_them(body: object, words: str) -> None:
     assert Answer(400, body, CIMultiDict()).words == f"{words} (HTTP 400)"
+
+
+def test_a_success_with_an_error_in_it_is_told_in_its_words() -> None:
+    for body, line in (
+        ({"error": {"message": "The sign is offline"}}, ""),
+        ({"ok": False, "description": "The sign is offline"}, ""),
+        (None, "The sign is offline"),
+    ):
+        found = refusal(Answer(200, body, CIMultiDict(), line), ManualClock(NOW))
+        assert isinstance(found, Unknown)
+        assert "The sign is offline (HTTP 200)" in found.reason
+
+
+def test_what_an_answer_repeats_of_the_message_decides_nothing() -> None:
+    """An event in an answer, of roads that are throttled or a duplicate, is no reason; it is shown all the same."""
+    answer = Answer(422, {"event": {"text": "Too many requests. Already received."}}, CIMultiDict())
+    assert not has_it_already(answer)
+    found = refusal(answer, ManualClock(NOW))
+    assert isinstance(found, Permanent)
+    assert found.reason.startswith("text: Too many requests")
 
 
 def test_the_platforms_words_are_one_short_line() -> None:

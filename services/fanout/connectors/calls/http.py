@@ -20,16 +20,12 @@ from yarl import URL
 from services.fanout.connectors.calls import observing
 from services.fanout.connectors.calls.bodies import body_of
 from services.fanout.connectors.calls.hiding import origin_of, without
+from services.fanout.connectors.calls.reasons import any_text_in, reason_in
 from services.fanout.connectors.calls.sockets import CallConnector
 
 WORDS = 300
 _HEADER_BYTES = 64 * 1024
 _HEADERS = 500
-_SAID = ("error", "title", "message", "description", "detail", "Message", "faultstring", "reason", "msg")
-"""Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
-Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``. And gateways:
-AWS in ``Message``, Apigee in ``faultstring`` in an object.
-"""
 
 
 @dataclass(frozen=True)
@@ -48,17 +44,14 @@ class Answer:
     empty: bool = False
 
     @property
+    def told(self) -> str:
+        """What the server says where reasons are said; empty where it says nothing."""
+        return reason_in(self.body) or self.line
+
+    @property
     def words(self) -> str:
         """The server's own words for a refusal, cut to a line."""
-        body = self.body if isinstance(self.body, dict) else {}
-        body = next((body[name] for name in ("error", "fault") if isinstance(body.get(name), dict)), body)
-        several = body.get("errors")
-        if isinstance(several, list) and several and isinstance(several[0], dict) and not body.keys() & {*_SAID}:
-            body = several[0]
-        told = body.get("error_description") or ": ".join(
-            str(body[key]) for key in _SAID if body.get(key) and not isinstance(body[key], dict)
-        )
-        said = without(str(told or self.line or body.get("code") or "no reason given"), self.hidden)
+        said = without(self.told or any_text_in(self.body) or "no reason given", self.hidden)
         line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
         return f"{line[:WORDS]} (HTTP {self.status})"
 

@@ -68,7 +68,8 @@ def refusal(outcome: Outcome, clock: Clock, moved: str = MOVED) -> Retryable | P
             return Retryable(f"what is before the server refused it: {outcome.words}", cause=Cause.HOST)
         return Permanent(outcome.words)
     if outcome.status < 300:
-        return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
+        said = outcome.words if outcome.told else f"(HTTP {outcome.status})"
+        return Unknown(f"the server answered with something that is not its own: {said}", Cause.HOST)
     reason = f"the server failed after the request was sent: {outcome.words}"
     return Unknown(reason, Cause.HOST, after=wait_asked(outcome, clock))
 
@@ -102,7 +103,7 @@ def wait_asked(outcome: Outcome, clock: Clock) -> float | None:
 
 def has_it_already(outcome: Outcome) -> bool:
     """True where a server refuses what it says to have already: it may be this very message."""
-    return isinstance(outcome, Answer) and outcome.status in (400, 403, 409, 422) and bool(_TWICE.search(outcome.words))
+    return isinstance(outcome, Answer) and outcome.status in (400, 403, 409, 422) and bool(_TWICE.search(outcome.told))
 
 
 def _asks_to_wait(outcome: Answer) -> bool:

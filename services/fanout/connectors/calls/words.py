@@ -121,7 +121,7 @@ def said(answer: Answer) -> str:
         for key in ("error", "code", "type", "status", "reason")
         if isinstance(part.get(key), str | int)
     ]
-    return _QUOTED.sub(" ", f"{answer.words} {' '.join(names)}"[: 2 * WORDS])
+    return _QUOTED.sub(" ", f"{answer.told[:WORDS]} {' '.join(names)}"[: 2 * WORDS])
 
 
 def is_of_the_message(answer: Answer) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
+from services.fanout.connectors.answers import joined
 from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
 from services.fanout.connectors.contract import (
@@ -40,6 +41,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4000}")
 _LINK = re.compile(r"(https://([a-z]{2}\.)?nextdoor\.com)/p/(?P<post>[A-Za-z0-9_-]{1,200})/?")
 _FRAME = Frame(0.2, 5.0, 2_048)
 _MEDIA_SHARE = 0.5
+_PICTURE_TRIES, _PICTURE_SECONDS = 3, 1.0
+"""How often, and after how long, a post is sent again that was refused with its pictures."""
 
 
 class NextdoorConnector(SendOnlyConnector):
@@ -66,7 +69,29 @@ class NextdoorConnector(SendOnlyConnector):
         value: dict[str, Any] = {"body_text": text}
         shown, note = await self._shown(intent, deadline, fetch_media)
         if shown:
-            value["media_attachments"] = shown
+            posted = await self._with_pictures(intent, endpoint, value | {"media_attachments": shown}, note)
+            if not isinstance(posted, Permanent):
+                return posted
+            # No reader is to wait for a picture that Nextdoor cannot fetch: its words stand in the text.
+            note = joined(note, f"the pictures are missing: {posted.reason}")
+        return await self._post(intent, endpoint, value, note)
+
+    async def _with_pictures(
+        self, intent: Intent, endpoint: Endpoint, value: dict[str, Any], note: str
+    ) -> Posted | Retryable | Permanent | Unknown:
+        """Post with pictures; what is refused for good is sent again a little later, as they may be there by then."""
+        pause = min(_PICTURE_SECONDS, (endpoint.deadline - asyncio.get_running_loop().time()) / (2 * _PICTURE_TRIES))
+        posted = await self._post(intent, endpoint, value, note)
+        for _ in range(_PICTURE_TRIES):
+            if not isinstance(posted, Permanent):
+                break
+            await asyncio.sleep(max(pause, 0.0))
+            posted = await self._post(intent, endpoint, value, note)
+        return posted
+
+    async def _post(
+        self, intent: Intent, endpoint: Endpoint, value: dict[str, Any], note: str
+    ) -> Posted | Retryable | Permanent | Unknown:
         outcome = await self._http.call(endpoint, "POST", f"{_API}/post/create/", value=value)
         body = json_of(outcome)
         if isinstance(body, dict) and body.get("result") == "success":

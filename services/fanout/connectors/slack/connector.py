@@ -65,11 +65,11 @@ class SlackConnector(SendOnlyConnector):
         if isinstance(outcome, Answer) and outcome.status == 200:
             if outcome.line == "ok":
                 return delivered(intent, note)
-            return Unknown("the server answered with something that is not Slack's", Cause.HOST)
+            return Unknown(f"the server answered with something that is not Slack's: {outcome.words}", Cause.HOST)
         return self._meaning(outcome)
 
     def _meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
-        if isinstance(outcome, Answer) and outcome.status in (403, 404) and outcome.line in _GONE:
+        if isinstance(outcome, Answer) and 400 <= outcome.status < 500 and outcome.line in _GONE:
             return credential_refused(outcome, "the webhook is no more")
         if isinstance(outcome, Answer) and 400 <= outcome.status < 500 and outcome.line in _SHUT:
             return credential_refused(outcome, "the channel takes nothing from this webhook")
@@ -81,7 +81,7 @@ class SlackConnector(SendOnlyConnector):
         """Send an empty message, which is refused with ``no_text`` by a webhook that lives."""
         base, path = read_hook(credential)
         outcome = await self._http.call(Endpoint(base, "", deadline, secrets_in(path)), "POST", path, value={})
-        if isinstance(outcome, Answer) and outcome.status == 400:
+        if isinstance(outcome, Answer) and outcome.status == 400 and outcome.line not in _GONE | _SHUT:
             return Health(True, f"{profile.account} can be posted to")
         return unhealthy(self._meaning(outcome))
 

@@ -39,6 +39,8 @@ MOST_BYTES = 28 * 1024
 """Of a message, all included (Microsoft's limits of webhooks and connectors)."""
 _ITEM = re.compile(r"^([ \t]*[0-9]{0,9})([.)+>])(?=\s|$)", re.MULTILINE)
 """What begins an item of a list or a quotation: a list is numbered anew, and a plus becomes a dot."""
+_TAKEN = frozenset({"1", "true", "ok", "accepted"})
+"""What a workflow's own answer says where it is a word."""
 _NEWLINE = re.compile(r"(?<!\n)\n(?!\n)")
 _MARKUP = str.maketrans({char: f"\\{char}" for char in "\\`*_[]()#-~"})
 
@@ -61,18 +63,27 @@ class TeamsConnector(SendOnlyConnector):
         outcome = await self._http.call(endpoint, "POST", path, data=body, headers=headers)
         if not isinstance(outcome, Answer):
             return self._failed(outcome)
-        if outcome.status in (200, 202) and not is_page(outcome):
+        if outcome.status in (200, 202) and _says_taken(outcome):
             return delivered(intent, "; ".join(filter(None, ("the workflow has taken it, and posts it", note))))
         if not is_page(outcome) and (outcome.status in (401, 403, 404, 410) or _is_off(outcome)):
             return credential_refused(outcome, "the workflow is no more, is off, or its address is not right")
         if outcome.status < 300:
-            return Unknown("the server answered with something that is not the workflow's", Cause.HOST)
+            cause = Cause.HOST if is_page(outcome) else None
+            return Unknown(f"the server does not say that it has taken the message: {outcome.words}", cause)
         return self._failed(outcome)
 
     async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
         """Look at the address only: whatever is sent to a workflow starts it."""
         read_hook(credential)
         return Health(True, f"the address for {profile.account} is in place; only a message shows whether it works")
+
+
+def _says_taken(outcome: Answer) -> bool:
+    """Say whether an answer is a success: Teams' webhooks have told of errors with 200, in a line of text."""
+    if isinstance(outcome.body, dict):
+        return "error" not in outcome.body
+    said = outcome.line if outcome.body is None else str(outcome.body)
+    return outcome.empty or said.lower() in _TAKEN
 
 
 def _is_off(outcome: Answer) -> bool:
