@@ -133,6 +133,7 @@ class Stage:
             "@{hosts}": lambda: "broker.city.example",
             "$ONEVOICE_BROKER": lambda: "broker.city.example",
             "@{city}": lambda: str(self.city.folder),
+            "/var/lib/onevoice/city": lambda: str(self.city.folder),
             "@{city}/tls": lambda: str(self.folder / "above"),
             "$ONEVOICE_TLS": lambda: str(self.folder / "above"),
             "/etc/onevoice/tls": lambda: str(self.folder / "tls"),
