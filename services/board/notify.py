@@ -107,7 +107,7 @@ class Notifier:
         await record.settle()
         return not faults
 
-    def _noted(self, record: NoticeRecord, notice: Notice, sent: Sent, now: datetime) -> Iterator[str]:
+    def _noted(self, record: NoticeRecord, notice: Notice, sent: Told, now: datetime) -> Iterator[str]:
         """Note whom a notice reached; yield what went wrong with that."""
         for one in notice.waiting if sent.left else ():
             self._unreached[one.key(notice.step)] = sent.left
@@ -129,7 +129,7 @@ class Notifier:
 
 
 @dataclass(frozen=True)
-class Sent:
+class Told:
     """Who got a notice, who is left, and why."""
 
     reached: tuple[str, ...]
@@ -137,7 +137,7 @@ class Sent:
     faults: tuple[str, ...]
 
 
-def send(notice: Notice, city: City, settings: NotifySection) -> Sent:
+def send(notice: Notice, city: City, settings: NotifySection) -> Told:
     """Send a notice to all its people; blocks."""
     name = city.settings.city.name if city.realm == "live" else f"EXERCISE {city.settings.city.name}"
     zone = city.zone or UTC
@@ -156,7 +156,7 @@ def send(notice: Notice, city: City, settings: NotifySection) -> Sent:
         except LookupError as error:
             left[one] = str(error)
     why = tuple(dict.fromkeys(f"{address_shown(one)}: {said}" for one, said in left.items()))
-    return Sent(tuple(one for one in notice.to if one not in left), tuple(left), why)
+    return Told(tuple(one for one in notice.to if one not in left), tuple(left), why)
 
 
 def _by_apprise(to: str, subject: str, text: str) -> None:

@@ -130,7 +130,12 @@ class Stage:
             "2026-01-31": lambda: SystemClock().now().date().isoformat(),
             "U...": lambda: Signer(new_seed()).public_key,
             "@{host}": lambda: "broker.city.example",
-            "@{above}/tls": lambda: str(self.folder / "above"),
+            "@{hosts}": lambda: "broker.city.example",
+            "$ONEVOICE_BROKER": lambda: "broker.city.example",
+            "@{city}": lambda: str(self.city.folder),
+            "/var/lib/onevoice/city": lambda: str(self.city.folder),
+            "@{city}/tls": lambda: str(self.folder / "above"),
+            "$ONEVOICE_TLS": lambda: str(self.folder / "above"),
             "/etc/onevoice/tls": lambda: str(self.folder / "tls"),
         }
         found = [table[word]() if word in table else word for word in words]

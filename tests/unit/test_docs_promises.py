@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from schemas import flow
 from schemas.events.authority import Manifest
 from schemas.events.requests import SCHEDULE_GRACE, Submission, SubmissionEvent
-from services.desk.commands.trust import enroll
+from services.desk.commands.trust import enroll, keys
 from services.desk.views.state.health import EXPIRY_STEPS
 from services.fanout.connectors import registry
 from services.kernel.base.city import City
@@ -31,6 +31,8 @@ from tests.unit.desk.test_desk_menu import COMMANDS
 from tests.unit.test_docs import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DEPLOYING = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+UPGRADING = (ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8")
 KEYS = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
 DAYS = ", ".join(str(step.days) for step in EXPIRY_STEPS[:-1]) + f" and {EXPIRY_STEPS[-1].days}"
 SEALED = b"as its owner sealed it"
@@ -149,3 +151,33 @@ def test_the_data_of_a_system_s_event_is_as_it_is_said() -> None:
     assert SubmissionEvent.from_value(event).data.targets == tuple(data["targets"])
     with pytest.raises(ValidationError):
         SubmissionEvent.from_value(event | {"data": data | {"approved": True}})
+
+
+def test_the_backup_leaves_out_only_what_is_made_again(tmp_path: Path) -> None:
+    """A new place in the city folder is backed up unless somebody says that it need not be."""
+    (listed,) = re.findall(r"all of it but what is made again \(([^)]*)\)", DEPLOYING)
+    left_out = re.findall(r"`([^`]+)`", listed)
+    assert left_out == ["var/nats", "var/fold", "var/run", "site"]
+    assert all(f"`{path}`" in UPGRADING.partition("1. Back up")[2].partition("\n")[0] for path in left_out)
+    city = make_city(tmp_path / "city", demo_plan())
+    again = {city.snapshot_path("board"), city.mark_path("board"), city.run_path, city.site_folder}
+    kept = {city.templates_folder, city.notify_folder, city.audit_folder, city.ledger_seen_path, city.token_path("x")}
+    places = [city.folder / path for path in left_out]
+    assert all(any(one.is_relative_to(place) for place in places) for one in again)
+    assert not any(one.is_relative_to(place) for one in kept for place in places)
+    assert "`ca.key`" in DEPLOYING.partition("Back up")[2]
+
+
+def test_each_service_that_reads_city_toml_at_its_start_is_restarted() -> None:
+    """Else who is to be woken is not."""
+    (units,) = re.findall(r"systemctl try-restart onevoice-\{([^}]+)\}", DEPLOYING)
+    assert units.split(",") == ["registry", "intake", "fanout", "audit", "board", "web"]
+    assert "docker compose restart registry intake fanout audit board`" in DEPLOYING
+    assert "systemctl restart onevoice-board" in DEPLOYING.partition("## Waking somebody")[2].partition("\n## ")[0]
+
+
+def test_a_service_whose_key_was_replaced_is_restarted() -> None:
+    """It sees its own key's file alone, and so the old one until it starts again."""
+    section = KEYS.partition("## A service's key")[2].partition("\n## ")[0]
+    assert "systemctl restart onevoice-provision onevoice-fanout" in section
+    assert "restart the service" in keys._RELOAD

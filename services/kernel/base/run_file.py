@@ -20,7 +20,18 @@ _TRIES, _PAUSE_SECONDS = 5, 0.02
 
 
 def running_city(city: City) -> dict[str, Any] | None:
-    """Return what ``onevoice up`` wrote of itself while it lives, else None; it is empty until all has started."""
+    """Return what ``onevoice up`` wrote of itself while it lives, else None; it is empty until all has started.
+
+    None too where it runs the other realm alone, on a broker that it did not start: this realm's services may be units.
+    """
+    found = _found(city)
+    if found is None:
+        return None
+    has_own_broker = found.get("nats_url") != city.settings.nats.url
+    return found if has_own_broker or city.realm in (found.get("realms") or [city.realm]) else None
+
+
+def _found(city: City) -> dict[str, Any] | None:
     if not is_locked(city.run_lock_path):
         return None
     try:
@@ -48,7 +59,7 @@ def take_city(city: City) -> ExclusiveLock:
         said = f"{city.run_path.parent} cannot be written: {error.strerror}"
         raise BadInput(code, said, "check the folder's owner and mode, and the space on the disk") from error
     lock.close()
-    found = running_city(city) or {}
+    found = _found(city) or {}
     raise BadInput(
         "city.running",
         f"this city is up already (process {found['pid']}, {found.get('nats_url')})"

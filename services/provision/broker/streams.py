@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
-from schemas import streams
+from schemas import flow, streams
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Drift, Unreachable
 from services.kernel.control.control_state import ControlState
@@ -52,12 +52,15 @@ class Provisioned:
     """Lists what was done, in plain words; ``unchanged`` counts what was right already.
 
     ``accounts_changed``: the realm's accounts file was written again, and the broker must read it (reload).
+    ``without_key``: the key files that an older version's city lacks and that could not be written; the broker knows no
+    such users.
     """
 
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     unchanged: int = 0
     accounts_changed: bool = False
+    without_key: list[str] = field(default_factory=list)
 
 
 async def provision(city: City, url: str) -> Provisioned:
@@ -78,6 +81,8 @@ async def provision(city: City, url: str) -> Provisioned:
     manifest = read_manifest(city)
     control, done = await _made(city, url)
     done.accounts_changed = write_accounts(city, manifest, control)
+    added = (city.key_path(flow.DOCTOR), city.service_key_path(flow.WEB))
+    done.without_key = [str(path) for path in added if not path.exists()]
     return done
 
 

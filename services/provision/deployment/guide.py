@@ -19,7 +19,7 @@ def install(kind: str, target: DeployTarget) -> str:
         above=target.above,
         program=target.program,
         host=target.nodes[0],
-        hosts=" ".join(f"--host {node}" for node in target.nodes),
+        hosts=" --host ".join(target.nodes),
         url=",".join(f"tls://{in_url(node)}:{target.port}" for node in target.nodes),
         port=target.port,
         desk=target.desk,

@@ -139,3 +139,18 @@ async def _times(js: JetStreamContext) -> list[datetime]:
     one_by_one = [entry.at for entry in await ledger.get_many(range(1, 6)) if entry is not None]
     assert [entry.at async for batch in source.entries(0) for entry in batch] == one_by_one
     return one_by_one
+
+
+async def test_a_user_that_is_new_and_whose_key_cannot_be_written_is_named(demo_city: City, started: Started) -> None:
+    """The unit and the container of provisioning may write no keys; the health check would fail without a word."""
+    exercise = load_city(demo_city.folder, "exercise")
+    keys = exercise.key_path(flow.DOCTOR).parent
+    shutil.rmtree(keys)
+    exercise.service_key_path(flow.WEB).unlink()
+    keys.write_text("nothing can be written below it")
+    async with started(demo_city) as broker:
+        done = await provision(exercise, broker.url)
+        assert done.without_key == [str(keys / "doctor.nk")]
+        assert done.accounts_changed, "the pages' key was made"
+        keys.unlink()
+        assert (await provision(exercise, broker.url)).without_key == []

@@ -49,6 +49,23 @@ def test_there_is_one_at_a_time(city: City) -> None:
     assert "is being started" in caught.value.message
 
 
+def test_an_exercise_beside_the_units_says_nothing_of_the_live_city(city: City) -> None:
+    """`up --realm exercise` starts no broker there; the doctor has to ask the units, and their pages."""
+    url = "tls://broker.city.example:4222"
+    nats = city.settings.nats.model_copy(update={"embedded": False, "url": url})
+    live = City(city.folder, city.settings.model_copy(update={"nats": nats}))
+    exercise = City(city.folder, live.settings, "exercise")
+    with said_up(exercise, nats_url=url, realms=["exercise"]):
+        assert running_city(live) is None
+        assert running_city(exercise) is not None
+        with pytest.raises(BadInput, match="is up already"):
+            take_city(live)
+    with said_up(live, nats_url=url, realms=["live", "exercise"]):
+        assert running_city(live) is not None
+    with said_up(live, nats_url="nats://127.0.0.1:1", realms=["exercise"]):
+        assert running_city(live) is not None, "its broker is everybody's, until it is down"
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", '{"pid": "x"}', '{"pid": 0}', '{"pid": -1}', '{"pid": 4194305}', f'{{"pid": {2**80}}}'],

@@ -162,12 +162,17 @@ def provision(
             out.print(Text(f"  {what}"))
         if done.accounts_changed:
             out.print("The broker's accounts changed: restart it, or have it reload its configuration.", style="yellow")
+        for path in done.without_key:
+            said = f"{path} is not there and cannot be written from here, so the broker does not know its user."
+            hint = "Once, by hand and as the city folder's owner: onevoice provision"
+            out.print(Text(f"{said} {hint}", style="yellow"), soft_wrap=True)
 
     made = {
         "created": done.created,
         "updated": done.updated,
         "kept": done.unchanged,
         "accounts_changed": done.accounts_changed,
+        "without_key": done.without_key,
     }
     desk.answer(made, draw)
     return Exit.DONE

@@ -27,7 +27,8 @@ from services.kernel.authority.signing import load_key, new_seed, write_key
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
 
-_RELOAD = "Outside of onevoice up: onevoice provision, and reload the broker."
+_RELOAD = "Outside of onevoice up: onevoice provision, reload the broker, then restart the service."
+_RELOAD_FIRST = "Outside of onevoice up: reload the broker; then onevoice provision goes on with it."
 
 app = group("See the keys that are here, and replace them.", "onevoice keys list")
 
@@ -110,7 +111,8 @@ async def rotate(
 ) -> int:
     """Replace your own keys: make new ones and propose them; --finish uses them once another officer confirmed.
 
-    With --service a service's key: under onevoice up it counts at once, else after onevoice provision and a reload.
+    With --service a service's key: under onevoice up it counts at once, else after onevoice provision, a reload of the
+    broker and a restart of the service.
     That of audit seals from the moment that the root names it; --finish then puts it in its place.
     """
     city = desk.city()
@@ -118,7 +120,8 @@ async def rotate(
         return _audit(desk, city, finish=finish)
     if service is not None:
         key = _renewed(city, service)
-        said = typed(f"{service} has a new key. {_RELOAD}")
+        then = _RELOAD_FIRST if service == "provision" else _RELOAD
+        said = typed(f"{service} has a new key. {then}")
         desk.answer({"service": service, "key": key}, lambda out: out.print(Text(said)))
         return Exit.DONE
     name = people.acting(as_, city)
