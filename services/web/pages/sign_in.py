@@ -117,7 +117,7 @@ async def end_session(request: web.Request) -> web.Response:
 
 def _signed_out(desk: WebDesk) -> web.HTTPSeeOther:
     gone = web.HTTPSeeOther("/sign-in")
-    gone.del_cookie(cookie_name(desk), path="/")
+    gone.del_cookie(cookie_name(desk), path="/", secure=desk.origin.secure)
     return gone
 
 
