@@ -25,7 +25,7 @@ from services.web.desk import SESSION
 from services.web.domain import composing
 from services.web.domain.sign_in import SIGN_IN_TYPE, SignIn, who_signed
 from services.web.drafts import DraftFolder
-from services.web.limits import SIGN_IN, FormRate, RateLimiter
+from services.web.limits import SIGN_IN, FormRate, RateLimiter, place_of
 from services.web.pages.sign_in import end_session, own_path
 from services.web.security import Origin
 from services.web.sessions import IDLE, LONGEST, WebSession, WebSessions
@@ -93,6 +93,22 @@ def test_a_whole_eoc_signs_in_at_once_behind_one_address() -> None:
         limiter.take(SIGN_IN, "203.0.113.7", 0.0)
     with pytest.raises(Refused, match="too often"):
         limiter.take(SIGN_IN, "203.0.113.7", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::7", "2001:db8:1:3::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_who_has_many_addresses_of_one_network_is_counted_once(address: str, place: str) -> None:
+    assert place_of(address) == place
 
 
 def test_a_session_is_renewed_by_use_and_ends_all_the_same() -> None:
