@@ -31,6 +31,7 @@ from services.web.security import Origin, policy
 from services.web.sessions import WebSession, WebSessions
 from services.web.sharing.shared import Holes, SharedPages
 from services.web.signing import KEPT_SECONDS, Finish, Prepared, asked_of_browser, keep
+from services.web.tickets import SignInTickets
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class WebDesk:
     sessions: WebSessions = field(default_factory=WebSessions)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     strangers: dict[str, Prepared] = field(default_factory=dict)
-    """What waits for a signature of somebody who is not signed in: to sign in, or to enrol."""
+    """Enrolments that wait for the signature of the new passkey."""
+    tickets: SignInTickets = field(default_factory=SignInTickets)
     enrolments: dict[str, Any] = field(default_factory=dict)
     """Passkeys that browsers were asked to make."""
     enrolled: dict[str, Any] = field(default_factory=dict)
@@ -165,4 +167,4 @@ def to_be_signed(request: web.Request, payload_type: str, statement: Contract, f
     now = desk.clock.monotonic()
     prepared = Prepared(payload_type, statement, finish, now + KEPT_SECONDS)
     key = keep(session.prepared, prepared, now)
-    return asked_of_browser(prepared, desk.origin.rp_id, (session.credential,), f"/sign/{key}")
+    return asked_of_browser(payload_type, statement, desk.origin.rp_id, (session.credential,), f"/sign/{key}")

@@ -17,7 +17,9 @@ Choice = tuple[str, str]
 
 _BUTTONS = {"second": "govuk-button--secondary", "danger": "govuk-button--warning"}
 _LABEL = "govuk-label--s"
-_ATTRIBUTES = {"autocapitalize": "none"}
+_WRITTEN = {"dir": "auto"}
+"""Of what people write: Arabic and Urdu from right to left, as the public sees it."""
+_ATTRIBUTES = {"autocapitalize": "none", **_WRITTEN}
 
 
 class FormParts:
@@ -52,7 +54,7 @@ class FormParts:
         self, name: str, label: str, *, error: str = "", hint: str = "", most: int | None = None, **options: Any
     ) -> Markup:
         """Return a field of several lines; with ``most`` it says how many characters are left."""
-        field = self._field(name, label, hint, error) | options
+        field = self._field(name, label, hint, error) | {"attributes": _WRITTEN} | options
         if most is None:
             return component("textarea", **field)
         texts, count = self._texts, "%{count}"

@@ -18,7 +18,7 @@ from services.web.domain.language import LANGUAGES
 from services.web.domain.sentences import Sentence
 from services.web.domain.sign_in import passkey_of
 from services.web.drafts import DRAFT_PATH
-from services.web.limits import FORMS, SIGN_IN
+from services.web.limits import FORMS, SIGN_IN, place_of
 from services.web.security import add_headers
 from services.web.sessions import WebSession
 from services.web.sharing.shared import Holes, SharedPage
@@ -89,7 +89,7 @@ async def own_forms(request: web.Request, handler: Handler) -> web.StreamRespons
         )
     now = desk.clock.monotonic()
     if session is None:
-        desk.limiter.take(SIGN_IN, address_of(request), now)
+        desk.limiter.take(SIGN_IN, place_of(address_of(request)), now)
     else:
         desk.limiter.take(FORMS, session.number, now)
         if DRAFT_PATH.fullmatch(request.path):

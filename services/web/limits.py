@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from services.kernel.base.errors import Refused
 
@@ -19,11 +20,22 @@ class FormRate:
 
 
 SIGN_IN = FormRate(100, 2.0)
-"""Forms of who is not signed in, by address. A whole EOC may sit behind one, and each sign-in takes two; a passkey
-cannot be guessed, so this only keeps a flood away."""
+"""Forms of who is not signed in, by ``place_of`` their address. A whole EOC may sit behind one, and each sign-in takes
+two; a passkey cannot be guessed, so this only keeps a flood away."""
 
 FORMS = FormRate(60, 2.0)
 """Forms that are sent, by session."""
+
+
+def place_of(address: str) -> str:
+    """Return whom an address stands for: of IPv6 its /64, for whoever has one address has all of those."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
 
 
 class RateLimiter:

@@ -10,6 +10,7 @@ from services.kernel.base.errors import OneVoiceError
 from services.web.connection import CityConnection
 
 KEPT_SECONDS = 3.0
+FRESH_SECONDS = 1.0
 
 
 class Roster:
@@ -20,6 +21,7 @@ class Roster:
         self._known: dict[str, OfficerView] = {}
         self._asked = float("-inf")
         self._forgotten = 0
+        self._freshened = float("-inf")
         self._asking: tuple[asyncio.Task[dict[str, OfficerView]] | None, int] = None, 0
 
     async def officers(self) -> dict[str, OfficerView]:
@@ -48,6 +50,12 @@ class Roster:
         if forgotten == self._forgotten:  # else they changed while they were asked for
             self._known, self._asked = known, monotonic()
         return known
+
+    def freshen(self) -> None:
+        """Have them asked for again, but once a second at most: by whoever is not signed in yet."""
+        if monotonic() - self._freshened >= FRESH_SECONDS:
+            self._freshened = monotonic()
+            self.forget()
 
     def forget(self) -> None:
         """Have them asked for again at once."""

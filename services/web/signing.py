@@ -29,7 +29,7 @@ MOST = 8
 LONGEST_PART = 8_192
 
 STRANGERS = 500
-"""The same, of all who are not signed in."""
+"""The same, of all who enrol by a one-time link."""
 
 Finish = Callable[[Envelope], Awaitable[str]]
 
@@ -71,23 +71,30 @@ def take(waiting: dict[str, One], key: str, now: float) -> One:
     """Return what waits under an id, once; raises BadInput ``sign.late``."""
     found = waiting.pop(key, None)
     if found is None or found.until <= now:
-        raise BadInput("sign.late", "what was to be signed is too old; nothing was sent", "Press the button again.")
+        raise late()
     return found
 
 
-def asked_of_browser(prepared: Prepared, rp_id: str, credentials: tuple[str, ...], then: str) -> web.Response:
+def late() -> BadInput:
+    """Return the error for an answer that comes too late, or for the second time."""
+    return BadInput("sign.late", "what was to be signed is too old; nothing was sent", "Press the button again.")
+
+
+def asked_of_browser(
+    payload_type: str, statement: Contract, rp_id: str, credentials: tuple[str, ...], then: str
+) -> web.Response:
     """Return what the page's script needs to have a statement signed, and where the signature goes."""
-    challenge = challenge_of(prepared.payload_type, prepared.statement.to_bytes())
+    challenge = challenge_of(payload_type, statement.to_bytes())
     get = {"challenge": credential_id(challenge), "rpId": rp_id, "allow": list(credentials)}
     return web.json_response({"get": get, "then": then})
 
 
-def signed(prepared: Prepared, form: Mapping[str, Any]) -> Envelope:
+def signed(payload_type: str, statement: Contract, form: Mapping[str, Any]) -> Envelope:
     """Return the statement with what the browser answered; raises BadInput ``sign.malformed``."""
     try:
         return with_assertion(
-            prepared.payload_type,
-            prepared.statement,
+            payload_type,
+            statement,
             credential=part(form, "credential"),
             authenticator_data=part(form, "authenticator_data"),
             client_data=part(form, "client_data"),

@@ -97,7 +97,7 @@ async def made(request: web.Request) -> web.Response:
 
     prepared = Prepared(ENROLMENT_TYPE, statement, finish, now + KEPT_SECONDS)
     key = keep(desk.strangers, prepared, now, STRANGERS)
-    return asked_of_browser(prepared, place.rp_id, (passkey.credential,), f"/enroll/signed/{key}")
+    return asked_of_browser(ENROLMENT_TYPE, statement, place.rp_id, (passkey.credential,), f"/enroll/signed/{key}")
 
 
 async def finished(request: web.Request) -> web.Response:
@@ -107,7 +107,8 @@ async def finished(request: web.Request) -> web.Response:
     """
     desk = desk_of(request)
     prepared = take(desk.strangers, request.match_info["key"], desk.clock.monotonic())
-    key = await prepared.finish(signed(prepared, await request.post()))
+    envelope = signed(prepared.payload_type, prepared.statement, await request.post())
+    key = await prepared.finish(envelope)
     response = web.json_response({"to": "/enroll/done"})
     response.set_cookie(
         cookie_name(desk, COOKIE),

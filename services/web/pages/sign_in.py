@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from schemas.events.envelope import Envelope
 from services.kernel.base.errors import OneVoiceError
 from services.web.desk import SESSION, WebDesk, desk_of, language_of, session_of
 from services.web.domain.language import LANGUAGES
@@ -14,7 +14,7 @@ from services.web.domain.sign_in import SIGN_IN_TYPE, SignIn, who_signed
 from services.web.front import cookie_name
 from services.web.push.sealing import point, word
 from services.web.sessions import LONGEST, WebSession
-from services.web.signing import KEPT_SECONDS, STRANGERS, Prepared, asked_of_browser, keep, signed, take
+from services.web.signing import asked_of_browser, signed, take
 
 
 async def sign_in_page(request: web.Request) -> web.Response:
@@ -30,38 +30,34 @@ async def begin(request: web.Request) -> web.Response:
     """Ask the browser for a signature; ``officer`` helps a key that does not remember whose it is."""
     desk, form = desk_of(request), await request.post()
     now, back, name = desk.clock.monotonic(), own_path(str(form.get("next", "/"))), str(form.get("officer", "")).strip()
-    statement = SignIn(
+    asked = SignIn(
         realm=desk.city.realm,
         origin=desk.origin.text,
         issued_at=desk.clock.now(),
         nonce=secrets.token_hex(16),
     )
-
-    async def finish_there(_envelope: Envelope) -> str:
-        return back
-
-    prepared = Prepared(SIGN_IN_TYPE, statement, finish_there, now + KEPT_SECONDS)
-    key = keep(desk.strangers, prepared, now, STRANGERS)
     known: tuple[str, ...] = ()
     if name:
-        desk.roster.forget()  # a key that was confirmed a second ago can only be found if it is named
+        desk.roster.freshen()  # a key that was confirmed a moment ago can only be found if it is named
     if name and (view := (await desk.roster.officers()).get(name)):
         known = tuple(one.credential for one in view.officer.passkeys or ())
-    return asked_of_browser(prepared, desk.origin.rp_id, known, f"/sign-in/{key}")
+    then = f"/sign-in/{desk.tickets.sealed(asked, now)}?{urlencode({'next': back})}"
+    return asked_of_browser(SIGN_IN_TYPE, asked, desk.origin.rp_id, known, then)
 
 
 async def finish(request: web.Request) -> web.Response:
     """Open a session for whoever's passkey signed; raises Refused."""
-    desk = desk_of(request)
-    prepared = take(desk.strangers, request.match_info["key"], desk.clock.monotonic())
-    envelope = signed(prepared, await request.post())
-    desk.roster.forget()
+    desk, back = desk_of(request), own_path(request.query.get("next", "/"))
+    asked = desk.tickets.opened(request.match_info["key"], desk.clock.monotonic())
+    envelope = signed(SIGN_IN_TYPE, asked, await request.post())
+    desk.roster.freshen()
     officer, passkey = who_signed(envelope, (await desk.roster.officers()).values())
+    desk.tickets.use(asked, desk.clock.monotonic())
     now = desk.clock.now()
     secret = desk.sessions.begin(
         WebSession(officer.id, passkey.credential, passkey.label, now, now, language_of(request))
     )
-    response = web.json_response({"to": await prepared.finish(envelope)})
+    response = web.json_response({"to": back})
     response.set_cookie(
         cookie_name(desk),
         secret,
@@ -117,7 +113,7 @@ async def end_session(request: web.Request) -> web.Response:
 
 def _signed_out(desk: WebDesk) -> web.HTTPSeeOther:
     gone = web.HTTPSeeOther("/sign-in")
-    gone.del_cookie(cookie_name(desk), path="/")
+    gone.del_cookie(cookie_name(desk), path="/", secure=desk.origin.secure)
     return gone
 
 
@@ -125,7 +121,7 @@ async def submit_signature(request: web.Request) -> web.Response:
     """Send on what a passkey signed; say where the browser goes then."""
     desk, session = desk_of(request), session_of(request)
     prepared = take(session.prepared, request.match_info["key"], desk.clock.monotonic())
-    envelope = signed(prepared, await request.post())
+    envelope = signed(prepared.payload_type, prepared.statement, await request.post())
     try:
         return web.json_response({"to": await prepared.finish(envelope)})
     except OneVoiceError:

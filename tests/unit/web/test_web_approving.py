@@ -16,7 +16,7 @@ from services.kernel.base.clock import SystemClock
 from services.web.desk import SESSION, WebDesk
 from services.web.pages.decisions import approve_page, reject_page, resolve_page
 from services.web.pages.messages import message
-from services.web.render import catalogue
+from services.web.render import HERE, catalogue
 from services.web.wiring import application
 from tests.support.messages import renderings_of
 from tests.unit.desk.views import ID, NOW, request
@@ -101,3 +101,26 @@ def test_the_inbox_which_has_no_renderings_names_the_other_message(field: str, s
     found = catalogue("en", SystemClock()).templates.from_string(part).render(request=bare)
     assert (f"<strong>{said} <a" in found) == bool(said)
     assert (OTHER in found) == bool(said)
+
+
+@pytest.mark.parametrize("page", [approve_page, reject_page, resolve_page, message])
+async def test_words_and_numbers_stand_in_the_order_in_which_the_public_sees_them(
+    desk: WebDesk, city: ChangingCity, page: Handler
+) -> None:
+    """Arabic and Urdu run from right to left, also on a page in English."""
+    text = "المنطقة 4: غادروا الآن، 604-820-3700."
+    city.changes = {"text": text, "renderings": renderings_of(text, ("mastodon",), NOW, language="ar")}
+    asked = make_mocked_request("GET", "/", app=application(desk), match_info={"id": ID, "profile": FIRE})
+    asked[SESSION] = session("pio")
+    found = await page(asked)
+    assert isinstance(found, web.Response)
+    shown = re.findall(rf"<div([^>]*)>{re.escape(text)}</div>", found.text or "")
+    assert shown
+    assert set(shown) == {' class="post" lang="ar" dir="auto"'}
+
+
+def test_each_text_of_a_message_says_that_its_letters_give_the_direction() -> None:
+    for path in (HERE / "templates").glob("*.html"):
+        for line in path.read_text().splitlines():
+            written = 'class="post"' in line or ".text|truncate(1" in line or ".text|truncate(2" in line
+            assert not written or 'dir="auto"' in line or "parts.lang(" in line, (path.name, line)

@@ -68,6 +68,15 @@ class ChangingCity(_CalmCity):
         return BoardReply(authority=authority()) if query.query == "authority" else await super().board(query)
 
 
+def form(fields: dict[str, str]) -> dict[str, Any]:
+    """Return what makes a request one that sends a form."""
+    loop = asyncio.get_running_loop()
+    body = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
+    body.feed_data(urlencode(fields).encode())
+    body.feed_eof()
+    return {"headers": {"Content-Type": "application/x-www-form-urlencoded"}, "payload": body}
+
+
 class Browser:
     """An officer's browser: opens a page, and sends its form as it stands there."""
 
@@ -82,13 +91,8 @@ class Browser:
 
     async def sent(self, handler: Handler, fields: dict[str, str]) -> str:
         """Send a form; return the code of what was refused, or nothing where a signature is asked for."""
-        loop = asyncio.get_running_loop()
-        body = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
-        body.feed_data(urlencode(fields).encode())
-        body.feed_eof()
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
         try:
-            answer = await handler(self._asked("POST", headers=headers, payload=body))
+            answer = await handler(self._asked("POST", **form(fields)))
         except OneVoiceError as error:
             return error.code
         assert isinstance(answer, web.Response)

@@ -37,6 +37,11 @@ def test_whatever_people_wrote_is_escaped(name: str) -> None:
     assert not re.search(r'="">', PARTS[name])
 
 
+@pytest.mark.parametrize("name", ["input", "text", "counted"])
+def test_what_is_typed_runs_as_its_letters_do(name: str) -> None:
+    assert re.search(r'<(input|textarea)[^>]* dir="auto"', PARTS[name])
+
+
 def test_what_is_marked_as_html_stays_html() -> None:
     assert "<b>so</b>" in FORMS.warning(Markup("<b>so</b>"))
 

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from pydantic import ValidationError
 
 from schemas.events.authority import Officer
 from schemas.events.control import Posture
 from schemas.events.desk import OfficerView
 from schemas.events.envelope import ORDER_TYPE
+from schemas.events.passkeys import WebPlace
+from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.base.settings.city_web import WebSection
+from services.web.desk import SESSION
 from services.web.domain import composing
 from services.web.domain.sign_in import SIGN_IN_TYPE, SignIn, who_signed
 from services.web.drafts import DraftFolder
-from services.web.limits import SIGN_IN, FormRate, RateLimiter
-from services.web.pages.sign_in import own_path
+from services.web.limits import SIGN_IN, FormRate, RateLimiter, place_of
+from services.web.pages.sign_in import end_session, own_path
+from services.web.security import Origin
 from services.web.sessions import IDLE, LONGEST, WebSession, WebSessions
 from services.web.signing import Prepared, keep, part, take
+from services.web.wiring import application, build
 from tests.support.authenticator import Authenticator
 
 AT = datetime(2026, 11, 26, 11, 14, 7, tzinfo=UTC)
@@ -51,6 +59,22 @@ def test_pages_off_this_machine_without_tls_are_refused(fields: dict[str, object
         WebSection.model_validate(fields)
 
 
+@pytest.mark.parametrize(
+    ("origin", "bare"),
+    [
+        ("https://desk.city.example:443", "https://desk.city.example"),
+        ("https://desk.city.example:0443", "https://desk.city.example"),
+        ("http://localhost:80", "http://localhost"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused_with_the_one_that_they_send(origin: str, bare: str) -> None:
+    """Each request would be one to another host, and no passkey could be made."""
+    for name in ("origin", "exercise_origin"):
+        with pytest.raises(ValidationError, match=f"the origin is {bare}, without"):
+            WebSection.model_validate({name: origin})
+    assert WebSection.model_validate({"origin": bare}).origin == bare
+
+
 def test_a_rate_lets_through_what_it_says_and_tells_how_long_to_wait() -> None:
     limiter, rate = RateLimiter(), FormRate(3, 0.5)
     for _ in range(3):
@@ -69,6 +93,22 @@ def test_a_whole_eoc_signs_in_at_once_behind_one_address() -> None:
         limiter.take(SIGN_IN, "203.0.113.7", 0.0)
     with pytest.raises(Refused, match="too often"):
         limiter.take(SIGN_IN, "203.0.113.7", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::7", "2001:db8:1:3::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_who_has_many_addresses_of_one_network_is_counted_once(address: str, place: str) -> None:
+    assert place_of(address) == place
 
 
 def test_a_session_is_renewed_by_use_and_ends_all_the_same() -> None:
@@ -98,6 +138,20 @@ def test_only_an_officer_ends_their_own_session() -> None:
     assert sessions.find(secret, AT) is one
     sessions.end("pio", one.number)
     assert sessions.find(secret, AT) is None
+
+
+@pytest.mark.parametrize("secure", [True, False])
+async def test_signing_out_deletes_the_cookie_in_the_form_that_browsers_take(made_city: City, secure: bool) -> None:
+    """They take nothing for a name that begins with __Host- unless it is said to be secure."""
+    desk = build(made_city, lambda: "nats://127.0.0.1:1")
+    desk = replace(desk, origin=Origin(WebPlace(origin=ORIGIN, rp_id="desk.city.example"))) if secure else desk
+    who = WebSession("pio", "c", "my phone", AT, AT)
+    asked = make_mocked_request("POST", "/", app=application(desk), match_info={"number": who.number})
+    asked[SESSION] = who
+    with pytest.raises(web.HTTPSeeOther) as found:
+        await end_session(asked)
+    (gone,) = found.value.cookies.values()
+    assert (gone.key.startswith("__Host-"), bool(gone["secure"]), gone["max-age"]) == (secure, secure, "0")
 
 
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "/a\nb", "", "x"])

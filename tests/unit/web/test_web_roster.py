@@ -23,6 +23,17 @@ class SlowCity:
         return BoardReply(officers=(), as_of=0)
 
 
+async def test_who_is_not_signed_in_has_them_asked_for_once_a_second_at_most() -> None:
+    city = SlowCity()
+    city.may.set()
+    roster = Roster(cast(CityConnection, city))
+    await roster.officers()
+    for _ in range(20):
+        roster.freshen()
+        await roster.officers()
+    assert city.asked == 2
+
+
 async def test_a_change_while_it_is_asked_is_asked_again() -> None:
     city = SlowCity()
     roster = Roster(cast(CityConnection, city))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from schemas.events.authority import Realm
 from schemas.events.passkeys import Origin, RpId, WebPlace, host_of
@@ -25,6 +25,20 @@ PUSH_SERVICES = (
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+_USUAL_PORTS = {"https": 443, "http": 80}
+
+
+def _as_browsers_send_it(origin: str) -> str:
+    parts = urlsplit(origin)
+    if parts.port == _USUAL_PORTS[parts.scheme]:
+        bare = f"{parts.scheme}://{parts.hostname}"
+        raise ValueError(f"browsers never send the usual port: the origin is {bare}, without :{parts.port}")
+    return origin
+
+
+PageOrigin = Annotated[Origin, AfterValidator(_as_browsers_send_it)]
+
+
 class WebSection(Section):
     """[web]: ``origin`` is the address that officers' browsers show; passkeys are made for it and count nowhere else.
 
@@ -36,13 +50,13 @@ class WebSection(Section):
     be sent to, over https.
     """
 
-    origin: Origin = "http://localhost:4225"
+    origin: PageOrigin = "http://localhost:4225"
     rp_id: RpId | None = None
     host: HostName = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     serve: bool = True
     push_services: tuple[str, ...] = PUSH_SERVICES
-    exercise_origin: Origin | None = None
+    exercise_origin: PageOrigin | None = None
     exercise_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
 
     def of(self, realm: Realm) -> WebSection:
