@@ -9,7 +9,7 @@ from schemas.events.requests import REPLACING, Act, Request, Submission
 from schemas.languages import base
 from services.kernel.base.errors import BadInput
 from services.kernel.control.control_state import ControlState
-from services.kernel.fold.state import RequestState
+from services.kernel.fold.state import RequestState, TargetState
 
 LABELS: dict[str, dict[Act, str]] = {
     "en": {"correct": "Correction", "update": "Update", "recall": "Withdrawn", "all_clear": "All clear"},
@@ -71,17 +71,25 @@ def _carriers(state: RequestState) -> tuple[str, ...]:
 
 def _is_carried(state: RequestState, profile: str) -> bool:
     target = state.target(profile)
-    if target.is_final and target.receipt is not None:
-        # Of a thread that failed its beginning may stand.
-        return target.receipt.outcome not in _NOT_THERE or target.receipt.remote_id is not None
-    return profile in state.wanted
+    return _may_stand(target) if target.is_final else profile in state.wanted
 
 
 def _stands(state: RequestState, profile: str) -> bool:
     """Say whether a post of what is replaced is there, or may be."""
     target = state.target(profile)
-    said = target.receipt is not None and target.receipt.outcome not in _NOT_THERE
-    return said or target.is_open or (target.receipt is not None and target.receipt.remote_id is not None)
+    return target.is_open or _may_stand(target)
+
+
+def _may_stand(target: TargetState) -> bool:
+    """Say whether a post that was attempted is there, or may be.
+
+    What a receipt named once may stand, whatever was said later: the beginning of a thread that failed, what had
+    changed on its platform and was given up.
+    """
+    if target.receipt is None or target.receipt.outcome is ReceiptOutcome.RECALLED:
+        return False
+    named = target.receipt.remote_id is not None or any(one.remote_id is not None for _, one in target.receipts)
+    return named or target.is_left_unknown or target.receipt.outcome not in _NOT_THERE
 
 
 def carriers(data: Submission, earlier: Earlier, state: ControlState) -> tuple[tuple[str, ...], tuple[str, ...]]:
