@@ -20,6 +20,9 @@ from services.kernel.fold.state import RequestState, TargetState
 LEASE_SLACK = 1.0
 """Seconds added to a lease before an attempt counts as over."""
 
+MOST_ATTEMPTS = 1_000_000
+"""So many of a request on a profile no worker makes; behind a higher number nothing is posted."""
+
 ORDER_SECONDS = 30.0
 """A receipt on the profile, or a verdict, wakes what waits for its turn; this is for one that was missed."""
 
@@ -212,6 +215,12 @@ def _post(place: Place, now: datetime, boot: float, lease: float) -> Step:
         return (
             Occupied(left, f"a post of {place.busy.request_id} is under way there") if left > 0 else Lapse(place.busy)
         )
+    if target.number >= MOST_ATTEMPTS:
+        # A number with too many digits would be read by its own worker alone: it would post what counts for nobody.
+        why = (
+            f"there is an attempt of number {target.number:.0e}, which no worker gives: withdraw it and publish it anew"
+        )
+        return Wait(ORDER_SECONDS, why, shown=True, hold=True)
     return Post(target.number + 1)
 
 
