@@ -1,4 +1,4 @@
-"""An officer's decision is carried out by the keys of the place where it stands in the ledger, as the fold counts it."""
+"""An officer's decision is carried out by the keys of its own place in the ledger, as the fold counts it."""
 
 from __future__ import annotations
 
