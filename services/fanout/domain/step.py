@@ -14,14 +14,11 @@ from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.fanout.domain.delivery_state import ENDED, MAY_BE_PUBLIC, OPEN, beginning_of, state_of
-from services.fanout.domain.retry import retry_left, seconds_left
+from services.fanout.domain.retry import numbered_by_nobody, retry_left, seconds_left
 from services.kernel.fold.state import RequestState, TargetState
 
 LEASE_SLACK = 1.0
 """Seconds added to a lease before an attempt counts as over."""
-
-MOST_ATTEMPTS = 1_000_000
-"""So many of a request on a profile no worker makes; behind a higher number nothing is posted."""
 
 ORDER_SECONDS = 30.0
 """A receipt on the profile, or a verdict, wakes what waits for its turn; this is for one that was missed."""
@@ -200,8 +197,8 @@ def next_step(place: Place, now: datetime, boot: float, lease: float, own: datet
 
 def _post(place: Place, now: datetime, boot: float, lease: float) -> Step:
     target = place.target
-    if place.out_of_order:
-        return Wait(ORDER_SECONDS, place.out_of_order, shown=True, hold=True)
+    if why := place.out_of_order or numbered_by_nobody(target):
+        return Wait(ORDER_SECONDS, why, shown=True, hold=True)
     if place.profile == MIRROR:
         waits = _mirror(place, now, boot)
         if waits is not None:
@@ -215,12 +212,6 @@ def _post(place: Place, now: datetime, boot: float, lease: float) -> Step:
         return (
             Occupied(left, f"a post of {place.busy.request_id} is under way there") if left > 0 else Lapse(place.busy)
         )
-    if target.number >= MOST_ATTEMPTS:
-        # A number with too many digits would be read by its own worker alone: it would post what counts for nobody.
-        why = (
-            f"there is an attempt of number {target.number:.0e}, which no worker gives: withdraw it and publish it anew"
-        )
-        return Wait(ORDER_SECONDS, why, shown=True, hold=True)
     return Post(target.number + 1)
 
 
