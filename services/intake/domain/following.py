@@ -34,7 +34,7 @@ class Earlier:
     ``carried_by``: the profiles on which it is, may be, or is still to be posted, and where what it was to replace
     stands, since it has failed there. ``is_decided``: it was cleared
     once. ``replaced_by`` is its cleared correction or recall, the empty text where there is none. ``shown_again``: the
-    reposts of it that hold, each with its profiles.
+    reposts of it that hold, each with its profiles; ``updated_by``: so its updates, where it is to be recalled.
     """
 
     request: Request
@@ -42,6 +42,7 @@ class Earlier:
     is_decided: bool
     replaced_by: str = ""
     shown_again: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    updated_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def earlier_of(
@@ -58,14 +59,15 @@ def earlier_of(
         reposts: of it, that nothing replaced.
         before: what it replaces, and what that replaces in its turn.
     """
-    again = ((one.request_id, _carriers(one)) for one in reposts)
+    again = ((one.request_id, carried_on(one)) for one in reposts)
     held = tuple((name, profiles) for name, profiles in again if profiles)
     left = [name for one in before for name in one.request.targets if _stands(one, name)] if state.wanted else []
-    carried = tuple(dict.fromkeys((*_carriers(state), *left)))
+    carried = tuple(dict.fromkeys((*carried_on(state), *left)))
     return Earlier(state.request, carried, bool(state.wanted), replaced_by, held)
 
 
-def _carriers(state: RequestState) -> tuple[str, ...]:
+def carried_on(state: RequestState) -> tuple[str, ...]:
+    """Return the profiles on which a request is, may be, or is still to be posted."""
     return tuple(name for name in state.request.targets if _is_carried(state, name))
 
 

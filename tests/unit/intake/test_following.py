@@ -83,6 +83,15 @@ def test_a_repost_of_what_ends_is_named(act: str, command: str | None) -> None:
     assert again == ([(f"onevoice {command} r7", f"{PARKS}, {WATER}")] if command else [])
 
 
+@pytest.mark.parametrize(("act", "named"), [("recall", True), ("correct", False), ("all_clear", False)])
+def test_an_update_of_what_is_recalled_is_named(act: str, named: bool) -> None:
+    """It stays as an answer to what is gone: the false alarm's "now zone 5 too" was left out, and nobody was told."""
+    draft = following(earlier(FIRE, updated_by=(("r8", (FIRE,)),)), act)
+    found = screen(draft, render(draft, LIMITS), ScreeningRules(SITE), {FIRE: "fire"})
+    left = [(one.reason.partition(": ")[2], one.where) for one in found if one.code == "update-left"]
+    assert left == ([("onevoice recall r8", FIRE)] if named else [])
+
+
 @pytest.mark.parametrize(
     ("about", "act", "code"),
     [
