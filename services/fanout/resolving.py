@@ -78,7 +78,7 @@ class Resolving:
         if state is not None and 0 < state.target(event.profile).decided_at(event) < entry.seq:
             return  # an append that got no ack was repeated: it is carried out where it stands first
         control, place = runtime.control, (event.request_id, event.profile)
-        statement = genuine_resolution(event, *place, control.seq + 1, control=control, realm=control.realm)
+        statement = genuine_resolution(event, *place, entry.seq, control=control, realm=control.realm)
         if statement is None:
             runtime.log.error("a resolution on record is not genuine; nothing is done", seq=entry.seq)
             return

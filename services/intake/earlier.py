@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from dataclasses import replace
 
 from schemas import subjects
 from schemas.events.requests import ENDING, Act, Request
-from services.intake.domain.following import Earlier, earlier_of
+from schemas.events.verdicts import Outcome, Verdict
+from services.intake.domain.following import Earlier, carried_on, earlier_of
 from services.kernel.base.errors import BadInput
-from services.kernel.fold.state import RequestState
+from services.kernel.fold.reading import Event, parse_each
+from services.kernel.fold.state import RequestState, wanted_by
 from services.kernel.projection import request_entries
 from services.kernel.projection.source import BATCH
 from services.kernel.runtime.service import Runtime
+
+_ADDING = ("update", "correct")
+"""What says more of a message, and stands for itself: a correction is one of an update then."""
 
 _AT_ONCE = 16
 """Requests that are over and read at the same time: each takes a round trip or two."""
@@ -25,7 +30,7 @@ class EarlierRequests:
         self._runtime = runtime
 
     async def find(self, request_id: str, act: Act | None = None) -> Earlier:
-        """Return what is known of a request; of its reposts only for an act that ends it.
+        """Return what is known of a request; of its reposts only for an act that ends it, of updates only for a recall.
 
         Raises:
             BadInput: ``about.unknown``.
@@ -36,7 +41,12 @@ class EarlierRequests:
             raise BadInput("about.unknown", f"there is no request {request_id}", "onevoice pending lists the open ones")
         chain = self._runtime.fold.chain
         reposts = await self._reposts_of(request_id) if act in ENDING else ()
-        return earlier_of(state, chain.replaced.get(request_id, ""), reposts, await self._replaced_by(state))
+        before = await self._replaced_by(state)
+        found = earlier_of(state, chain.replaced.get(request_id, ""), reposts, before)
+        if act != "recall":
+            return found
+        updates = await self._updates_of({request_id, *(one.request_id for one in before)})
+        return replace(found, updated_by=updates)
 
     async def _replaced_by(self, state: RequestState) -> tuple[RequestState, ...]:
         """Return what a request replaces, and what that replaces in its turn, the nearest first."""
@@ -53,7 +63,7 @@ class EarlierRequests:
         chain = self._runtime.fold.chain
         shown, found = {request_id, *chain.before(request_id)}, []
         family = [name for name in chain.family(request_id) if name != request_id and name not in chain.replaced]
-        others = await self._no_reposts(family)
+        others = {name for name, one in (await self._over(family)).items() if one.act != "repost"}
         wanted = [name for name in family if name not in others]
         states = await self._known_of(wanted)
         for name in wanted:
@@ -73,19 +83,44 @@ class EarlierRequests:
 
         return dict(zip(names, await asyncio.gather(*map(known, names)), strict=True))
 
-    async def _no_reposts(self, names: list[str]) -> set[str]:
-        """Return those that have left memory and are no reposts: a long message has hundreds of updates.
+    async def _updates_of(self, names: set[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the updates of these requests, and of those, that nothing replaced, each with its profiles.
 
-        One whose request is not read here, or cannot be, is not among them: it is looked at by itself.
+        Of what has left memory its newest clearance says where it may be: a long message has hundreds of updates.
         """
-        fold, source = self._runtime.fold, self._runtime.projection.source
-        over, others = [subjects.request(name) for name in names if name not in fold.requests], set()
-        for start in range(0, len(over), BATCH):
-            for entry in await source.newest(over[start : start + BATCH], fold.seq):
-                with suppress(ValueError):
-                    request = Request.from_bytes(entry.data)
-                    others |= set() if request.act == "repost" else {request.request_id}
-        return others
+        fold, after = self._runtime.fold, dict.fromkeys(names)
+        for name, earlier in fold.chain.earlier.items():  # in the ledger's order
+            if earlier in after:
+                after[name] = None
+        later = [name for name in after if name not in names and name not in fold.chain.replaced]
+        states = {name: fold.requests.get(name) for name in later}  # they may leave memory while the others are read
+        over = await self._over([name for name, state in states.items() if state is None])
+        cleared = await self._cleared([name for name, one in over.items() if one.act in _ADDING])
+        found: list[tuple[str, tuple[str, ...]]] = []
+        for name, state in states.items():
+            if state is not None and state.request.act in _ADDING:
+                found.append((name, carried_on(state)))
+            elif name in cleared:
+                wanted = set(wanted_by(cleared[name]))
+                found.append((name, tuple(profile for profile in over[name].targets if profile in wanted)))
+        return tuple((name, profiles) for name, profiles in found if profiles)
+
+    async def _over(self, names: list[str]) -> dict[str, Request]:
+        """Return those requests that have left memory and can be read; few questions for many."""
+        over = [subjects.request(name) for name in names if name not in self._runtime.fold.requests]
+        return {one.request_id: one for one in await self._newest(Request, over)}
+
+    async def _cleared(self, names: list[str]) -> dict[str, Verdict]:
+        """Return the newest verdict of each that was cleared."""
+        found = await self._newest(Verdict, [subjects.verdict(name) for name in names])
+        return {one.request_id: one for one in found if one.outcome is Outcome.CLEARED}
+
+    async def _newest(self, contract: type[Event], places: list[str]) -> list[Event]:
+        found, fold, source = list[Event](), self._runtime.fold, self._runtime.projection.source
+        for start in range(0, len(places), BATCH):
+            entries = await source.newest(places[start : start + BATCH], fold.seq)
+            found += [event for _, event in parse_each(contract, entries)]
+        return found
 
 
 async def state_of(runtime: Runtime, request_id: str) -> RequestState | None:

@@ -19,6 +19,9 @@ A host that is away, or a credential that is refused, costs no attempts: these a
 post shows that it is not let in, that attempt is never the last one. What was not
 called, as the ledger was slow or another worker came first, is none of them.
 """
+HIGHEST_NUMBER = 1_000_000
+"""No worker of ours gives an attempt a higher one: those that were void are counted, too, and each is some seconds."""
+
 LONGEST_WAIT_SECONDS = 300.0
 """No longer does a platform's own wish keep a message back: its clock may be wrong, and then it is looked at again."""
 SPREAD = 0.25
@@ -149,3 +152,14 @@ def retry_left(target: TargetState, now: datetime, boot: float) -> float:
     if receipt is None or receipt.retry_at is None:
         return 0.0
     return seconds_left(receipt.retry_at, receipt.at, now, target.receipt_folded_at, boot)
+
+
+def numbered_by_nobody(target: TargetState) -> str:
+    """Return why no attempt is made behind a number that no worker of ours gives; empty where there is none.
+
+    The next number might have more digits than any reader takes but the process that wrote it (schemas.canonical): that
+    one would post, and its attempt would count for nobody else.
+    """
+    if target.number < HIGHEST_NUMBER:
+        return ""
+    return "an attempt there has a number that no worker of OneVoice gives: withdraw the message, and publish it anew"

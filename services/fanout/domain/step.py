@@ -14,7 +14,7 @@ from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.fanout.domain.delivery_state import ENDED, MAY_BE_PUBLIC, OPEN, beginning_of, state_of
-from services.fanout.domain.retry import retry_left, seconds_left
+from services.fanout.domain.retry import numbered_by_nobody, retry_left, seconds_left
 from services.kernel.fold.state import RequestState, TargetState
 
 LEASE_SLACK = 1.0
@@ -197,8 +197,8 @@ def next_step(place: Place, now: datetime, boot: float, lease: float, own: datet
 
 def _post(place: Place, now: datetime, boot: float, lease: float) -> Step:
     target = place.target
-    if place.out_of_order:
-        return Wait(ORDER_SECONDS, place.out_of_order, shown=True, hold=True)
+    if why := place.out_of_order or numbered_by_nobody(target):
+        return Wait(ORDER_SECONDS, why, shown=True, hold=True)
     if place.profile == MIRROR:
         waits = _mirror(place, now, boot)
         if waits is not None:

@@ -122,7 +122,8 @@ class EarlierPosts:
             # What a receipt says to stand may stand, whatever was said later: to delete what is gone does no harm. An
             # answer to it is refused by its platform.
             remote_id = next((one.remote_id for one in reversed(receipts) if one.remote_id), "")
-            may_stand = bool(remote_id) or (bool(receipts) and receipts[-1].outcome in MAY_STAND)
+            doubted = target.is_left_unknown or (bool(receipts) and receipts[-1].outcome in MAY_STAND)
+            may_stand = bool(remote_id) or doubted
             may_land = not may_stand and looks and self._may_land(target)
             rendering = rendering_for(request, profile.platform)
             if rendering is not None and (may_stand or may_land):

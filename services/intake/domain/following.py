@@ -9,7 +9,7 @@ from schemas.events.requests import REPLACING, Act, Request, Submission
 from schemas.languages import base
 from services.kernel.base.errors import BadInput
 from services.kernel.control.control_state import ControlState
-from services.kernel.fold.state import RequestState
+from services.kernel.fold.state import RequestState, TargetState
 
 LABELS: dict[str, dict[Act, str]] = {
     "en": {"correct": "Correction", "update": "Update", "recall": "Withdrawn", "all_clear": "All clear"},
@@ -34,7 +34,7 @@ class Earlier:
     ``carried_by``: the profiles on which it is, may be, or is still to be posted, and where what it was to replace
     stands, since it has failed there. ``is_decided``: it was cleared
     once. ``replaced_by`` is its cleared correction or recall, the empty text where there is none. ``shown_again``: the
-    reposts of it that hold, each with its profiles.
+    reposts of it that hold, each with its profiles; ``updated_by``: so its updates, where it is to be recalled.
     """
 
     request: Request
@@ -42,6 +42,7 @@ class Earlier:
     is_decided: bool
     replaced_by: str = ""
     shown_again: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    updated_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def earlier_of(
@@ -58,30 +59,39 @@ def earlier_of(
         reposts: of it, that nothing replaced.
         before: what it replaces, and what that replaces in its turn.
     """
-    again = ((one.request_id, _carriers(one)) for one in reposts)
+    again = ((one.request_id, carried_on(one)) for one in reposts)
     held = tuple((name, profiles) for name, profiles in again if profiles)
     left = [name for one in before for name in one.request.targets if _stands(one, name)] if state.wanted else []
-    carried = tuple(dict.fromkeys((*_carriers(state), *left)))
+    carried = tuple(dict.fromkeys((*carried_on(state), *left)))
     return Earlier(state.request, carried, bool(state.wanted), replaced_by, held)
 
 
-def _carriers(state: RequestState) -> tuple[str, ...]:
+def carried_on(state: RequestState) -> tuple[str, ...]:
+    """Return the profiles on which a request is, may be, or is still to be posted."""
     return tuple(name for name in state.request.targets if _is_carried(state, name))
 
 
 def _is_carried(state: RequestState, profile: str) -> bool:
     target = state.target(profile)
-    if target.is_final and target.receipt is not None:
-        # Of a thread that failed its beginning may stand.
-        return target.receipt.outcome not in _NOT_THERE or target.receipt.remote_id is not None
-    return profile in state.wanted
+    return _may_stand(target) if target.is_final else profile in state.wanted
 
 
 def _stands(state: RequestState, profile: str) -> bool:
     """Say whether a post of what is replaced is there, or may be."""
     target = state.target(profile)
-    said = target.receipt is not None and target.receipt.outcome not in _NOT_THERE
-    return said or target.is_open or (target.receipt is not None and target.receipt.remote_id is not None)
+    return target.is_open or _may_stand(target)
+
+
+def _may_stand(target: TargetState) -> bool:
+    """Say whether a post that was attempted is there, or may be.
+
+    What a receipt named once may stand, whatever was said later: the beginning of a thread that failed, what had
+    changed on its platform and was given up.
+    """
+    if target.receipt is None or target.receipt.outcome is ReceiptOutcome.RECALLED:
+        return False
+    named = target.receipt.remote_id is not None or any(one.remote_id is not None for _, one in target.receipts)
+    return named or target.is_left_unknown or target.receipt.outcome not in _NOT_THERE
 
 
 def carriers(data: Submission, earlier: Earlier, state: ControlState) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -50,7 +50,7 @@ class Draft:
 
     ``exercise``: each post of it says so. ``left_out``: profiles that carry what it is about, and are not official any
     more. ``unreachable``: targets whose account is none. ``shown_again``: reposts of what it ends, each with its
-    profiles.
+    profiles; ``updated_by``: so the updates of what it recalls.
     """
 
     request_id: str
@@ -77,6 +77,7 @@ class Draft:
     left_out: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
     shown_again: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    updated_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
     revision: int = 1
     not_before: datetime | None = None
     translations: dict[str, str] = field(default_factory=dict)
@@ -152,6 +153,7 @@ def draft_of(
         left_out=left_out,
         unreachable=unreachable,
         shown_again=earlier.shown_again if earlier is not None and data.act in ENDING else (),
+        updated_by=earlier.updated_by if earlier is not None and data.act == "recall" else (),
         exercise=state.realm == "exercise",
         **_as_given(data),
     )

@@ -11,7 +11,7 @@ from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Outcome, Verdict
-from schemas.platforms import MIRROR
+from schemas.platforms import MANUAL, MIRROR
 from services.kernel.base.remember import by_identity
 from services.kernel.fold.applied import Void
 from services.kernel.fold.request_phase import OVER, RequestPhase, phase_of
@@ -66,6 +66,16 @@ class TargetState:
         """True when the newest word is that it was delivered, or has taken back what it was to take back."""
         done = (ReceiptOutcome.DELIVERED, ReceiptOutcome.RECALLED)
         return self.receipt is not None and self.receipt.outcome in done
+
+    @property
+    def is_left_unknown(self) -> bool:
+        """True when the last word is an officer's who gave it up: whether it is public was never found out.
+
+        Of what people enter by hand the same word says that it was not done.
+        """
+        last = self.receipt
+        given_up = last is not None and last.outcome is ReceiptOutcome.FAILED and last.resolution_seq is not None
+        return given_up and last is not None and last.platform != MANUAL
 
     @property
     def is_unconfirmed(self) -> bool:

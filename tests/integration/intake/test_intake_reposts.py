@@ -72,3 +72,22 @@ async def test_where_two_corrections_failed_the_first_message_is_still_carried(m
     for name, replaces in (("rone", "rflood"), ("rtwo", "rone")):
         await delivered(mission, intake, writer, fanout, name, ReceiptOutcome.FAILED, act="correct", replaces=replaces)
     assert (await EarlierRequests(intake).find("rtwo", "recall")).carried_by == (FIRE,)
+
+
+async def test_a_recall_knows_the_updates_that_stand_and_of_what_they_say_more(mission: Mission) -> None:
+    """Those of what it replaces, too; not what was recalled itself, nor what was never cleared, nor what is before."""
+    await mission.begin()
+    intake, _ = await mission.run("intake", "gatekeeper")
+    writer, fanout = await mission.writer("intake"), await mission.writer("fanout")
+    await delivered(mission, intake, writer, fanout, "rflood")
+    stands = ReceiptOutcome.DELIVERED
+    await delivered(mission, intake, writer, fanout, "rmore", stands, act="update", follows="rflood")
+    await delivered(mission, intake, writer, fanout, "rgone", stands, act="update", follows="rflood")
+    await delivered(mission, intake, writer, fanout, "rback", stands, act="recall", replaces="rgone")
+    await delivered(mission, intake, writer, fanout, "rright", stands, act="correct", replaces="rflood")
+    await delivered(mission, intake, writer, fanout, "rlast", stands, act="update", follows="rright")
+    await writer.submit("rwaits", act="update", follows="rright")
+    earlier = EarlierRequests(intake)
+    assert (await earlier.find("rright", "recall")).updated_by == (("rmore", (FIRE,)), ("rlast", (FIRE,)))
+    assert (await earlier.find("rmore", "recall")).updated_by == ()
+    assert (await earlier.find("rright", "correct")).updated_by == ()

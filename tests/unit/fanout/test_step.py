@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
+from services.fanout.domain.retry import HIGHEST_NUMBER
 from services.fanout.domain.step import (
     LEAD_GRACE,
     LEASE_SLACK,
@@ -76,6 +77,15 @@ def test_attempts_are_counted_on_also_those_that_were_void() -> None:
 
 
 # --- what is open ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [HIGHEST_NUMBER, 10**40 - 1])
+def test_behind_a_number_that_no_worker_gives_nothing_is_posted(number: int) -> None:
+    """The next one might have more digits than any reader takes, but for the process that wrote it: it posted alone."""
+    waits = step(TargetState(number=number))
+    assert isinstance(waits, Wait)
+    assert waits.shown
+    assert step(TargetState(number=HIGHEST_NUMBER - 1)) == Post(HIGHEST_NUMBER)
 
 
 def test_an_open_attempt_is_waited_for_until_its_lease_is_over_on_our_own_clock() -> None:

@@ -265,6 +265,21 @@ async def test_a_late_correction_is_looked_for_under_what_it_corrects() -> None:
     assert [(one.request_id, one.follows) for one in platform.looked_for] == [("rcorrect", "5")]
 
 
+@pytest.mark.parametrize(("platform_of", "looks"), [("mastodon", True), ("manual", False)])
+@in_virtual_time
+async def test_what_an_officer_gave_up_is_looked_for(platform_of: str, looks: bool) -> None:
+    """Nobody knows whether it is public. Of what people enter by hand the same word says that it was not done."""
+    first, recall = request(), following("rother", "recall", request().request_id)
+    given_up = receipt(platform=platform_of, outcome=ReceiptOutcome.FAILED, final=True, resolution_seq=60)
+    platform: Any = Timeline(Absent())
+    earlier = earlier_posts([(first, given_up), (recall, None)], receipt(attempt_seq=999))
+    found = await earlier.of(recall, FIRE, platform)
+    assert (found is not None) == looks
+    if found is not None:
+        assert await found.connector.publish(intent_of(recall, FIRE, "other", 5.0), _no_media) == Retracted()
+        assert [one.request_id for one in platform.looked_for] == [first.request_id]
+
+
 @pytest.mark.parametrize(("question", "way"), [(None, AnswersEarlier), ("https://m.example/@jo/1", Timeline)])
 @in_virtual_time
 async def test_what_is_about_an_answer_to_somebody_never_stands_for_itself(question: str | None, way: type) -> None:

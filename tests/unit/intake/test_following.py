@@ -83,6 +83,15 @@ def test_a_repost_of_what_ends_is_named(act: str, command: str | None) -> None:
     assert again == ([(f"onevoice {command} r7", f"{PARKS}, {WATER}")] if command else [])
 
 
+@pytest.mark.parametrize(("act", "named"), [("recall", True), ("correct", False), ("all_clear", False)])
+def test_an_update_of_what_is_recalled_is_named(act: str, named: bool) -> None:
+    """It stays as an answer to what is gone: the false alarm's "now zone 5 too" was left out, and nobody was told."""
+    draft = following(earlier(FIRE, updated_by=(("r8", (FIRE,)),)), act)
+    found = screen(draft, render(draft, LIMITS), ScreeningRules(SITE), {FIRE: "fire"})
+    left = [(one.reason.partition(": ")[2], one.where) for one in found if one.code == "update-left"]
+    assert left == ([("onevoice recall r8", FIRE)] if named else [])
+
+
 @pytest.mark.parametrize(
     ("about", "act", "code"),
     [
@@ -171,6 +180,38 @@ def test_who_carries_it(target: TargetState, carried: bool) -> None:
     of = request(targets=[FIRE])
     state = RequestState(of, 3, NOW, wanted=(FIRE,), targets={FIRE: target})
     assert earlier_of(state, "").carried_by == ((FIRE,) if carried else ())
+
+
+def told(*receipts: Receipt) -> TargetState:
+    """A profile of which this was said, one after the other."""
+    return TargetState(receipt=receipts[-1], receipts=list(enumerate(receipts, 5)))
+
+
+DONE = receipt(request(), ReceiptOutcome.DELIVERED, remote_id="123")
+DOUBTED = receipt(request(), ReceiptOutcome.UNCONFIRMED)
+GIVEN_UP = receipt(request(), ReceiptOutcome.FAILED, resolution_seq=9)
+BY_HAND = GIVEN_UP.model_copy(update={"platform": "manual"})
+
+
+@pytest.mark.parametrize(
+    ("target", "carried"),
+    [
+        (told(DONE, DOUBTED, GIVEN_UP), True),
+        (told(DOUBTED, GIVEN_UP), True),
+        (told(DONE, DOUBTED, receipt(request(), ReceiptOutcome.WITHHELD)), True),
+        (told(DOUBTED, BY_HAND), False),
+        (told(DOUBTED, receipt(request(), ReceiptOutcome.FAILED)), False),
+        (told(DONE, receipt(request(), ReceiptOutcome.RECALLED)), False),
+    ],
+    ids=["changed there", "never found out", "not posted again", "not done by hand", "surely not", "taken back"],
+)
+def test_what_was_given_up_may_be_public_and_is_taken_back(target: TargetState, carried: bool) -> None:
+    """Before, no recall went where an officer had given it up; where it was the only profile there could be none."""
+    state = RequestState(request(targets=[FIRE]), 3, NOW, wanted=(FIRE,), targets={FIRE: target})
+    assert earlier_of(state, "").carried_by == ((FIRE,) if carried else ())
+    failed = TargetState(receipt=receipt(request(), ReceiptOutcome.FAILED))
+    correction = RequestState(request(targets=[FIRE]), 9, NOW, wanted=(FIRE,), targets={FIRE: failed})
+    assert earlier_of(correction, "", before=(state,)).carried_by == ((FIRE,) if carried else ())
 
 
 @pytest.mark.parametrize(

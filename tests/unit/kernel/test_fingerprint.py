@@ -29,6 +29,7 @@ def test_the_words_of_a_message_never_change() -> None:
         {"crisis": True},
         {"severity": "high"},
         {"expires_at": NOW + timedelta(days=3_000)},
+        {"not_before": NOW + timedelta(days=1)},
         {"targets": ("fire-townsquare",)},
         {"scope": "all-departments"},
         {"replaces": "rabc"},

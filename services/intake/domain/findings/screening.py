@@ -248,6 +248,13 @@ def _shown_again(draft: Draft) -> Iterator[ScreeningFinding]:
             reason=f"{request_id} shows it there too, and stays as it is: onevoice {command} {request_id}",
             where=", ".join(profiles)[:300],
         )
+    for request_id, profiles in draft.updated_by:
+        yield ScreeningFinding(
+            code="update-left",
+            clause=OFFICIAL,
+            reason=f"{request_id} says more of it there, and stays as it is: onevoice recall {request_id}",
+            where=", ".join(profiles)[:300],
+        )
 
 
 def _off_topic(draft: Draft, rules: ScreeningRules, departments: dict[str, str]) -> Iterator[ScreeningFinding]:
