@@ -172,6 +172,33 @@ def test_numbers_that_are_no_persons_are_left_alone(text: str) -> None:
     assert not list(personal.find(text, "CA", "mission.example", ()))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Road closures: Exits 92/95/99, Rte 701/703/704.",
+        "The 701/703/704 are detoured",
+        "Hwy 701 703 704",
+        "Rm. 701/703/704",
+        "Bldgs. 701 703 704",
+        "No. 701 703 704",
+        "#701/703/704",
+        "Engines 701 703 704",
+        "Doors 130/692/544",
+        "ਯੂਨਿਟ 701 703 704",
+        "單位 701-703-704",
+        "Appart. 701 703 704",
+    ],
+)
+def test_a_list_of_routes_or_rooms_is_no_persons_number(text: str) -> None:
+    """Between strokes, or ascending within a hundred, whatever names it."""
+    assert not list(personal.find(text, "CA", "mission.example", ()))
+
+
+@pytest.mark.parametrize("text", ["SIN 701 703 704", "SIN 701/703/704", "Jane 130-692-544", "Jane 130 692 544"])
+def test_a_persons_number_is_found_that_is_named_or_no_list(text: str) -> None:
+    assert [hit.code for hit in personal.find(text, "CA", "mission.example", ())] == ["sin"]
+
+
 def test_a_telephone_number_behind_what_may_have_one_is_found() -> None:
     """ "For bookings: 604 ..." is no number of a booking; behind "no." it is one."""
     assert list(personal.find("見https://mission.example/flood｜604-555-0199", "CA", "mission.example", ()))

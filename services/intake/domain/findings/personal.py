@@ -187,10 +187,16 @@ def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
             digits = re.sub(r"\D", "", match.group())
             before = plain[max(0, match.start() - _BEFORE) : match.start()]
             named = word.search(before) is not None
-            shaped = code == "phn" or (match["gap"] != "" and digits[0] not in _NO_PERSONS)
+            shaped = code == "phn" or (match["gap"] != "" and digits[0] not in _NO_PERSONS and not _is_list(match))
             other = _is_other(before) or _NUMBERED_WORD.search(before) or _is_size(plain, before, match.end())
             if valid(digits) and digits.strip("0") and (named or (shaped and not other)):
                 yield Hit(code, what, _mask(digits)), match.start(), match.end()
+
+
+def _is_list(match: re.Match[str]) -> bool:
+    """Say whether three numbers are several things' and no person's: between strokes, or ascending in one hundred."""
+    first, second, third = match[1], match[3], match[4]
+    return "/" in match["gap"] or (first[0] == second[0] == third[0] and first < second < third)
 
 
 def _is_other(before: str) -> bool:
