@@ -60,20 +60,24 @@ _KNOWN = _words(
     retd rgt sched sci sdad sect sem sept seq serv sess sez sog spec specs spt srgt stat sub subj subst
     suff supp suppl supr surv syll sym syn syst tägl tbsp tech techn tel tél telec telf telp temp tfno theat tlf
     topog trad trans transf transl transp trav trib trop tsp tys tzn ud ult uu ungef urg usu usw util val var veh
-    vehs vers vgl vid viz voc vol vols vs warr wg wt yd yds zool zzgl nördl südl östl westl öffentl bkz
+    vehs vers vgl vid viz voc vol vols vs warr wg wt yd yds zool zzgl nördl südl östl westl öffentl bkz św
     """
     # Russian, Ukrainian, Greek
     """
     авт акад бул бульв буд вв вул г гг гл грн д дер див доб долл доц др зам им инж каб кв коп корп мин млн млрд мкр
     моб наб напр нач обл оф пер пл пос пр прим пров просп проф ред рис руб сек сел см смт сот ср ст стр табл тел тис
     тыс ул факс хв хут чел чл ш шос эл эт αγ αρ βλ δηλ λεωφ οδ πλ τηλ χλμ
+    """
+    # Punjabi, Hindi, Marathi
+    """
+    ਡਾ ਨੰ ਪ੍ਰੋ ਕਿ ਮੀ ਮਿ ਰੁ ਇੰਜ डॉ डा श्री नं पं प्रो कि मी मि रु सं दि सौ कु इंजि क्र
     """,
 )
 """CLDR's suppressions, the postal services' street words, and what Canadian towns write in their languages."""
 _KNOWN_WITH_CAPITAL = _words(
     """
     Ad Admin Can Cell Com Con Cor Dem Dom Fed Fin Fred Gal Grad Ill Info Intro Is La Lab Log Mass Metro Mid Miss Ops
-    Ore Pa Para Pub Rec Sec Tot TP Vac Vet
+    Ore Pa Para Pub Rec Sec Tot TP Vac Vet Ông Bà
     """
 )
 """Words as well: "for more info." ends a sentence, "see Info. Centre" does not."""
@@ -87,6 +91,10 @@ _WITHOUT_VOWEL = regex.compile(rf"{_OPEN}(?!\p{{Lu}}{{2}})[B-DF-HJ-NP-TV-XZb-df-
 """Mt, Blvd, Trl, Mrs; not in capitals: "Call the RCMP. Leave now." """
 _UNSPACED = regex.compile(r"(?<![\p{Thai}\p{Lao}])[\p{Thai}\p{Lao}]{1,5}\.$")
 """Thai and Lao write the full stop behind abbreviations."""
+_INDIC = r"[\p{Devanagari}\p{Gurmukhi}\p{Bengali}\p{Gujarati}\p{Oriya}]"
+_INDIC_WORD = regex.compile(rf"(?P<short>(?<!{_INDIC}){_INDIC}{{1,4}}\.$)|{_INDIC}\.$")
+_DANDAS = ("।", "॥")
+"""Where a text ends its sentences with a danda, its full stops mostly stand behind abbreviations."""
 _BARE_NUMBER = regex.compile(r"(?:^|[\s(])(?![2-9]11\.)\p{Nd}{1,3}\.$")
 """An item's or a street's number; "Call 911." is a sentence."""
 _GOES_ON = regex.compile(r"\s*\p{Ll}")
@@ -113,6 +121,8 @@ def end_at(text: str, mark: int, goes_on: int) -> SentenceEnd:
         return SentenceEnd.CLEAR
     if _abbreviated(before) or _BARE_NUMBER.search(before) or _GOES_ON.match(text, goes_on):
         return SentenceEnd.NONE
+    if (indic := _INDIC_WORD.search(before)) and any(danda in text for danda in _DANDAS):
+        return SentenceEnd.NONE if indic["short"] else SentenceEnd.PERHAPS
     if _LIKE_A_NAME.search(before) or _AFTER_A_SHORT_FORM.match(text, goes_on):
         return SentenceEnd.PERHAPS
     return SentenceEnd.CLEAR

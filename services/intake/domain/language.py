@@ -132,6 +132,12 @@ _BORROWED_LETTERS = {
 _FRENCH_BEGINNING = regex.compile(r"\b(?:l|d|qu|n|s|c|jusqu|aujourd)['’]\p{L}", regex.IGNORECASE)
 
 
+_FRENCH_NAME = regex.compile(
+    r"\b(?:École|Ecole|Pont)s?(?:\s+(?:(?:de|du|des|la|le|les)\s+|[dl]['’])*\p{Lu}[\p{Ll}\p{M}'’.-]*)+"
+)
+"""What is called so in a text of any language: École Heritage Park. It counts only where the rest is French, too."""
+
+
 _ARTICLE = regex.compile(r"^(?:l|d|dell|nell|all|dall|sull|un|qu)['’]", regex.IGNORECASE)
 
 
@@ -188,9 +194,16 @@ def _with_noun(word: str) -> tuple[str, ...]:
     return (word,) if noun == word else (word, noun)
 
 
+def _words(plain: str) -> list[str]:
+    return [word.casefold() for found in _WORD.findall(plain) for word in _with_noun(found)]
+
+
 def _of_latin(plain: str, default: str) -> str:
-    words = [word.casefold() for found in _WORD.findall(plain) for word in _with_noun(found)]
     own = base(default)
+    without = _FRENCH_NAME.sub("M", plain)  # a letter, as signs stand behind one
+    if own != "fr" and not _count("fr", _words(without), without, own):
+        plain = without
+    words = _words(plain)
     counts = {language: _count(language, words, plain, own) for language in {**_WORDS, **_OWN_SIGNS}}
     best = max(counts, key=lambda language: counts[language])
     enough = counts[best] >= 2 or len(words) <= 2

@@ -47,6 +47,11 @@ _WORD = regex.compile(r"[\s\u200b]+")
 """A zero-width space parts words, too: in Thai, Lao, Khmer and Burmese."""
 _PARAGRAPH = regex.compile(r"\n[ \t]*\n\s*")
 _LINE = regex.compile(r"\n\s*")
+_WRAPPED = regex.compile(r"[\p{L}\p{M},][ \t]*\n[ \t]*\p{Ll}|[^\n]{50}[\p{L}\p{M}\p{N},]\n[\p{L}\p{N}]")
+"""Where a sentence goes on in the next line, or a long one ends without a mark: another system or an e-mail broke the
+text at some column."""
+_ITEM = regex.compile(r"[^\p{L}\p{M}\p{N}\s\p{Ps}\p{Pi}\"']|\p{Nd}{1,3}[.)]\s")
+"""How an item of a list begins."""
 _SPACES = "".join(
     map(chr, (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000))
 )
@@ -117,6 +122,7 @@ class _Ends:
     def __init__(self, units: list[Unit], fit: int) -> None:
         # A few pieces more, so that the white space after a sentence that just fits is seen.
         self._text = _text(units[: fit + 2])
+        self._wrapped = _WRAPPED.search(self._text) is not None
         self._fit = fit
         offsets = accumulate((len(piece) for piece, _ in units[: fit + 2]), initial=0)
         self._index_at = {offset: index for index, offset in enumerate(offsets)}
@@ -124,12 +130,14 @@ class _Ends:
     def last_sentence(self, least: int) -> int:
         """Return the last place at the end of a line or sentence, at or after ``least`` pieces, or 0.
 
-        A clear end goes before one that may be an abbreviation's, and that before the end of a phrase.
+        A clear end goes before one that may be an abbreviation's, and that before the end of a phrase, and that
+        before a line within a sentence.
         """
         return (
             self.last(_LINE, _SENTENCE, least=least)
-            or self.last(_SENTENCE, least=least, sure=SentenceEnd.PERHAPS)
+            or self.last(_LINE, _SENTENCE, least=least, sure=SentenceEnd.PERHAPS)
             or self.last(_PHRASE, least=least)
+            or self.last(_LINE, least=least, sure=SentenceEnd.NONE)
         )
 
     def last(self, *kinds: regex.Pattern[str], least: int, sure: SentenceEnd = SentenceEnd.CLEAR) -> int:
@@ -147,7 +155,20 @@ class _Ends:
         offset = match.start() + len(closers)
         if kind is _SENTENCE and end_at(self._text, match.start(), match.end()) < sure:
             return 0
+        if kind is _LINE and self._line_end(match) < sure:
+            return 0
         return self._index_at.get(offset, 0)
+
+    def _line_end(self, match: regex.Match[str]) -> SentenceEnd:
+        """Say how sure it is that a sentence ends with a line: in a text that was broken at some column it may not."""
+        if not self._wrapped or match.group().count("\n") > 1 or _ITEM.match(self._text, match.end()):
+            return SentenceEnd.CLEAR
+        mark = match.start()
+        while mark and self._text[mark - 1] in _SPACES:
+            mark -= 1
+        if self._text[mark - 1 : mark].isalnum() or self._text[mark - 1 : mark] == ",":
+            return SentenceEnd.PERHAPS
+        return end_at(self._text, mark, match.end())
 
 
 def _text(units: list[Unit]) -> str:

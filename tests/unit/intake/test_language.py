@@ -200,3 +200,30 @@ def test_what_does_not_tell_is_in_the_citys_language() -> None:
 @given(st.text(max_size=80))
 def test_any_text_has_a_language(text: str) -> None:
     assert guess(text).isalpha()
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Reception centre: École Heritage Park Middle School, 33700 Prentis Avenue", "en"),
+        ("Schools closed: École Christine Morrison, École Heritage Park, Silverdale", "en"),
+        ("École Mission Secondary: shelter", "en"),
+        ("École Christine Morrison, École Mission Central closed", "en"),
+        ("École des Pionniers and École Côté du Soleil: buses cancelled", "en"),
+        ("École fermée.", "fr"),
+        ("Écoles fermées : Mission Central, Silverdale", "fr"),
+        ("École Mission Central fermée.", "fr"),
+        ("École Mission Central : abri", "fr"),
+        ("Centre d’accueil : École Heritage Park", "fr"),
+        ("Évacuez Mission.", "fr"),
+        ("L'école Heritage Park est fermée", "fr"),
+    ],
+)
+def test_a_schools_french_name_makes_no_french_text(text: str, language: str) -> None:
+    """Immersion schools are called so all over Canada, and are reception centres."""
+    assert guess(text) == language
+
+
+def test_a_schools_name_alone_is_in_the_citys_language() -> None:
+    assert guess("École Mission Central", "fr") == "fr"
+    assert guess("École Mission Central", "en") == "en"

@@ -34,6 +34,11 @@ def seen(text: str, home: str = "mission.ca", city: str = "City of Mission") -> 
         "See https://m1ssion.ca",
         "See https://payp\u0430l.com/help",
         "See mission\u3002evil\uff0eexample",
+        "請看mission.evil.example查詢",
+        "請看mission.ca查詢.evil.example",
+        "rnission.caで確認",
+        "See mis\u05e1ion.ca",  # a Hebrew letter in it
+        "See \ua4dfission.ca",  # a Lisu letter that looks like M
     ],
 )
 def test_a_host_that_seems_to_be_another_is_found(text: str) -> None:
@@ -53,6 +58,8 @@ def test_a_host_that_seems_to_be_another_is_found(text: str) -> None:
         "\u6d2a\u6c34\u60c5\u5831 https://\u65e5\u672c\u8a9e\u306eIDN.example/",
         "https://\u043c\u043e\u0441\u043a\u0432\u0430.\u0440\u0444/",
         "Write to clerk@mission.ca or fire@hatzic.example",
+        "請看mission.ca查詢，或www.mission.ca。",
+        "メールではなくmission.caで確認、mission.ca에서, mission.caਤੇ",
     ],
 )
 def test_what_people_write_every_day_is_left_alone(text: str) -> None:

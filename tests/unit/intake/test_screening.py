@@ -13,6 +13,7 @@ from schemas.platforms import LIMITS
 from services.intake.domain.findings import personal, profanity
 from services.intake.domain.findings.screening import ScreeningRules, screen
 from services.intake.domain.rendering import render
+from tests.support.mission import PATIENCE
 from tests.unit.intake.world import SITE, city, draft
 
 PLAIN = ScreeningRules(SITE)
@@ -171,6 +172,33 @@ def test_numbers_that_are_no_persons_are_left_alone(text: str) -> None:
     assert not list(personal.find(text, "CA", "mission.example", ()))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Road closures: Exits 92/95/99, Rte 701/703/704.",
+        "The 701/703/704 are detoured",
+        "Hwy 701 703 704",
+        "Rm. 701/703/704",
+        "Bldgs. 701 703 704",
+        "No. 701 703 704",
+        "#701/703/704",
+        "Engines 701 703 704",
+        "Doors 130/692/544",
+        "ਯੂਨਿਟ 701 703 704",
+        "單位 701-703-704",
+        "Appart. 701 703 704",
+    ],
+)
+def test_a_list_of_routes_or_rooms_is_no_persons_number(text: str) -> None:
+    """Between strokes, or ascending within a hundred, whatever names it."""
+    assert not list(personal.find(text, "CA", "mission.example", ()))
+
+
+@pytest.mark.parametrize("text", ["SIN 701 703 704", "SIN 701/703/704", "Jane 130-692-544", "Jane 130 692 544"])
+def test_a_persons_number_is_found_that_is_named_or_no_list(text: str) -> None:
+    assert [hit.code for hit in personal.find(text, "CA", "mission.example", ())] == ["sin"]
+
+
 def test_a_telephone_number_behind_what_may_have_one_is_found() -> None:
     """ "For bookings: 604 ..." is no number of a booking; behind "no." it is one."""
     assert list(personal.find("見https://mission.example/flood｜604-555-0199", "CA", "mission.example", ()))
@@ -293,6 +321,12 @@ def test_toll_free_and_short_numbers_are_nobodys() -> None:
         ("x@ontario.ca.evil.example", ["email"]),
         ("jane [at] gmail (dot) com", ["email"]),
         ("jane at gmail dot com", ["email"]),
+        ("jean [arobase] gmail [point] com", ["email"]),
+        ("jean arobase gmail point com", ["email"]),
+        ("jean arobase mail.gmail.com, jane(a)gmail.com", ["email", "email"]),
+        ("info [arobase] mission [point] example, info arobase mission point example", []),
+        ("le signe arobase, au point de rencontre; section 5(a)bylaws.example", []),
+        ("a@b|jane@gmail.com", ["email"]),
         ("jane @ gmail.com", ["email"]),
         ("the map is map@2x.png", []),
         ("city hall @missionbc.bsky.social", []),
@@ -303,6 +337,35 @@ def test_email_addresses(text: str, codes_found: list[str]) -> None:
     hits = list(personal.find(text, "CA", "mission.example", ()))
     assert [hit.code for hit in hits] == codes_found
     assert all("doe" not in hit.masked for hit in hits)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "緊急情況：電郵{}或瀏覽https://mission.example",
+        "メールは{}まで",
+        "이메일 {}로 문의",
+        "อีเมล{}ครับ",
+        "ਈਮੇਲ {}ਤੇ",
+        "راسلنا{}اليوم",
+        "write to *{}*, '{}' or Info/{}",
+    ],
+)
+def test_an_address_in_writing_without_spaces_is_whose_it_is(text: str) -> None:
+    """The city's, a public body's and a published one are left alone there, and a person's is found."""
+    for address in ("info@mission.example", "PreparedBC@gov.bc.ca", "info@fvrd.example"):
+        said = text.replace("{}", address)
+        assert not list(personal.find(said, "CA", "mission.example", (), ("info@fvrd.example",)))
+    for person in ("jane@gmail.com", "jane@fvrd.example", "jane.info@fvrd.example"):
+        hits = list(personal.find(text.replace("{}", person), "CA", "mission.example", (), ("info@fvrd.example",)))
+        assert {hit.code for hit in hits} == {"email"}
+
+
+@pytest.mark.parametrize("address", ["李@gmail.com", "joséinfo@fvrd.example", "o'info@fvrd.example", "jane@例え.jp"])
+def test_an_address_with_other_letters_is_a_persons(address: str) -> None:
+    assert [hit.code for hit in personal.find(address, "CA", "mission.example", (), ("info@fvrd.example",))] == [
+        "email"
+    ]
 
 
 @pytest.mark.parametrize("published", ["info@fvrd.example", "fvrd.example", "@fvrd.example", "INFO@FVRD.example"])
@@ -492,6 +555,12 @@ def test_topic_only_where_the_city_set_words() -> None:
     assert codes(RULES, text=f"Smoke from the hills {SITE}") == set()
     where = [finding.where for finding in found(RULES, text=text, targets=["water-mastodon", "parks-mastodon"])]
     assert where == ["water-mastodon"]
+
+
+@pytest.mark.parametrize("unit", ["a|", "*a", "a=", "{at}", "a@", "請a@a.", " arobase a point"])
+@pytest.mark.timeout(PATIENCE)
+def test_no_text_takes_long_to_be_looked_through(unit: str) -> None:
+    list(personal.find(unit * (65_536 // len(unit.encode())), "CA", "mission.example", (), ("info@fvrd.example",)))
 
 
 def test_many_hits_stay_few_findings() -> None:

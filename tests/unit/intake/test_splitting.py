@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from schemas.platforms import LIMITS
@@ -99,7 +101,54 @@ def test_a_short_name_ends_a_sentence_where_nothing_clearer_does(sentence: str) 
         ("AS YOU CAN.", " GO", CLEAR),
         ("하지 말 것.", " 대피", CLEAR), ("ออกจากบ้าน.", " ไป", CLEAR), ("รพ.", " ไป", NONE),
         ("p.m.", " Go", NONE), ("on Blvd.", " Go", NONE),
+        ("ਡਾ.", " ਸਿੰਘ", NONE), ("ਨੰ.", " ੩", NONE), ("डॉ.", " सिंह", NONE), ("श्री.", " सिंह", NONE), ("नं.", " ३", NONE),
+        ("कि.मी.", " दूर", NONE), ("पं.", " शर्मा", NONE), ("Ông.", " Nguyễn", NONE), ("św.", " Anny", NONE),
+        ("पानी आया। अधि.", " राम", NONE), ("पानी आया। नगरपालिका.", " राम", PERHAPS),
+        ("ਖਾਲੀ ਕਰੋ.", " ਹੜ੍ਹ", CLEAR), ("घर खाली करो.", " बाढ़", CLEAR),
     ],
 )  # fmt: skip
 def test_how_sure_it_is_that_a_sentence_ends(before: str, after: str, end: SentenceEnd) -> None:
     assert end_at(before + after, len(before), len(before)) == end
+
+
+def wrapped(text: str, width: int = 70) -> str:
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def test_a_line_that_an_e_mail_broke_ends_no_sentence() -> None:
+    """Part 1 ends at a full stop, wherever the lines of a wrapped text end, and not at "go by Nov."."""
+    told = "You must be out of the area that is described below and go by Nov. 28 at 6 p.m. to the reception centre. "
+    for width in range(40, 90):
+        first = first_of(wrapped(told * 8, width))
+        assert first.endswith("centre."), width
+
+
+def test_a_long_line_without_a_mark_was_broken_too() -> None:
+    line = "Everybody in Hatzic must go. Stave Lake Street has to be empty by Nov.\n"
+    told = line + "28 Residents of the valley between Dewdney Trunk Road and\n" + line * 4
+    assert first_of(told + line * 6).endswith("must go.")
+
+
+@pytest.mark.parametrize(
+    ("line", "ends"),
+    [
+        ("• Lougheed Hwy. is closed at Nelson St.", "St."),
+        ("Reception centre: 33700 Prentis Ave.", "Ave."),
+        ("7 Main St. to Stave Lake St.", "St."),
+        ("Evacuate these streets now", "now"),
+    ],
+)
+def test_the_lines_of_a_list_end_parts(line: str, ends: str) -> None:
+    first = first_of("\n".join([line] * 30))
+    assert first.endswith(ends)
+    assert len(first) > 400
+
+
+def test_a_list_in_a_wrapped_text_ends_a_part_at_its_items() -> None:
+    first = first_of("Leave the area at once and go to the\nreception centre.\n" + "• Stave Lake St.\n" * 60)
+    assert first.endswith("• Stave Lake St.")
+    assert len(first) > 400
+
+
+def test_a_wrapped_text_without_any_sentence_is_divided_at_a_line() -> None:
+    assert first_of(wrapped("streets that are closed " * 60)).split()[-1] in {"streets", "that", "are", "closed"}

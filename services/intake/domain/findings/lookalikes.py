@@ -18,10 +18,14 @@ from schemas import links
 
 _USERINFO = regex.compile(r"https?://[^\s/?#<>\"]*@[^\s/?#<>\"]+", regex.IGNORECASE)
 _LABEL = r"[\p{L}\p{M}\p{N}](?:[\p{L}\p{M}\p{N}\-]{0,61}[\p{L}\p{M}\p{N}])?"
+_UNSPACED = r"(?!\p{Lisu})\p{Lo}"
 _BARE = regex.compile(
-    rf"(?<![\p{{L}}\p{{N}}@.\-_/])(?:{_LABEL}[.。．｡]){{1,8}}(?:xn--[a-z0-9\-]{{2,59}}|\p{{L}}{{2,24}})(?![\p{{L}}\p{{N}}@\-])",
+    rf"(?<![\p{{L}}\p{{N}}@.\-_/])(?:(?:{_UNSPACED}|[\p{{M}}\p{{Lm}}])++(?=[a-z0-9]))?+(?P<host>(?:{_LABEL}[.。．｡]){{1,8}}"
+    rf"(?:[a-z]{{2,24}}(?={_UNSPACED})|(?:xn--[a-z0-9\-]{{2,59}}|\p{{L}}{{2,24}})(?![\p{{L}}\p{{N}}@\-])))",
     regex.IGNORECASE,
 )
+"""A host without a scheme. Letters without capitals beside its ASCII ones are text that is written without spaces, as
+platforms take it; Lisu's look like Latin ones."""
 _DOTS = str.maketrans("。．｡", "...")
 _SCRIPTS = {
     name: regex.compile(rf"\p{{Script={name}}}")
@@ -163,7 +167,7 @@ def find(text: str, home: str, city: str, allowed: tuple[str, ...] = ()) -> Iter
         yield Lookalike(address, "it has a user name before its host, so it leads elsewhere than it seems to")
     names = _names(home, city)
     hosts = [link.address.partition("://")[2] for link in links.find(text)]
-    hosts += [match.group() for match in _BARE.finditer(text)]
+    hosts += [match["host"] for match in _BARE.finditer(text)]
     for host in dict.fromkeys(_readable(one) for one in hosts):
         if any(host == one or host.endswith(f".{one}") for one in (home, *allowed) if one):
             continue

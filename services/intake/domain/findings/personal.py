@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import regex
+
 from schemas import links
 from services.intake.domain.findings.masks import mask_dates, mask_digits
 
@@ -96,12 +98,24 @@ _BARE = re.compile(r"[\d ]+")
 _BEFORE = 48
 """Characters before a number that are looked at for what it is."""
 
-_AT = r"(?:@ ?| @ | ?[(\[{<]at[)\]}>] ?| at (?=[\w-]+ dot ))"
-"""``name @host`` is a name and a handle, as on Bluesky."""
-_DOT = r"(?:\.| ?[(\[{<](?:dot|point)[)\]}>] ?| dot )"
-_ADDRESS = re.compile(
-    rf"(?<![\w.+@-])[\w.!#$%&'*+/=?^`{{|}}~-]+{_AT}(?P<host>(?:[\w-]+{_DOT})+[^\W\d_]{{2,}})", re.IGNORECASE
+_AT = (
+    r"(?:@ ?| @ | ?[(\[{<](?:at|arobase)[)\]}>] ?|(?<=[^\W\d])[(\[{]a[)\]}](?=\w)| at (?=[\w-]+ dot )"
+    r"| arobase (?=[\w-]+(?: point |\.)))"
 )
+"""``name @host`` is a name and a handle, as on Bluesky."""
+_DOT = r"(?:\.| ?[(\[{<](?:dot|point)[)\]}>] ?| dot |(?<= arobase [\w.\- ]{1,63}) point )"
+_TOP = r"(?:[a-z]{2,63}(?=\p{Lo})|[^\W\d_]{2,})"
+"""Letters without capitals behind an ASCII one are text that is written without spaces: no top is of both."""
+_WORD, _SIGN = r"\w.+\-", r"!#$%&'*/=?^`{|}~"
+_ADDRESS = regex.compile(
+    rf"(?:(?<![{_WORD}{_SIGN}@])|(?<=@)[{_WORD}]*+(?=[{_SIGN}]))(?P<address>[{_WORD}{_SIGN}]+{_AT}(?P<host>(?:[\w-]+{_DOT})+{_TOP}))",
+    regex.IGNORECASE,
+)
+"""One begins where nothing of one stands before it: a text of signs alone is read once, not from each of them on."""
+_ATS = regex.compile(_AT)
+_DOTS = regex.compile(r"\.| ?[(\[{<](?:dot|point)[)\]}>] ?| dot | point ")
+_BESIDE = regex.compile(r"^(?:.*(?:\p{Lo}\p{M}*|[/=?*|{}]))?['_*`~]*(?=[a-z0-9])", regex.IGNORECASE)
+"""What may stand before an address without a space: such a text, signs of emphasis, the word before a stroke."""
 PUBLIC_BODIES = re.compile(
     r"(?:.+\.)?(?:gc\.ca|canada\.ca|gov\.[a-z]{2}\.ca|gouv\.[a-z]{2}\.ca|leg\.bc\.ca|qu[eé]bec\.ca|"
     r"(?:alberta|ontario|saskatchewan|manitoba|novascotia|yukon|princeedwardisland|gnb)\.ca)",
@@ -173,10 +187,16 @@ def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
             digits = re.sub(r"\D", "", match.group())
             before = plain[max(0, match.start() - _BEFORE) : match.start()]
             named = word.search(before) is not None
-            shaped = code == "phn" or (match["gap"] != "" and digits[0] not in _NO_PERSONS)
+            shaped = code == "phn" or (match["gap"] != "" and digits[0] not in _NO_PERSONS and not _is_list(match))
             other = _is_other(before) or _NUMBERED_WORD.search(before) or _is_size(plain, before, match.end())
             if valid(digits) and digits.strip("0") and (named or (shaped and not other)):
                 yield Hit(code, what, _mask(digits)), match.start(), match.end()
+
+
+def _is_list(match: re.Match[str]) -> bool:
+    """Say whether three numbers are several things' and no person's: between strokes, or ascending in one hundred."""
+    first, second, third = match[1], match[3], match[4]
+    return "/" in match["gap"] or (first[0] == second[0] == third[0] and first < second < third)
 
 
 def _is_other(before: str) -> bool:
@@ -221,14 +241,15 @@ def _is_size(plain: str, before: str, end: int, bare: bool = True) -> bool:
 def _addresses(plain: str, city_host: str, published: tuple[str, ...]) -> Iterator[Hit]:
     allowed = tuple(one.casefold().removeprefix("@") for one in (city_host, *published) if one)
     for match in _ADDRESS.finditer(plain):
-        host = re.sub(_DOT, ".", match["host"].casefold())
+        host = _DOTS.sub(".", match["host"].casefold())
         hosts = (host, links.host_of(f"https://{host}"))
-        address = re.sub(_DOT, ".", re.sub(_AT, "@", match.group().casefold(), count=1))
+        address = _DOTS.sub(".", _ATS.sub("@", match["address"].casefold(), count=1))
         if PUBLIC_BODIES.fullmatch(host) or _FILE.fullmatch(host):
             continue
-        if any(_covers(one, host, address) for one in allowed for host in hosts):
+        addresses = (address, _BESIDE.sub("", address))
+        if any(_covers(one, host, written) for one in allowed for host in hosts for written in addresses):
             continue
-        yield Hit("email", "an e-mail address", f"{match.group()[0]}…@{host}")
+        yield Hit("email", "an e-mail address", f"{match['address'][0]}…@{host}")
 
 
 def _covers(published: str, host: str, address: str) -> bool:
