@@ -11,9 +11,10 @@ from services.provision.broker.embedded import EmbeddedBroker
 from services.provision.broker.keeping import keep_running
 from services.provision.broker.preflight import find_nats_server, store_for
 from services.provision.broker.streams import Provisioned, provision
-from services.provision.city.city_init import ROOTS, check_new, make_city
+from services.provision.city.city_init import ROOTS, make_city
 from services.provision.city.manifests import read_envelope, read_manifest
 from services.provision.city.message_templates import write_templates
+from services.provision.city.new_folder import check_new
 from services.provision.plan.city_plan import CityPlan, demo_plan
 from services.provision.plan.interactive import interactive_plan
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections import Counter
@@ -23,6 +22,7 @@ from services.provision.accounts.accounts_conf import REALMS, RealmUsers, accoun
 from services.provision.accounts.server_conf import ServerSettings, render_server
 from services.provision.city.city_toml import GITIGNORE, city_toml
 from services.provision.city.message_templates import write_templates
+from services.provision.city.new_folder import MAKING, check_new, fill
 from services.provision.plan.city_plan import MASTODON_PLATFORM, TOWNSQUARE, CityPlan
 from services.townsquare.accounts import make_accounts
 
@@ -117,12 +117,16 @@ def make_city(
     folder = folder.absolute()
     check_new(folder)
     check_plan(plan)
-    building = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.making"
+    fills = folder.exists()
+    building = (folder if fills else folder.parent) / f".{folder.name}.{secrets.token_hex(4)}{MAKING}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building.mkdir(mode=0o700)
         _build(building, folder, plan, clock or SystemClock(), {} if held else seals, held or {})
-        building.rename(folder)
+        if fills:
+            fill(folder, building)
+        else:
+            building.rename(folder)
     except OSError as error:
         raise BadInput(
             "init.unwritable",
@@ -132,31 +136,6 @@ def make_city(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return load_city(folder)
-
-
-def check_new(folder: Path) -> None:
-    """Check that a city can be made there: before a person answers twenty questions for nothing.
-
-    Raises:
-        BadInput: ``init.not_empty``, ``init.unwritable``.
-    """
-    folder = folder.absolute()
-    try:
-        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    except OSError as error:
-        raise BadInput(
-            "init.unwritable", f"cannot look into {folder}: {error.strerror}", "name another folder"
-        ) from error
-    if taken:
-        raise BadInput(
-            "init.not_empty",
-            f"{folder} exists and is not empty",
-            "name a new folder; an existing city is never overwritten",
-        )
-    above = next(path for path in (folder, *folder.parents) if path.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        why = "may not be written to" if above.is_dir() else "is no folder"
-        raise BadInput("init.unwritable", f"cannot make {folder}: {above} {why}", "name another folder")
 
 
 def check_plan(plan: CityPlan) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import subprocess
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from schemas.events.authority import Officer, Realm, Role, System
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
-from services.provision import demo_plan, find_nats_server, interactive_plan, make_city, read_manifest
+from services.provision import check_new, demo_plan, find_nats_server, interactive_plan, make_city, read_manifest
 from services.townsquare.accounts import accounts_path, read_accounts
+
+NOBODY = 65_534
 
 
 def mode(path: Path) -> int:
@@ -114,9 +117,46 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     assert caught.value.code == "init.not_empty"
 
 
-def test_an_empty_folder_is_used(tmp_path: Path) -> None:
-    (tmp_path / "city").mkdir()
-    assert make_city(tmp_path / "city", demo_plan()).settings.city.name == "City of Mission"
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    """It may be a mount point, or the one that a shell stands in, which would stand in a deleted one after it."""
+    folder = tmp_path / "city"
+    folder.mkdir()
+    before = folder.stat().st_ino
+    assert make_city(folder, demo_plan()).settings.city.name == "City of Mission"
+    assert (folder.stat().st_ino, mode(folder)) == (before, 0o700)
+    assert [path.name for path in tmp_path.iterdir()] == ["city"]
+    made = make_city(tmp_path / "other", demo_plan()).folder
+    assert {path.name for path in folder.iterdir()} == {path.name for path in made.iterdir()}
+
+
+def test_a_folder_is_filled_where_its_owner_may_make_no_other() -> None:
+    """As ``install -d -o onevoice /srv/city`` leaves it: refused after all questions, with "Permission denied"."""
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as place:  # not in a folder of root's own, where nobody else may look
+        above, folder = Path(place), Path(place) / "city"
+        folder.mkdir()
+        above.chmod(0o555)
+        try:
+            if user == 0:  # whom no mode keeps out
+                os.chown(folder, NOBODY, -1)
+                os.seteuid(NOBODY)
+            check_new(folder)
+            assert make_city(folder, demo_plan()).settings.city.name == "City of Mission"
+        finally:
+            os.seteuid(user)
+            above.chmod(0o700)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_a_killed_one_left_is_named(tmp_path: Path, there: bool) -> None:
+    """Keys are in it, in clear."""
+    folder = tmp_path / "city"
+    left = (folder if there else tmp_path) / ".city.0123abcd.making"
+    left.mkdir(parents=True)
+    with pytest.raises(BadInput) as caught:
+        check_new(folder)
+    assert caught.value.code == "init.half"
+    assert str(left) in caught.value.hint
 
 
 def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +172,10 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path, monkeypatch: pyt
         make_city(tmp_path / "city", demo_plan())
     assert caught.value.code == "init.unwritable"
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "city").mkdir()
+    with pytest.raises(BadInput, match="No space left"):
+        make_city(tmp_path / "city", demo_plan())
+    assert list(tmp_path.rglob("*")) == [tmp_path / "city"]
 
 
 def test_a_city_from_answers_starts_with_real_accounts_and_exercises_on_the_townsquare(tmp_path: Path) -> None:

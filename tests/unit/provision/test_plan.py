@@ -8,8 +8,9 @@ import pytest
 
 from services.kernel.base.errors import BadInput
 from services.provision.city.city_init import check_plan
+from services.provision.plan.answers import slug
 from services.provision.plan.city_plan import CityPlan, PlannedSystem, demo_plan
-from services.provision.plan.interactive import interactive_plan, slug
+from services.provision.plan.interactive import interactive_plan
 
 
 class Script:
@@ -123,9 +124,13 @@ def test_an_answer_that_stays_wrong_ends_it(question: str, answer: str) -> None:
 
 
 def test_an_account_for_two_profiles_is_refused() -> None:
-    plan = Script(**{"Mastodon account": "same@social.example"}).plan()
     with pytest.raises(BadInput) as caught:
-        check_plan(plan)
+        Script(**{"Mastodon account": "same@social.example"}).plan()
+    assert caught.value.code == "init.answer"
+    plan = Script(**{"Mastodon account of Fire": "same@social.example"}).plan()
+    one = next(profile for profile in plan.profiles if profile.platform == "mastodon")
+    with pytest.raises(BadInput) as caught:
+        check_plan(replace(plan, profiles=(*plan.profiles, one.model_copy(update={"id": "other-mastodon"}))))
     assert caught.value.code == "init.twice"
 
 
@@ -143,3 +148,48 @@ def test_the_demonstration_plan_is_sound() -> None:
 @pytest.mark.parametrize(("name", "id_"), [("Public Works", "public-works"), ("Été & Co.", "ete-co")])
 def test_names_become_ids(name: str, id_: str) -> None:
     assert slug(name) == id_
+
+
+@pytest.mark.parametrize(
+    ("question", "wrong", "right"),
+    [
+        ("Official website", "https://x.example/?lang=fr", "https://x.example"),
+        ("Official website", "https://x.example:99999", "https://x.example"),
+        ("Official website", "https://x..example", "https://x.example"),
+        ("Country", "UK", "GB"),
+        ("Country", "XX", "CA"),
+        ("Mastodon account of Fire", "fire@a..b", "fire@social.example"),
+        ("Mastodon account of Fire", "fire@1.2.3", "fire@social.example"),
+        ("Mastodon account of", ["fire@s.example", "Fire@s.example"], ["works@s.example", ""]),
+        ("Mastodon account of", ["fire@a-b.example", "works@a.b.example"], ["works@s.example", ""]),
+        ("Address of the city's own broker", "tls://a..b:4222", "tls://broker.example:4222"),
+        ("Address of the city's own broker", "tls://broker.example,tls://b.example:99999", ""),
+        ("Departments", "\u6d88\u9632", "Fire"),
+    ],
+)
+def test_what_city_toml_would_refuse_is_asked_again(
+    question: str, wrong: str | list[str], right: str | list[str]
+) -> None:
+    """All other answers and two passphrases were thrown away for it, at the very end."""
+    answers = [*([wrong] if isinstance(wrong, str) else wrong), *([right] if isinstance(right, str) else right)]
+    script = Script(**{question: answers})
+    check_plan(script.plan())
+    assert len(script.told) == 1
+    assert script.answers[question] == []
+
+
+def test_small_letters_and_capitals_are_brought_into_form() -> None:
+    script = Script(
+        **{"Country": "gb", "Official website": "HTTPS://x.example", "Mastodon account of Fire": "VilleFire@S.Example"}
+    )
+    plan = script.plan()
+    assert script.told == []
+    assert (plan.region, plan.website) == ("GB", "https://x.example")
+    assert [p.account for p in plan.profiles if p.platform == "mastodon"] == ["VilleFire@s-example"]
+    assert plan.instances == {"s-example": "https://s.example"}
+
+
+def test_a_department_without_latin_letters_is_told_what_to_type() -> None:
+    script = Script(Departments=["\u6d88\u9632", "Fire (\u6d88\u9632)"])
+    assert "fire-website" in {one.id for one in script.plan().profiles}
+    assert "Fire (\u6d88\u9632)" in script.told[0]

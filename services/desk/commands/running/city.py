@@ -46,8 +46,9 @@ def init(
     """Make a city folder: settings, officers, keys, profiles.
 
     Without --demo it asks for names, accounts, time zone, languages and where the broker is; the answer < goes back to
-    the question before. Then the cao and the mcpe each choose a passphrase for their root key; nobody else's key is
-    made here: people enrol on their own machines. An existing folder is never overwritten.
+    the question before, a blank empties what is offered. Then the cao and the mcpe each choose a passphrase for their
+    root key; nobody else's key is made here: people enrol on their own machines. An existing folder is never
+    overwritten; an empty one is filled.
     With --root cao=LIVE,EXERCISE and --root mcpe=LIVE,EXERCISE no person's key is made here at all: each made two, a
     key for each realm (onevoice keys make FILE), and signs the realm's manifest in authority/ with it before the city
     starts (onevoice root sign FILE --key KEY).
