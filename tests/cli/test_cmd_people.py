@@ -109,6 +109,22 @@ def test_a_person_is_enrolled_added_rekeyed_revoked_and_reinstated_while_the_cit
     assert (shown["dana"]["revoked"], shown["dana"]["roles"]) == (False, ["pio"])
 
 
+def test_a_desk_says_what_to_send_of_who_is_listed_and_of_who_is_new(city: Shell, home: Path) -> None:
+    """Whom init named is an officer without a key: for them the line that adds somebody was refused."""
+    _, made = enrolled(city, home, "pio")
+    refused = city.json(*shlex.split(made["add"].replace("ROLE", "pio"))[1:], "--as", "mcpe")
+    assert refused.code == "officer.twice"
+    assert "onevoice officers rekey" in refused.body["error"]["hint"]
+    rekeyed = city.json(*shlex.split(made["rekey"])[1:], "--as", "mcpe")
+    assert rekeyed.status == 3
+    number = str(rekeyed.body["proposal"])
+    assert city.json("officers", "decline", number, "--as", "eoc-director").status == 0, "the others use the old key"
+    (home / "passphrase").write_text("five words of another pio\n")
+    words = ("--from", str(home / "invitation"), "--passphrase-file", str(home / "passphrase"))
+    said = Person(home)("enroll", "clerk", *words).out
+    assert said.index("onevoice officers rekey clerk") < said.index("onevoice officers add clerk")
+
+
 def test_what_an_invitation_says_to_type_can_be_typed(city: Shell, home: Path) -> None:
     done = city("invite", str(home / "inv é; x.invitation"))
     line = next(one for one in done.out.splitlines() if "onevoice enroll ID" in one)

@@ -282,6 +282,7 @@ def _hint(code: str) -> str:
         "proposal.waits": "have another officer confirm it: onevoice officers confirm NUMBER",
         "order.replayed": "give the command again; each order is signed when it is given",
         "officer.unknown": "onevoice officers list",
+        "officer.twice": "who is listed already gets a key by: onevoice officers rekey ID --key KEY --login KEY",
         "passkey.used": "make a new passkey on the device; one that was taken back never counts again",
         "passkey.until": "give a shorter time: --until 1d",
         "passkey.unknown": "onevoice passkeys list",

@@ -88,12 +88,21 @@ def enroll(
     what = "systems add" if system else "officers add"
     more = "" if system else f" --login {made.login_key} --role ROLE"
     add = typed(f'onevoice {what} {name} --name "NAME" --key {made.public_key}{more}')
+    rekey = (
+        None if system else typed(f"onevoice officers rekey {name} --key {made.public_key} --login {made.login_key}")
+    )
 
     def draw(out: Console) -> None:
         out.print(Text(f"Your desk for {read.city} (realm {desk.realm}) is in {made.folder}."), soft_wrap=True)
         out.print(Text(f"The city's code: {read.code()}   compare it with what the city told you"), soft_wrap=True)
         out.print(Text(f"Your code:       {made.code}   read it out to whoever adds you", style="bold"), soft_wrap=True)
-        out.print(Text("Send this line to the cao or the mcpe; nothing in it is secret:"))
+        if rekey is None:
+            out.print(Text("Send this line to the cao or the mcpe; nothing in it is secret:"))
+        else:
+            out.print(Text("Send one of these lines to the cao or the mcpe; nothing in them is secret."))
+            out.print(Text("Where you are an officer already (named when the city was made, or your key is lost):"))
+            out.print(Text(f"  {rekey}"), soft_wrap=True)
+            out.print(Text("Where you are new:"))
         out.print(Text(f"  {add}"), soft_wrap=True)
 
     said = {
@@ -103,6 +112,7 @@ def enroll(
         "code": made.code,
         "city_code": read.code(),
         "add": add,
+        "rekey": rekey,
     }
     desk.answer(said, draw)
     return Exit.DONE
