@@ -114,7 +114,7 @@ def _by_apprise(to: Sequence[str], subject: str, text: str) -> None:
     try:
         apprise = importlib.import_module("apprise")
     except ModuleNotFoundError as error:
-        raise LookupError("[notify] names services of Apprise, which is not installed: onevoice[notify]") from error
+        raise LookupError("[notify] names services of Apprise, which is not installed: the extra notify") from error
     service = apprise.Apprise()
     if not all(service.add(one) for one in to) or not service.notify(title=subject, body=text):
         raise LookupError("Apprise could not tell everybody; its log says whom")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from schemas import canonical
 from services.board.domain.spans import LedgerSpan, SpanTracker
 from services.kernel.base.errors import BadInput
+from services.kernel.base.parts import install
 from services.kernel.base.settings.city_file import TracingSection
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.client import Entry
@@ -36,7 +37,7 @@ class Tracing:
             raise BadInput(
                 "tracing.extra",
                 "[tracing] of city.toml needs OpenTelemetry, which is not installed",
-                "pip install 'onevoice[tracing]', or take [tracing] out of city.toml",
+                f"{install('city,tracing')}, or take [tracing] out of city.toml",
             ) from error
         endpoint = f"{settings.endpoint.rstrip('/')}/v1/traces"
         self._processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint))

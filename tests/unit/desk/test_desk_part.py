@@ -51,7 +51,7 @@ def test_what_runs_a_city_says_what_is_not_installed(desk: DeskPart, tmp_path: P
     done = desk.onevoice("up", "--city", city, "--json")
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"]) == (2, "install.city_part")
-    assert "onevoice[city]" in error["hint"]
+    assert "pip install 'onevoice-VERSION-py3-none-any.whl[city]'" in error["hint"]
     for name in ("intake", "townsquare"):
         alone = desk.python("-m", f"services.{name}", "--city", city)
         assert alone.returncode == 2, alone.stderr
