@@ -113,8 +113,11 @@ def test_init_leaves_no_persons_key_open_and_people_enrol(tmp_path: Path) -> Non
         status, said = talk(pio, words, {"Passphrase": "four words of the pio", "[y/N]": "y"})
         assert status == 0, said
         assert pio.json("eoc", "status", "--as", "pio").code == "key.locked"
-        status, said = talk(shell, ["eoc", "status", "--as", "cao"], {"Passphrase": WORDS["cao"]})
-        assert "HOLD" in said
+        there = ("--from", str(tmp_path / "invitation"), "--folder", str(tmp_path / "cao"))
+        cao, key = Shell(tmp_path / "cao"), shutil.move(city.key_path("cao"), tmp_path / "moved.nk")
+        assert cao.json("enroll", "cao", *there, "--key", str(key)).body["login"] is None
+        status, said = talk(cao, ["eoc", "status", "--as", "cao"], {"Passphrase": WORDS["cao"]})
+        assert (status, "HOLD" in said) == (0, True), said
     finally:
         lower_city(process)
 

@@ -6,6 +6,7 @@ The person compares the city's short code with somebody in the city, so that nob
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.events.authority import Realm
 from services.desk.keys.code import short_code
-from services.desk.keys.sealed import seal_seed
-from services.kernel.authority.signing import Signer, new_seed
+from services.desk.keys.sealed import read_sealed, seal_seed
+from services.kernel.authority.signing import Signer, load_key, new_seed
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, describe
 from services.kernel.base.files import make_folder, replace_content, write_atomically
 from services.kernel.base.network.reach import needs_authority
-from services.kernel.base.settings.city_file import Country, RealmAuthority, TimeZone
+from services.kernel.base.settings.city_file import Country, Language, RealmAuthority, TimeZone
 from services.kernel.base.settings.city_web import WebSection
 
 _PLACE = ("language", "region", "timezone")
@@ -43,7 +44,7 @@ class Invitation(BaseModel):
     ca: str | None = None
     web: WebSection | None = None
     timezone: TimeZone | None = None
-    language: str | None = None
+    language: Language | None = None
     region: Country | None = None
 
     def code(self) -> str:
@@ -98,7 +99,7 @@ def read_invitation(path: Path) -> Invitation:
 
 @dataclass(frozen=True)
 class Enrolled:
-    """The public keys of a person or system that was enrolled; ``login_key`` is None for a system."""
+    """The public keys of who was enrolled; ``login_key`` is None for a system, and where one key does both."""
 
     folder: Path
     public_key: str
@@ -127,30 +128,61 @@ def enroll(
         BadInput: ``enroll.there``, ``enroll.other_city``, ``enroll.unwritable``, ``enroll.ca``,
             ``key.passphrase_short``.
     """
-    if invitation.ca is None and (server := needs_authority(invitation.broker)):
-        said = f"the invitation does not say how to know the broker {server}: no authority of its certificate is in it"
-        raise BadInput("enroll.ca", said, "the city names it (city.toml, [nats] tls_ca) and sends another invitation")
-    keys = folder / "keys" if realm == "live" else folder / "keys" / "exercise"
-    signing, login = keys / f"{name}.nk", keys / f"{name}.login.nk"
+    signing, login = _key_files(folder, name, realm)
     if signing.exists():
         said = f"{signing} is there already, and a key is never replaced"
         raise BadInput("enroll.there", said, "onevoice keys rotate makes a new one; or move the old one away")
-    toml = city_toml(invitation)
-    older = city_toml(invitation.model_copy(update=dict.fromkeys(_PLACE)))
     seeds = {signing: new_seed()} if system else {signing: new_seed(), login: new_seed()}
     sealed = {path: seal_seed(seed, passphrase).to_bytes() if passphrase else seed for path, seed in seeds.items()}
+    _write_desk(invitation, folder, sealed)
+    return Enrolled(folder, Signer(seeds[signing]).public_key, None if system else Signer(seeds[login]).public_key)
+
+
+def enroll_with(invitation: Invitation, folder: Path, name: str, realm: Realm, file: Path) -> Enrolled:
+    """Make a desk folder for who holds a root key: their key, as its file has it, and no other.
+
+    Raises:
+        BadInput: ``enroll.key``: it is no root key of the realm; ``enroll.there``: another key is there; as ``enroll``,
+            and as ``load_key``.
+    """
+    sealed = read_sealed(file)
+    public = sealed.public_key if sealed is not None else load_key(file).public_key
+    pinned = invitation.live if realm == "live" else invitation.exercise
+    if public not in pinned.root_keys:
+        said = f"{file} holds {public}, which is no root key of {invitation.city} in the realm {realm}"
+        raise BadInput("enroll.key", said, "each realm has its own: --realm live or --realm exercise")
+    signing, login = _key_files(folder, name, realm)
+    content = file.read_bytes().strip()
+    other = next((path for path in (signing, login) if path.exists() and path.read_bytes().strip() != content), None)
+    if other is not None:
+        said = f"{other} is there already, and a key is never replaced"
+        raise BadInput("enroll.there", said, "move it away, and the one for logging in with it: the root key does both")
+    _write_desk(invitation, folder, {signing: content})
+    return Enrolled(folder, public, None)
+
+
+def _key_files(folder: Path, name: str, realm: Realm) -> tuple[Path, Path]:
+    keys = folder / "keys" if realm == "live" else folder / "keys" / "exercise"
+    return keys / f"{name}.nk", keys / f"{name}.login.nk"
+
+
+def _write_desk(invitation: Invitation, folder: Path, keys: Mapping[Path, bytes]) -> None:
+    if invitation.ca is None and (server := needs_authority(invitation.broker)):
+        said = f"the invitation does not say how to know the broker {server}: no authority of its certificate is in it"
+        raise BadInput("enroll.ca", said, "the city names it (city.toml, [nats] tls_ca) and sends another invitation")
+    toml = city_toml(invitation)
+    older = city_toml(invitation.model_copy(update=dict.fromkeys(_PLACE)))
     try:
         make_folder(folder)
         folder.chmod(0o700)
         _write_once(folder / "city.toml", toml, older)
         if invitation.ca:
             _write_once(folder / "ca.pem", invitation.ca)
-        for path, raw in sealed.items():
+        for path, raw in keys.items():
             write_atomically(path, raw.rstrip(b"\n") + b"\n", mode=0o600)
     except OSError as error:
         said = f"cannot write {folder}: {error.strerror}"
         raise BadInput("enroll.unwritable", said, "name another folder with --folder") from error
-    return Enrolled(folder, Signer(seeds[signing]).public_key, None if system else Signer(seeds[login]).public_key)
 
 
 def _write_once(path: Path, text: str, older: str | None = None) -> None:

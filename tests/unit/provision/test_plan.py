@@ -8,8 +8,9 @@ import pytest
 
 from services.kernel.base.errors import BadInput
 from services.provision.city.city_init import check_plan
+from services.provision.plan.answers import slug
 from services.provision.plan.city_plan import CityPlan, PlannedSystem, demo_plan
-from services.provision.plan.interactive import interactive_plan, slug
+from services.provision.plan.interactive import interactive_plan
 
 
 class Script:

@@ -211,6 +211,7 @@ def _to_sign(city: City) -> list[str]:
     return [
         "  keys      no person's key is here; the owners of the root keys both sign both, and then the city starts:",
         *(f"            onevoice root sign {shlex.quote(str(path))} --key {key}" for key, path in files.items()),
+        "            then, on their own machines: onevoice enroll ID --from FILE --key KEYFILE, once for each realm",
     ]
 
 
@@ -248,7 +249,8 @@ def _about_keys(city: City, demo: bool) -> tuple[str, ...]:
         return (f"  keys      {keys} (mode 0600): everybody's, in clear, as this is a demonstration",)
     return (
         f"  keys      {keys}: of people only the root keys of cao and mcpe, each under its passphrase:",
-        f"move {keys / 'cao.nk'} and {keys / 'mcpe.nk'} to their owners' machines, out of this folder.",
+        f"move {keys / 'cao.nk'} and {keys / 'mcpe.nk'} to their owners' machines, out of this folder, and those of",
+        "keys/exercise alike. There: onevoice enroll ID --from FILE --key KEYFILE, and again with --realm exercise.",
         "Everybody enrols on their own machine: onevoice invite FILE, onevoice enroll ID --from FILE,",
         "then onevoice officers rekey ID --key KEY --login KEY --as cao, and the mcpe confirms (docs/keys.md).",
         "A system, too: onevoice enroll ID --from FILE --system, then onevoice systems add ID --name NAME --key KEY.",

@@ -16,8 +16,9 @@ from services.desk.app import Invocation, command, group
 from services.desk.connection.link import broker_url
 from services.desk.keys import agent
 from services.desk.keys.desk_folder import desk_for
+from services.desk.keys.invitation import Enrolled, Invitation, invitation_of, read_invitation
 from services.desk.keys.invitation import enroll as make_desk
-from services.desk.keys.invitation import invitation_of, read_invitation
+from services.desk.keys.invitation import enroll_with as make_root_desk
 from services.desk.keys.opening import ask_passphrase, key_paths
 from services.desk.keys.rotation import next_paths
 from services.desk.keys.sealed import SealedKey, read_sealed
@@ -65,7 +66,11 @@ def invite(
     return Exit.DONE
 
 
-@command(app, "enroll", "onevoice enroll dana --from mission.invitation")
+@command(
+    app,
+    "enroll",
+    "onevoice enroll dana --from mission.invitation\nonevoice enroll cao --from mission.invitation --key cao.nk",
+)
 def enroll(
     desk: Invocation,
     name: Annotated[str, typer.Argument(metavar="ID", help="Your id as an officer, or that of the system.")],
@@ -73,6 +78,10 @@ def enroll(
     system: Annotated[bool, typer.Option("--system", help="Keys for a program that submits: no passphrase.")] = False,
     folder: Annotated[
         Path | None, typer.Option("--folder", metavar="DIR", help="The desk folder; else in ~/.config/onevoice.")
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="The root key that you hold; none is made. Once for each realm."),
     ] = None,
     passphrase_file: PassphraseFile = None,
 ) -> int:
@@ -83,8 +92,16 @@ def enroll(
     read = read_invitation(invitation)
     check_id(name, "officer")
     place = folder or desk_for(read.city)
+    if key is not None:
+        if system:
+            raise BadInput("enroll.key", "a system holds no root key", "leave out --key, or --system")
+        return _say_root(desk, read, make_root_desk(read, place, name, desk.realm, key), name)
     passphrase = None if system else ask_passphrase("A new passphrase", twice=True, file=passphrase_file)
     made = make_desk(read, place, name, desk.realm, passphrase, system=system)
+    return _say_enrolled(desk, read, made, name, system=system)
+
+
+def _say_enrolled(desk: Invocation, read: Invitation, made: Enrolled, name: str, *, system: bool) -> int:
     what = "systems add" if system else "officers add"
     more = "" if system else f" --login {made.login_key} --role ROLE"
     add = typed(f'onevoice {what} {name} --name "NAME" --key {made.public_key}{more}')
@@ -115,6 +132,20 @@ def enroll(
         "rekey": rekey,
     }
     desk.answer(said, draw)
+    return Exit.DONE
+
+
+def _say_root(desk: Invocation, read: Invitation, made: Enrolled, name: str) -> int:
+    then = typed(f"onevoice eoc status --as {name}")
+
+    def draw(out: Console) -> None:
+        out.print(Text(f"Your desk for {read.city} (realm {desk.realm}) is in {made.folder}."), soft_wrap=True)
+        out.print(Text(f"The city's code: {read.code()}   compare it with what the city told you"), soft_wrap=True)
+        out.print(Text(f"Your code:       {made.code}   the city knows this key: nothing is to be sent", style="bold"))
+        out.print(Text(f"Next: {then}"), soft_wrap=True)
+
+    said = {"folder": str(made.folder), "key": made.public_key, "code": made.code, "city_code": read.code()}
+    desk.answer(said | {"login": None, "add": None, "rekey": None}, draw)
     return Exit.DONE
 
 

@@ -81,7 +81,7 @@ def make(
 ) -> int:
     """Make a root key on your own machine, before there is a city; it takes one for each realm.
 
-    onevoice init --root takes their public halves.
+    onevoice init --root takes their public halves. Your desk gets them by onevoice enroll ID --from FILE --key KEYFILE.
     """
     if file.exists():
         raise BadInput("key.exists", f"there is {file} already; a key is never overwritten", "name another file")
