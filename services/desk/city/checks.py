@@ -15,7 +15,7 @@ from services.desk import session
 from services.desk.app import Invocation
 from services.desk.authority import ask_authority
 from services.desk.city import machine, wall
-from services.desk.city.last_verified import read_result
+from services.desk.city.last_verified import copy_began, read_result
 from services.desk.city.profile_check import examine, keeps_credentials, noted_ends
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.light_nats import errors
@@ -58,7 +58,7 @@ def local(city: City) -> list[Line]:
         disk(city),
         *ports(city),
         *broker_users(city),
-        *([health.verified(read_result(city), now)] if city.audit_folder.is_dir() else []),
+        *([health.verified(read_result(city), now, copy_began(city))] if city.audit_folder.is_dir() else []),
     ]
 
 

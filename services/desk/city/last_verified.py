@@ -5,7 +5,8 @@ It proves nothing by itself: who can write the folder can write it.
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from schemas.events.base import Contract, Utc
@@ -55,4 +56,13 @@ def read_result(city: City) -> LastVerified | None:
     try:
         return LastVerified.from_bytes((city.audit_folder / _NAME).read_bytes().strip())
     except (OSError, ValueError):
+        return None
+
+
+def copy_began(city: City) -> datetime | None:
+    """Return the time of the second copy's first entry, or None where there is none to read."""
+    try:
+        with city.record_path.open("rb") as file:
+            return datetime.fromisoformat(json.loads(file.readline())["entry"]["at"]).astimezone(UTC)
+    except (OSError, ValueError, KeyError, TypeError):
         return None

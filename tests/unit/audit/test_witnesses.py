@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
@@ -18,7 +19,7 @@ from aiosmtpd.handlers import Message
 from services.audit.proof import verify_record
 from services.audit.record.folder import CHECKPOINTS, LEDGER
 from services.audit.witnesses import give, witness_files
-from services.desk.city.last_verified import keep_result, read_result
+from services.desk.city.last_verified import copy_began, keep_result, read_result
 from services.desk.city.outside import known_checkpoints
 from services.desk.views.state import health
 from services.desk.views.state.health import Level
@@ -152,6 +153,11 @@ def test_the_doctor_says_how_the_last_verification_went(made: tuple[City, Ledger
     """None yet, well, and wrong; what is wrong is not proven."""
     place, builder = made
     assert health.verified(read_result(place), builder.now).level is Level.OK
+    began = copy_began(place)
+    assert began is not None
+    for hours, level in ((25, Level.OK), (27, Level.WARN)):  # a timer that nobody enabled
+        assert health.verified(None, began + timedelta(hours=hours), began).level is level
+    assert copy_began(City(place.folder / "nowhere", place.settings)) is None
     (place.audit_folder / CHECKPOINTS).write_bytes(b"")
     keep_result(place, verify_record(place, builder.now), give(place, 10_000), builder.now)
     line = health.verified(read_result(place), builder.now)

@@ -150,11 +150,16 @@ def _hint(trouble: str) -> str:
     return "its log says more; if it stays, restart it"
 
 
-def verified(found: LastVerified | None, now: datetime) -> Line:
-    """Judge the last verification of the whole record, which a timer makes (``onevoice audit verify --witness``)."""
+def verified(found: LastVerified | None, now: datetime, began: datetime | None = None) -> Line:
+    """Judge the last verification of the whole record, which a timer makes (``onevoice audit verify --witness``).
+
+    ``began``: the time of the record's first entry.
+    """
     name, again = "record", "onevoice audit verify --witness"
     if found is None:
-        return Line(name, Level.OK, "was not verified by the timer yet")
+        said = "was not verified by the timer yet"
+        late = began is not None and now - began > VERIFY_WARN
+        return Line(name, Level.WARN, said, f"does its timer run? {again}") if late else Line(name, Level.OK, said)
     when = f"{ago((now - found.at).total_seconds())} ago"
     if not found.ok:
         detail = (
