@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from schemas.events.authority import Grant, Role
+from schemas.events.control import Designate
 from services.desk.views import timetext
+from services.desk.views.state.authority import sentence
 from services.desk.views.timetext import ago, duration, in_city_time, local, looked_back, moment, read_in
 from services.kernel.base.errors import BadInput
 from services.kernel.base.zones import zone_of
@@ -161,6 +164,14 @@ def test_what_a_service_says_is_told_in_the_zone_that_people_read() -> None:
     assert in_city_time("9999-99-99 20:00 UTC") == "9999-99-99 20:00 UTC"
     read_in(None)
     assert in_city_time(said) == said
+
+
+def test_the_end_of_a_role_is_told_in_the_zone_that_people_read() -> None:
+    """Midnight in Vancouver was shown as 08:00 UTC to who confirms it."""
+    read_in(zone_of("America/Vancouver"))
+    until = Grant(role=Role.PIO, valid_until=datetime(2026, 12, 1, 7, 0, tzinfo=UTC))
+    assert sentence(Designate(officer="pio", grant=until)) == "Designate pio as pio until 2026-11-30 23:00:00 PST"
+    read_in(None)
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(3, "3 s"), (185, "3 min"), (7_300, "2 h"), (-90_000, "1 d")])

@@ -27,7 +27,8 @@ def judge(state: ReplayState, entry: RecordEntry, event: Verdict, context: Deliv
         yield Violation(entry.seq, "verdict.as_of", said)
         return
     if event.at - entry.at > CLOCK_SKEW:
-        yield Violation(entry.seq, "verdict.time", f"It is dated {event.at:%H:%M:%S} UTC, ahead of when it was stored.")
+        said = f"It is dated {event.at:%Y-%m-%d %H:%M:%S} UTC, ahead of when it was stored."
+        yield Violation(entry.seq, "verdict.time", said)
         return
     decision = decide(facts_at(state, event, context))
     if differs := _difference(event, decision):

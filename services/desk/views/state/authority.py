@@ -16,7 +16,7 @@ from services.desk.keys.code import short_code
 from services.desk.views.hints import typed
 from services.desk.views.layout import table, table_width
 from services.desk.views.state import passkeys
-from services.desk.views.timetext import local, utc
+from services.desk.views.timetext import local, utc, zoned
 from services.kernel.base.clock import SystemClock
 
 
@@ -50,7 +50,7 @@ def _grant(grant: Grant) -> str:
     text = grant.role.value
     if grant.profiles:
         text += f" of {', '.join(grant.profiles)}"
-    return text + (f" until {grant.valid_until:%Y-%m-%d %H:%M} UTC" if grant.valid_until else "")
+    return text + (f" until {zoned(grant.valid_until)}" if grant.valid_until else "")
 
 
 def proposal_json(one: ProposalView) -> dict[str, Any]:
