@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
 from tests.cli.conftest import Shell
 from tests.cli.messages import FIRE, request, words
+from tests.cli.terminal import ask, read
+from tests.support.mission import PATIENCE
 
 OFFICE = ("--as", "comms-officer")
 
@@ -50,3 +56,23 @@ def test_a_request_of_somebody_else_is_not_revised(city: Shell) -> None:
     assert (done.status, done.code) == (4, "revision.right")
     own = city.json("return", request_id, "--reason", "no", "--as", "clerk")
     assert own.status == 4
+
+
+@pytest.mark.parametrize("verb", ["reject", "return"])
+def test_who_read_the_revision_before_is_shown_the_new_one_and_asked(city: Shell, verb: str) -> None:
+    """Its author put it right meanwhile; to reject it is final."""
+    text = words("The pool is closed.")
+    request_id = request(city, text=text)
+    fixed = text.replace("closed.", "open.")
+    assert city.json("request", "--revise", request_id, fixed, "--as", "clerk").status == 3
+    leader, process, said = ask(city, [verb, request_id, "--reason", "it is open", *OFFICE], "[y/N]")
+    assert "open.]" in said
+    assert f"This {verb}s revision 2, by clerk. Go on?" in " ".join(said.split())
+    os.write(leader, b"n\n")
+    read(leader, PATIENCE, process)
+    assert process.wait(PATIENCE) == 2
+    os.close(leader)
+    assert f"{verb}ed it" not in city("history", request_id).out
+    done = city.json(verb, request_id, "--reason", "it is open", *OFFICE)
+    assert done.status == 0, "a program is not asked"
+    assert f"{verb}ed it" in city("history", request_id).out

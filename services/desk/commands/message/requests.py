@@ -140,7 +140,10 @@ async def approve(
 async def reject(
     desk: Invocation, request_id: options.RequestId, reason: options.Reason, as_: options.ActsAs = None
 ) -> int:
-    """Reject a request with your signature. That is final; return sends it back to be changed."""
+    """Reject a request with your signature. That is final; return sends it back to be changed.
+
+    A new revision is shown first, and a person on a terminal is asked.
+    """
     return await _say_no(desk, request_id, "reject", reason, as_)
 
 
@@ -151,7 +154,7 @@ async def return_(
     """Send a request back to be changed, with your signature.
 
     It waits for a new revision (onevoice request --revise), which somebody else than you writes; and that one needs
-    its approvals again.
+    its approvals again. What is a new revision already is shown first, and a person on a terminal is asked.
     """
     return await _say_no(desk, request_id, "return", reason, as_)
 
@@ -163,6 +166,10 @@ async def _say_no(
     reason_text(reason)
     async with session.acting(desk, as_) as here:
         view = await fetch(here.link, request_id)
+        if view.request.revision > 1:  # who decides may have read the one before
+            talk, name = people_console(desk.as_json), f"revision {view.request.revision}, by {view.request.author}"
+            show.whole_request(talk, view.request, SystemClock().now(), await _earlier(here, view), view.previous)
+            await confirm.deed(f"This {verb}s {name}.", yes=False)
         reply = await _decide(here, view, verb, reason)
         view = await follow(here.link, reply.request_id, reply.seq, 0.0, lambda _view: None)
     report(desk, people_console(desk.as_json), view)
