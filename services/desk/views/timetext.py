@@ -6,7 +6,7 @@ The present is an argument; the zone that times are shown in is that of the comm
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
 
@@ -58,7 +58,7 @@ def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires")
     """
     word = _clock_of(_IN.sub("", text.strip(), count=1))
     if _CLOCK.fullmatch(word):
-        at = next((at for at in _on_days(word, (0, 1), now, zone, what) if at > now), now)
+        at = next(_on_days(word, (0, 1), now, zone, what, lambda at: at > now), now)
     elif _is_length(word):
         at = now + _length(word, what)
     elif _DAY.fullmatch(word) and what != "at":
@@ -81,7 +81,7 @@ def looked_back(text: str, now: datetime, zone: tzinfo | None, what: str, *, end
     """
     word = _clock_of(text.strip())
     if _CLOCK.fullmatch(word):
-        return next((at for at in _on_days(word, (0, -1), now, zone or UTC, what) if at <= now), now)
+        return next(_on_days(word, (0, -1), now, zone or UTC, what, lambda at: at <= now), now)
     if _DAY.fullmatch(word):
         return _end_of(word, zone or UTC, what) if end else _iso(f"{word}T00:00", zone or UTC, what)
     if _is_length(word):
@@ -99,10 +99,25 @@ def _clock_of(word: str) -> str:
     return word
 
 
-def _on_days(clock: str, days: tuple[int, ...], now: datetime, zone: tzinfo | None, what: str) -> Iterator[datetime]:
-    """Yield a time of day on days counted from today, in UTC."""
+def _on_days(
+    clock: str, days: tuple[int, ...], now: datetime, zone: tzinfo | None, what: str, fits: Callable[[datetime], bool]
+) -> Iterator[datetime]:
+    """Yield a time of day on days counted from today, in UTC, where it fits.
+
+    A day on which the clocks show it twice, or never, is passed over where it fits in neither reading.
+    """
     today = now.astimezone(zone or UTC).date()
-    return (_iso(f"{today + timedelta(days=ahead)}T{clock}", zone, what) for ahead in days)
+    for ahead in days:
+        word = f"{today + timedelta(days=ahead)}T{clock}"
+        if zone is not None and not any(map(fits, _readings(word, zone))):
+            continue
+        if fits(at := _iso(word, zone, what)):
+            yield at
+
+
+def _readings(word: str, zone: tzinfo) -> Iterator[datetime]:
+    at = datetime.fromisoformat(word)
+    return (at.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 def _is_length(word: str) -> bool:

@@ -60,6 +60,25 @@ def test_text_becomes_paragraphs_and_links_and_nothing_else(render, text: str, h
     assert "<script" not in made
 
 
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("BC Hydro: انقطاع التيار الكهربائي.", "rtl"),
+        ("Mission: هشدار سیل برای همه", "rtl"),
+        ("https://mission.example/flood اغلوا الماء", "rtl"),
+        ("BC Hydro: הפסקת חשמל בכל העיר", "rtl"),
+        ("اغلوا الماء", "auto"),
+        ("BC Hydro outage", "auto"),
+        ("The word سیل means flood", "auto"),
+        ("Écoles fermées", "auto"),
+        ("911", "auto"),
+    ],
+)
+def test_a_paragraph_that_only_begins_in_latin_letters_runs_from_right_to_left(text: str, runs: str) -> None:
+    """A browser goes by the first letter, and would put the full stop and the order of the parts wrong."""
+    assert f'<p dir="{runs}">' in to_html(text)
+
+
 def test_a_title_is_the_first_line_cut_at_a_word() -> None:
     assert title_of("Flood.\nMore") == "Flood."
     assert title_of("word " * 40).endswith("word…")

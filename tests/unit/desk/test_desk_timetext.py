@@ -157,6 +157,31 @@ def test_a_time_that_the_clocks_show_twice_or_never_is_refused(typed: str) -> No
     assert caught.value.code == "expires.zone"
 
 
+@pytest.mark.parametrize(
+    ("typed", "now", "expected"),
+    [
+        ("1:30", datetime(2026, 11, 1, 20, 0, tzinfo=UTC), datetime(2026, 11, 2, 6, 30, tzinfo=UTC)),
+        ("2:30", datetime(2026, 3, 8, 20, 0, tzinfo=UTC), datetime(2026, 3, 9, 6, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_time_of_day_after_the_clocks_changed_is_tomorrow_s(typed: str, now: datetime, expected: datetime) -> None:
+    assert moment(typed, now, TORONTO) == expected
+
+
+@pytest.mark.parametrize("hour", [4, 5, 6])
+def test_a_time_that_is_still_shown_twice_today_is_refused(hour: int) -> None:
+    """Also in the hour between the two: it is not clear whether the one that is over is meant."""
+    with pytest.raises(BadInput) as caught:
+        moment("1:30", datetime(2026, 11, 1, hour, 0, tzinfo=UTC), TORONTO)
+    assert caught.value.code == "expires.zone"
+
+
+def test_a_time_of_day_looked_back_at_before_the_clocks_change_is_yesterday_s() -> None:
+    assert looked_back("1:30", datetime(2026, 11, 1, 5, 0, tzinfo=UTC), TORONTO, "since") == datetime(
+        2026, 10, 31, 5, 30, tzinfo=UTC
+    )
+
+
 def test_what_a_service_says_is_told_in_the_zone_that_people_read() -> None:
     read_in(zone_of("America/Vancouver"))
     said = "rab12 expired at 2026-01-31 20:00:05 UTC; until 2026-07-01 12:00 UTC"

@@ -111,6 +111,18 @@ def test_the_transparent_grey_of_a_small_depth(bits: int, row: bytes, clear: int
     assert [value == 0 for value in alpha] == [sample == clear for sample in samples]
 
 
+@pytest.mark.parametrize("clear", [0, 255, 256, 0x8080, 65_535])
+def test_the_transparent_grey_of_sixteen_bits(clear: int) -> None:
+    samples = (0, 255 * 257, 0x8080, 255, 256, 65_000, 10_000, 5)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 1, 16, 0, 0, 0, 0)) + chunk(b"tRNS", struct.pack(">H", clear))
+    data = chunk(b"IDAT", zlib.compress(b"\0" + struct.pack(">8H", *samples)))
+    raw = b"\x89PNG\r\n\x1a\n" + head + data + chunk(b"IEND", b"")
+    with Image.open(io.BytesIO(clean_picture(raw).raw)) as image:
+        alpha = image.convert("RGBA").getchannel("A").tobytes()
+    assert alpha[samples.index(clear)] == 0
+    assert [value == 0 for value in alpha] == [round(sample / 257) == round(clear / 257) for sample in samples]
+
+
 def test_a_large_picture_is_made_smaller() -> None:
     kept = clean_picture(encoded(size=(5_000, 500)))
     assert (kept.width, kept.height) == (media.SIDES[0], 410)

@@ -27,6 +27,29 @@ def test_the_same_words_on_the_same_profile_are_a_finding_with_who_and_when(agai
     assert "10 s ago (r1)" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ("Don't go near - stay home.", "Don’t go near – stay home!"),
+        ("Road closed: Hwy. 7", "Road closed - Hwy 7"),
+        ("ਸੜਕ ਬੰਦ ਹੈ।", "ਸੜਕ ਬੰਦ ਹੈ"),
+    ],
+)
+def test_signs_make_no_other_words(first: str, again: str) -> None:
+    twins = Twins()
+    twins.note(asked(1, first))
+    assert twins.find(asked(2, again, seconds=10))
+
+
+@pytest.mark.parametrize(
+    ("first", "other"), [("Bridge ✅", "Bridge ❌"), ("-20 °C", "20 °C"), ("!!!", "???"), ("ਸੜਕ ਬੰਦ", "ਸੜਕ ਬੰਦੂ")]
+)
+def test_other_pictographs_signs_alone_and_marks_are_others(first: str, other: str) -> None:
+    twins = Twins()
+    twins.note(asked(1, first))
+    assert not twins.find(asked(2, other, seconds=10))
+
+
 def test_other_words_profiles_links_and_times_are_none() -> None:
     twins = Twins()
     twins.note(asked(1))

@@ -20,6 +20,8 @@ from services.fanout.connectors.website.state import Message, MessagePlace
 from services.kernel.base.zones import in_words
 
 _GRAPHEME = regex.compile(r"\X")
+_LETTER = regex.compile(r"\p{L}")
+_TO_LEFT = regex.compile(r"[\p{bc=R}\p{bc=AL}]")
 _TITLE = 80
 _EXCERPT = 1_200
 
@@ -182,7 +184,17 @@ def to_html(text: str) -> Markup:
     Each paragraph runs in the direction of its own script.
     """
     paragraphs = [part for part in re.split(r"\n{2,}", text.strip("\n")) if part.strip()]
-    return Markup("\n").join(Markup('<p dir="auto">{}</p>').format(_inline(part)) for part in paragraphs)
+    return Markup("\n").join(
+        Markup('<p dir="{}">{}</p>').format(_direction(part), _inline(part)) for part in paragraphs
+    )
+
+
+def _direction(text: str) -> str:
+    """Return a paragraph's direction: a browser goes by its first letter, which may be of a name in another script."""
+    letters = _LETTER.findall(text)
+    said = _LETTER.findall(links.without(text))
+    to_left = sum(1 for letter in said if _TO_LEFT.match(letter))
+    return "rtl" if to_left * 2 > len(said) and not _TO_LEFT.match(letters[0]) else "auto"
 
 
 def _passages(content: PlatformContent) -> Markup:

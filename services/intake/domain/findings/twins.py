@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import regex
+
 from schemas.events.requests import Request, ScreeningFinding
 from services.intake.domain.findings.screening import STANDARDS
 
 WINDOW = timedelta(minutes=10)
 """How long words are remembered."""
+
+_PUNCTUATION = regex.compile(r"(?:(?!-\d)\p{P})+")
+"""But for a minus before a number."""
 
 MOST = 20_000
 """Requests that are remembered at most; the oldest are forgotten first."""
@@ -89,9 +94,9 @@ class Twins:
 
 
 def _words(request: Request) -> tuple[str, str]:
-    """Return the text and link that count: capitals, white space and the form of characters do not."""
+    """Return the text and link that count: capitals, punctuation, white space and the form of characters do not."""
     text = unicodedata.normalize("NFKC", request.text).casefold()
-    return " ".join(text.split()), request.link or ""
+    return " ".join(_PUNCTUATION.sub(" ", text).split()) or text, request.link or ""
 
 
 def _ago(seconds: int) -> str:

@@ -34,8 +34,12 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16 bits of grey to 8; Pillow's own conversion cuts everything above 255 off to white."""
-    return image.convert("I").point(lambda value: value * _TO_EIGHT_BITS + 0.5).convert("L")
+    """Scale 16 bits of grey to 8, the transparent one too; Pillow's own conversion makes everything above 255 white."""
+    clear = image.info.get("transparency")
+    plain = image.convert("I").point(lambda value: value * _TO_EIGHT_BITS + 0.5).convert("L")
+    if isinstance(clear, int):
+        plain.info["transparency"] = int(clear * _TO_EIGHT_BITS + 0.5)
+    return plain
 
 
 def _colour(image: Image.Image, profile: bytes | None) -> Image.Image:
