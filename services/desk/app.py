@@ -10,6 +10,7 @@ import difflib
 import importlib
 import inspect
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from services.desk.keys.desk_folder import default_folder
+from services.desk.keys.desk_folder import default_folder, desk_folders
 from services.desk.menu import MENU, root_help
 from services.desk.views.hints import hint_in
 
@@ -53,8 +54,15 @@ class Invocation:
         """Read the city folder, and show times in its zone; raises BadInput as ``load_city`` does."""
         from services.desk.views.timetext import read_in
         from services.kernel.base.city import load_city
+        from services.kernel.base.errors import BadInput
 
-        city = load_city(self.folder, self.realm)
+        try:
+            city = load_city(self.folder, self.realm)
+        except BadInput as error:
+            if error.code != "city.missing" or self.folder != Path(".") or not (desks := desk_folders()):
+                raise
+            each = " or ".join(f"--city {shlex.quote(str(desk))}" for desk in desks)
+            raise BadInput(error.code, error.message, f"name one of your desks: {each}") from error
         read_in(city.zone)
         return city
 

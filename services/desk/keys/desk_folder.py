@@ -32,11 +32,12 @@ def default_folder() -> Path:
     here = Path(".")
     if os.path.exists(here / "city.toml"):  # Path.exists raises where this user may not look
         return here
-    found = _desk_folders()
+    found = desk_folders()
     return found[0] if len(found) == 1 else here
 
 
-def _desk_folders() -> list[Path]:
+def desk_folders() -> list[Path]:
+    """Return the desk folders of this person, one for each city."""
     try:
         return sorted(path.parent for path in desks().glob("*/city.toml"))
     except (OSError, RuntimeError):  # RuntimeError: neither HOME nor an entry in the list of users

@@ -103,7 +103,7 @@ def ask_passphrase(prompt: str, *, twice: bool = False, file: Path | None = None
 
 def _first_line(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").splitlines()[0]
+        return file.read_text(encoding="utf-8-sig").splitlines()[0]  # Windows writes a mark that nobody can type
     except OSError as error:
         said, hint = f"{file} cannot be read: {error.strerror}", "--passphrase-file with a file that you can read"
         raise BadInput("key.passphrase_file", said, hint) from error

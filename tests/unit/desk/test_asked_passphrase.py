@@ -27,3 +27,10 @@ def test_a_passphrase_file_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     latin = refused(file)
     assert "is not UTF-8 (byte 9)" in latin.message
     assert "UTF-8" in latin.hint
+
+
+def test_the_mark_that_windows_writes_is_no_part_of_a_passphrase(tmp_path: Path) -> None:
+    """The key would be sealed with words that nobody can type."""
+    file = tmp_path / "passphrase"
+    file.write_text("four words are enough\r\n", encoding="utf-8-sig")
+    assert ask_passphrase("A new passphrase", twice=True, file=file) == "four words are enough"

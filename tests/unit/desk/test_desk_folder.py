@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from services.desk.app import Invocation
 from services.desk.keys.desk_folder import default_folder
+from services.kernel.base.errors import BadInput
 
 NOBODY = 65_534
 UNKNOWN = 3_999_999_999
@@ -61,6 +63,18 @@ def test_a_working_folder_that_may_not_be_entered_is_none(
     closed.chmod(0)
     with without_roots_rights():
         assert default_folder() == Path(".")
+
+
+def test_of_two_desks_one_is_to_be_named(closed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (closed / "onevoice" / "new town").mkdir()
+    (closed / "onevoice" / "new town" / "city.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(closed))
+    with pytest.raises(BadInput) as caught:
+        Invocation(default_folder(), "live").city()
+    assert caught.value.code == "city.missing"
+    there = closed / "onevoice"
+    assert caught.value.hint == f"name one of your desks: --city '{there / 'new town'}' or --city {there / 'ville'}"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may be a user whom nobody knows")

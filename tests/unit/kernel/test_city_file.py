@@ -115,6 +115,15 @@ def test_what_is_no_language_is_told_with_its_line(tmp_path: Path, typed: str) -
     assert "they are as en-CA or fr" in caught.value.message
 
 
+@pytest.mark.parametrize("size", ["inf", "nan", "1e30", "0"])
+def test_a_size_that_no_disk_has_is_told_with_its_field(tmp_path: Path, size: str) -> None:
+    """It ended as a bug when the streams were made."""
+    (tmp_path / "city.toml").write_text(WHOLE.replace("[nats]", f"[nats]\nstore_gb = {size}"))
+    with pytest.raises(BadInput, match=r"nats\.store_gb") as caught:
+        load_city(tmp_path)
+    assert caught.value.code == "city.invalid"
+
+
 def test_the_mark_that_windows_writes_before_a_text_is_no_part_of_it(tmp_path: Path) -> None:
     (tmp_path / "city.toml").write_text(WHOLE, "utf-8-sig")
     assert load_city(tmp_path).settings.city.name == "Mission"

@@ -52,6 +52,9 @@ def _language(typed: str) -> str:
     return tag
 
 
+MOST_GB = 9e9
+"""In bytes it is still a number that the broker can read."""
+
 Language = Annotated[str, AfterValidator(_language)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Country = Annotated[str, AfterValidator(_country)]
@@ -87,7 +90,7 @@ class NatsSection(Section):
     url: str | None = None
     tls_ca: str | None = None
     replicas: Literal[1, 3, 5] = 1
-    store_gb: Annotated[float, Field(gt=0)] | None = None
+    store_gb: Annotated[float, Field(gt=0, le=MOST_GB)] | None = None
 
     @property
     def address(self) -> str:
