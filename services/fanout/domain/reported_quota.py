@@ -10,10 +10,10 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from services.fanout.connectors.calls.waits import server_time
+from services.fanout.connectors.calls.waits import read_wait, server_time
 
 PERCENT_WINDOW = 300.0
 """Seconds for which a percentage of Meta's is believed: it counts over a sliding hour; each answer says it again."""
@@ -22,7 +22,6 @@ LONGEST_WINDOW = 86_400.0
 KEPT = 0.2
 """The part of a reported limit that is kept for what cannot wait."""
 
-_EPOCH = 1e9
 _MOST_PERCENT = 1e6
 """A number of hundreds of digits is read as JSON and is no float."""
 
@@ -124,13 +123,6 @@ def _number(text: str | None) -> float | None:
 
 
 def _seconds(text: str | None, now: datetime) -> float | None:
-    """Return how long a window still lasts by the server's own clock: an epoch, seconds, or ISO 8601 (Mastodon)."""
-    number = _number(text)
-    if number is None:
-        try:
-            at = datetime.fromisoformat(text or "")
-        except ValueError:
-            return None
-        number = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    seconds = number - now.timestamp() if number >= _EPOCH else number
-    return min(max(seconds, 0.0), LONGEST_WINDOW)
+    """Return how long a window still lasts by the server's own clock."""
+    seconds = read_wait((text or "").strip(), now)
+    return min(seconds, LONGEST_WINDOW) if seconds is not None else None

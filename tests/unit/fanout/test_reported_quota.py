@@ -139,6 +139,23 @@ def test_only_what_speaks_of_posts_counts() -> None:
     assert reported_by("mastodon", [], NOW) is None
 
 
+@pytest.mark.parametrize(
+    "reset",
+    [
+        "2026-11-26 12:05:00 UTC",  # a server in Ruby
+        "Thu, 26 Nov 2026 12:05:00 GMT",
+        "5m",
+        "00:05:00",
+        str((EPOCH + 300) * 1_000),
+        str(EPOCH + 300),
+        "300",
+    ],
+)
+def test_a_reset_is_read_in_each_form_in_which_a_wait_is(reset: str) -> None:
+    headers = {"x-ratelimit-limit": "300", "x-ratelimit-remaining": "2", "x-ratelimit-reset": reset}
+    assert reported("mastodon", headers) == ReportedQuota(300, 2, 300)
+
+
 def test_a_window_is_never_believed_for_more_than_a_day() -> None:
     headers = {"x-ratelimit-limit": "3", "x-ratelimit-remaining": "1", "x-ratelimit-reset": str(EPOCH + 10**7)}
     found = reported("mastodon", headers)

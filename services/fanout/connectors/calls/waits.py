@@ -17,8 +17,8 @@ from services.fanout.domain.retry import LONGEST_WAIT_SECONDS
 _NUMBER = re.compile(r"\+?[0-9]{1,300}(\.[0-9]{0,30})?")
 _CLOCK = re.compile(r"(?:([0-9]{1,4}):)?([0-9]{1,4}):([0-9]{2}(?:\.[0-9]{1,12})?)")
 """Hours, minutes and seconds, as some frameworks write a length."""
-_ISO_LENGTH = re.compile(r"PT((?:[0-9]{1,12}(?:\.[0-9]{1,12})?[HMS])+)", re.IGNORECASE)
-_UNIT = r"([0-9]{1,12}(?:\.[0-9]{1,12})?) ?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)"
+_ISO_LENGTH = re.compile(r"P(?=[0-9T])([0-9]{1,12}D)?(?:T((?:[0-9]{1,12}(?:\.[0-9]{1,12})?[HMS])+))?", re.IGNORECASE)
+_UNIT = r"([0-9]{1,12}(?:\.[0-9]{1,12})?) ?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)"
 _UNITS = re.compile(rf"(?:{_UNIT} ?)+", re.IGNORECASE)
 _ONE = re.compile(_UNIT, re.IGNORECASE)
 _LEFT = re.compile(r"(?:^|[,; ])(?:reset|t)=\"?([0-9]{1,12})", re.IGNORECASE)
@@ -64,13 +64,13 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
 
 def _waits(headers: Mapping[str, str], name: str, clock: datetime) -> Iterator[float]:
     for value in _values(headers, name):
-        whole = _wait(value, clock)
-        found = [whole] if whole is not None else [_wait(one.strip(), clock) for one in value.split(",")]
+        whole = read_wait(value, clock)
+        found = [whole] if whole is not None else [read_wait(one.strip(), clock) for one in value.split(",")]
         yield from (wait for wait in found if wait is not None)
 
 
-def _wait(value: str, clock: datetime) -> float | None:
-    """Read one value; a time that is over asks for no wait."""
+def read_wait(value: str, clock: datetime) -> float | None:
+    """Return the seconds of one value, however many they are; a time that is over asks for no wait."""
     value = value.partition(";")[0].strip(' "') if not _LEFT.search(value) else value
     if _NUMBER.fullmatch(value):
         number = float(value)
@@ -82,7 +82,7 @@ def _wait(value: str, clock: datetime) -> float | None:
         hours, minutes, seconds = parts_of_hour.groups("0")
         return int(hours) * 3_600 + int(minutes) * 60 + float(seconds)
     if length := _ISO_LENGTH.fullmatch(value):
-        value = length[1]
+        value = "".join(length.groups(""))
     if _UNITS.fullmatch(value):
         return sum(float(count) * _seconds_of(unit.lower()) for count, unit in _ONE.findall(value))
     if left := _LEFT.search(value):
@@ -94,7 +94,7 @@ def _wait(value: str, clock: datetime) -> float | None:
 def _seconds_of(unit: str) -> float:
     if unit == "ms" or unit.startswith("milli"):
         return 0.001
-    return {"s": 1.0, "m": 60.0, "h": 3_600.0}[unit[0]]
+    return {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}[unit[0]]
 
 
 def _time(value: str) -> datetime | None:
