@@ -29,7 +29,7 @@ MASTODON = SETTLING["mastodon"]
 FIVE = {5.0: "five"}
 
 PROMISES = [
-    ("README.md", f"every {FIVE[OutsideSection().minutes]} minutes (on X every hour)"),
+    ("docs/desk.md", f"every {FIVE[OutsideSection().minutes]} minutes (on X every hour)"),
     ("docs/architecture.md", f"within the lease of {LEASE_SECONDS:.0f} s"),
     (
         "docs/desk.md",
@@ -86,7 +86,7 @@ def test_a_number_that_a_document_promises_is_the_codes(name: str, promise: str)
     assert promise in words((ROOT / name).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/platforms.md", "reply --help"])
+@pytest.mark.parametrize("name", ["docs/desk.md", "docs/platforms.md", "reply --help"])
 def test_where_a_post_can_be_answered_is_said_whole(name: str) -> None:
     """A platform that a sentence leaves out is one where nobody answers people."""
     own = {"linkedin": "LinkedIn"}
