@@ -14,6 +14,7 @@ from services.fanout.connectors.contract import (
     CannotTell,
     Connector,
     FetchMedia,
+    HandedOver,
     Intent,
     Permanent,
     Posted,
@@ -51,6 +52,10 @@ class AnswersEarlier(WrappedConnector):
             return noted(result) if isinstance(result, Posted) else result
         end = asyncio.get_running_loop().time() + intent.call_timeout
         result = await self._connector.publish(intent, fetch_media)
+        if isinstance(result, HandedOver):  # it may be public: by itself, where it was to be an answer
+            left = end - asyncio.get_running_loop().time()
+            found = await find_either(self._connector, replace(intent, call_timeout=left))
+            return found if isinstance(found, Posted) else result
         if not isinstance(result, Permanent) or result.begun is not None:
             return result
         self._gone = result.gone or await self._is_gone(intent.follows, end)
