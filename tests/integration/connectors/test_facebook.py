@@ -173,3 +173,13 @@ async def test_an_empty_page_of_a_listing_is_not_its_end(facebook: EmulatedRig) 
     assert isinstance(await fresh.reconcile(intent), Posted)
     assert isinstance(await fresh.publish(replace(intent, repeat=True), store), Posted)
     assert emulator.calls["post"] == 1
+
+
+async def test_a_duplicate_of_what_this_call_was_refused_is_not_called_failed(facebook: EmulatedRig) -> None:
+    """The first answer said that it is refused, the next one that it is there, and the listing may lag."""
+    facebook.emulator.misbehave("error", code="picture")
+    facebook.emulator.misbehave("error", code="duplicate")
+    intent = an_intent(facebook.profile("fire"), TEXT, pictures=(PICTURE,))
+    assert isinstance(await facebook.connector.publish(intent, store), Unknown)
+    assert isinstance(await facebook.connector.reconcile(intent), CannotTell)
+    assert facebook.emulator.calls["post"] == 2
