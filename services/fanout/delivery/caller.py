@@ -149,6 +149,7 @@ class Caller:
                 return _with(begun, await self._resolved(connector, intent, lease, answer))
             begun = answer.begun or begun
             answer = replace(answer, begun=begun)
+            intent = replace(intent, repeat=intent.repeat or begun is not None)  # its beginning is looked for
             pause = _pause(answer, tries)
             if not retry.may_start(lease.age() + pause, lease.length):
                 return answer

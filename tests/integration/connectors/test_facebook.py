@@ -157,3 +157,29 @@ async def test_a_listing_that_goes_on_without_a_cursor_is_not_at_its_end(faceboo
     assert isinstance(await fresh.publish(replace(intent, repeat=True), store), Retryable)
     emulator.cursors = True
     assert isinstance(await fresh.reconcile(intent), Posted)
+
+
+async def test_an_empty_page_of_a_listing_is_not_its_end(facebook: EmulatedRig) -> None:
+    """Meta leaves out of a page what may not be seen: only a listing that names no next page is over."""
+    intent = an_intent(facebook.profile("fire"), TEXT)
+    await published(facebook.connector, intent)
+    emulator = facebook.emulator
+    for number in range(100):
+        name = f"1001_{number:04}"
+        emulator.posts.append(replace(emulator.posts[0], id=name, text=name))
+        emulator.made[name] = emulator.made[emulator.posts[0].id]
+    emulator.filtered = True
+    fresh = facebook.restart()
+    assert isinstance(await fresh.reconcile(intent), Posted)
+    assert isinstance(await fresh.publish(replace(intent, repeat=True), store), Posted)
+    assert emulator.calls["post"] == 1
+
+
+async def test_a_duplicate_of_what_this_call_was_refused_is_not_called_failed(facebook: EmulatedRig) -> None:
+    """The first answer said that it is refused, the next one that it is there, and the listing may lag."""
+    facebook.emulator.misbehave("error", code="picture")
+    facebook.emulator.misbehave("error", code="duplicate")
+    intent = an_intent(facebook.profile("fire"), TEXT, pictures=(PICTURE,))
+    assert isinstance(await facebook.connector.publish(intent, store), Unknown)
+    assert isinstance(await facebook.connector.reconcile(intent), CannotTell)
+    assert facebook.emulator.calls["post"] == 2

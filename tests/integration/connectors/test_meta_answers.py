@@ -53,6 +53,19 @@ async def test_an_answer_may_outlive_its_question(threads: EmulatedRig) -> None:
     assert words_under(threads, question.id) == []
 
 
+async def test_a_published_answer_that_is_not_listed_outlives_its_question_too(threads: EmulatedRig) -> None:
+    """Its container says that it is published: a listing that shows it otherwise, or late, says nothing."""
+    intent = answer_to(threads, (await asked(threads)).url)
+    threads.emulator.misbehave("drop_after")
+    assert isinstance(await threads.connector.publish(intent, store), Unknown)
+    threads.emulator.asked.clear()
+    threads.emulator.alters = lambda text: text.replace("Yes", "Y.")
+    again = threads.restart()
+    assert isinstance(await again.reconcile(intent), CannotTell)
+    assert isinstance(await again.publish(replace(intent, repeat=True), store), Unknown)
+    assert not isinstance(await again.retract(intent, ""), Retracted)
+
+
 async def test_an_answer_on_threads_is_taken_back_without_its_id(threads: EmulatedRig) -> None:
     question = await asked(threads)
     intent = answer_to(threads, question.url)

@@ -277,6 +277,14 @@ async def test_a_picture_that_nextdoor_cannot_fetch_keeps_no_word_back(
     assert isinstance(await nextdoor.connector.publish(refused, store), Permanent)
 
 
+async def test_what_nextdoor_has_already_is_not_sent_again_in_other_form(nextdoor: SendOnlyRig) -> None:
+    """It may be this very post: without its pictures it would stand there twice."""
+    nextdoor.emulator.misbehave("error", code="twice")
+    intent = an_intent(nextdoor.profile("fire"), TEXT, pictures=(PICTURE,), timeout=6.0)
+    assert isinstance(await nextdoor.connector.publish(intent, store), Unknown)
+    assert nextdoor.emulator.posts == []
+
+
 async def test_nextdoor_posts_for_agencies_only(nextdoor: SendOnlyRig) -> None:
     """A neighbour's token, or another agency's, is found out beforehand."""
     nextdoor.write_token(nextdoor.profile("fire"), nextdoor.token("water"))

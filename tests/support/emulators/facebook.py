@@ -70,6 +70,8 @@ class FacebookEmulator(Emulator):
         """So many posts and comments with pictures are refused."""
         self.cursors = True
         """Whether a listing that goes on says from where."""
+        self.filtered = False
+        """Whether the first page of a listing is emptied by what the reader may not see."""
         self.hidden = 0
         """So many listings leave out what is there: they lag."""
         self._people: dict[str, tuple[str, ...]] = {}
@@ -172,6 +174,7 @@ class FacebookEmulator(Emulator):
         self.hidden = max(0, self.hidden - 1)
         fields = request.query["fields"].split(",")
         rows = [self._shown(post) for post in found[begin : begin + size]]
+        rows = [] if self.filtered and not begin else rows
         body: dict[str, Any] = {"data": [{key: one[key] for key in fields if key in one} for one in rows]}
         if len(found) > begin + size:
             cursors = {"cursors": {"after": str(begin + size)}} if self.cursors else {}

@@ -31,6 +31,7 @@ class NextdoorEmulator(Emulator):
         "invalid_input": (400, "The provided input is not valid."),
         "too_long": (400, "body_text cannot be longer than 8192 bytes."),
         "media": (400, "The media could not be fetched."),
+        "twice": (400, "This has already been posted."),
         "invalid_token": (401, "The access token is invalid or has expired."),
         "insufficient_scope": (403, "The access token lacks the scope post:write."),
         "server_error": (500, "Please retry."),

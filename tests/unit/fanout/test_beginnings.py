@@ -44,13 +44,19 @@ class Thread:
 
     def __init__(self, *answers: PublishResult) -> None:
         self.answers = list(answers)
+        self.repeats: list[bool] = []
 
-    async def publish(self, _intent: Intent, _fetch_media: Any) -> PublishResult:
+    async def publish(self, intent: Intent, _fetch_media: Any) -> PublishResult:
+        self.repeats.append(intent.repeat)
         return self.answers.pop(0)
 
 
 async def called(*answers: PublishResult, held_after: int = 9) -> PublishResult | NotAttempted:
     """What a caller makes of these answers; after so many calls it may not be posted any more."""
+    return await called_on(Thread(*answers), held_after)
+
+
+async def called_on(connector: Any, held_after: int = 9) -> PublishResult | NotAttempted:
     clock, made = ManualClock(NOW), 0
     caller = Caller(SimpleNamespace(log=None, clock=clock), None)  # type: ignore[arg-type]
     intent = intent_of(request(), FIRE, "k", 5.0)
@@ -60,7 +66,6 @@ async def called(*answers: PublishResult, held_after: int = 9) -> PublishResult 
         made += 1
         return None if made <= held_after else HELD
 
-    connector: Any = Thread(*answers)
     return await caller.publish(connector, intent, Lease(clock, 15.0), authorize, lambda _: AfterAnswer.MAY_REPEAT)
 
 
@@ -80,6 +85,14 @@ async def test_a_later_answer_takes_nothing_back_of_an_earlier_one(last: Permane
     assert await called(Retryable("busy", begun=PART), Posted("https://m.example/9", "9")) == Posted(
         "https://m.example/9", "9"
     )
+
+
+@in_virtual_time
+async def test_behind_a_beginning_each_call_is_a_repeat() -> None:
+    """So the connector looks for what stands before it posts the first part again."""
+    thread = Thread(Retryable("not shown yet", begun=PART), Retryable("busy"), PART)
+    assert await called_on(thread) == PART
+    assert thread.repeats == [False, True, True]
 
 
 async def test_an_end_without_an_attempt_says_what_stands() -> None:

@@ -6,6 +6,7 @@ So the Page's own posts are looked at before every repeat, and after every call 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -96,7 +97,8 @@ class FacebookConnector(OneAtATime):
                 return not_seen(found) if isinstance(found, CannotTell) else found
             note = f"the pictures are missing: {self._graph.meaning(first).reason}"
             outcome = await send(self._graph, page, place, text, [])
-        return await self._concluded(page, intent, place, outcome, note)
+        repeat = intent.repeat or outcome is not first
+        return await self._concluded(page, replace(intent, repeat=repeat), place, outcome, note)
 
     async def _concluded(
         self, page: Page, intent: Intent, place: Question | None, outcome: Outcome, note: str

@@ -9,14 +9,12 @@ import aiohttp
 
 from schemas.events.requests import Picture
 from services.fanout.connectors.calls.http import Outcome
-from services.fanout.connectors.calls.uploads import media_deadline, picture_bytes, uploaded
+from services.fanout.connectors.calls.uploads import AGAIN_TIMES, media_deadline, pause_before, picture_bytes, uploaded
 from services.fanout.connectors.contract import FetchMedia, Intent, Permanent
 from services.fanout.connectors.facebook.comments import Question
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 
 DUPLICATE = 506
-PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
-"""How often, and after how long, a post is sent again that was refused with its pictures."""
 
 
 async def upload(graph: Graph, page: Page, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
@@ -46,11 +44,10 @@ async def send_again(graph: Graph, page: Page, place: Question | None, text: str
 
     Meta may take a picture, and say for a moment that it is missing or invalid.
     """
-    pause = min(PICTURE_SECONDS, (page.deadline - asyncio.get_running_loop().time()) / (2 * PICTURE_TRIES))
-    for number in range(1, PICTURE_TRIES + 1):
-        await asyncio.sleep(max(pause, 0.0))
+    for _ in range(AGAIN_TIMES):
+        await asyncio.sleep(pause_before(page.deadline))
         outcome = await send(graph, page, place, text, photos)
-        if number == PICTURE_TRIES or not is_refused(graph, outcome):
+        if not is_refused(graph, outcome):
             break
     return outcome
 

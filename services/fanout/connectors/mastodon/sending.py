@@ -17,7 +17,7 @@ from schemas.platforms import Limits, counted_length
 from services.fanout.connectors.answers import is_gone
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.refusals import has_it_already, refusal
-from services.fanout.connectors.calls.uploads import AGAIN_SECONDS, AGAIN_TIMES, pause_before
+from services.fanout.connectors.calls.uploads import AGAIN_SECONDS, AGAIN_TIMES, again_then_without, pause_before
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
@@ -25,9 +25,6 @@ from services.fanout.connectors.mastodon.text import plain_text, short
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock
 from services.kernel.base.remember import by_identity
-
-PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
-"""How often, and after how long, a status is sent again that was refused with its pictures."""
 
 _NO_RECORD = re.compile("Record not found")
 """What Mastodon says, in English always, where a key's post was deleted; of a missing parent it speaks as set there."""
@@ -108,20 +105,23 @@ async def _with_pictures(http: Http, clock: Clock, endpoint: Endpoint, body: Map
 
     A server may say that a picture is ready and refuse it all the same, in words of any language.
     """
-    sent = await _send(http, clock, endpoint, body, key)
-    if not isinstance(sent, Permanent) or "media_ids" not in body:
-        return sent
-    pause = min(PICTURE_SECONDS, (endpoint.deadline - asyncio.get_running_loop().time()) / (2 * PICTURE_TRIES))
-    for number in range(PICTURE_TRIES):
-        await asyncio.sleep(max(pause, 0.0))
-        again = await _send(http, clock, endpoint, body, f"{key}-again-{number + 1}")
-        if not isinstance(again, Permanent):
-            return again
+    if "media_ids" not in body:
+        return await _send(http, clock, endpoint, body, key)
+    keys = iter((key, *(f"{key}-again-{number + 1}" for number in range(AGAIN_TIMES))))
     plain = {name: value for name, value in body.items() if name != "media_ids"}
-    done = await _send(http, clock, endpoint, plain, f"{key}-plain")
-    if not isinstance(done, Made):
-        return done
-    return replace(done, remark="; ".join(filter(None, (f"the pictures are missing: {sent.reason}", done.remark))))
+
+    async def post(pictures: bool) -> Sent:
+        shown, its_key = (body, next(keys)) if pictures else (plain, f"{key}-plain")
+        return await _send(http, clock, endpoint, shown, its_key)
+
+    sent, refused = await again_then_without(post, _is_refused, endpoint.deadline)
+    if not isinstance(refused, Permanent) or not isinstance(sent, Made):
+        return sent
+    return replace(sent, remark="; ".join(filter(None, (f"the pictures are missing: {refused.reason}", sent.remark))))
+
+
+def _is_refused(sent: Sent) -> bool:
+    return isinstance(sent, Permanent)
 
 
 def own(sent: Sent, account_id: str, others: Iterable[str]) -> Sent:

@@ -137,7 +137,8 @@ class Graph:
             found += rows
             ahead = max(ahead, self._ahead(outcome))
             after = _after(body)
-            if after == "" or not rows or any(map(until, rows)):
+            # A page may be empty by what is left out of it: as long as a cursor goes on, so does the list.
+            if after == "" or (after is None and not rows) or any(map(until, rows)):
                 return Listed(found, ahead)
             if after is None:
                 return CannotTell(f"the platform lists more of {what}, and does not say from where on")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.answers import joined
 from services.fanout.connectors.calls.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.calls.outcomes import json_of
+from services.fanout.connectors.calls.refusals import has_it_already
+from services.fanout.connectors.calls.uploads import again_then_without
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -41,8 +44,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,4000}")
 _LINK = re.compile(r"(https://([a-z]{2}\.)?nextdoor\.com)/p/(?P<post>[A-Za-z0-9_-]{1,200})/?")
 _FRAME = Frame(0.2, 5.0, 2_048)
 _MEDIA_SHARE = 0.5
-_PICTURE_TRIES, _PICTURE_SECONDS = 3, 1.0
-"""How often, and after how long, a post is sent again that was refused with its pictures."""
+
+Sent = Posted | Retryable | Permanent | Unknown
 
 
 class NextdoorConnector(SendOnlyConnector):
@@ -68,35 +71,27 @@ class NextdoorConnector(SendOnlyConnector):
         text, _ = with_pictures_in_words(intent)
         value: dict[str, Any] = {"body_text": text}
         shown, note = await self._shown(intent, deadline, fetch_media)
-        if shown:
-            posted = await self._with_pictures(intent, endpoint, value | {"media_attachments": shown}, note)
-            if not isinstance(posted, Permanent):
-                return posted
-            # No reader is to wait for a picture that Nextdoor cannot fetch: its words stand in the text.
-            note = joined(note, f"the pictures are missing: {posted.reason}")
-        return await self._post(intent, endpoint, value, note)
 
-    async def _with_pictures(
-        self, intent: Intent, endpoint: Endpoint, value: dict[str, Any], note: str
-    ) -> Posted | Retryable | Permanent | Unknown:
-        """Post with pictures; what is refused for good is sent again a little later, as they may be there by then."""
-        pause = min(_PICTURE_SECONDS, (endpoint.deadline - asyncio.get_running_loop().time()) / (2 * _PICTURE_TRIES))
-        posted = await self._post(intent, endpoint, value, note)
-        for _ in range(_PICTURE_TRIES):
-            if not isinstance(posted, Permanent):
-                break
-            await asyncio.sleep(max(pause, 0.0))
-            posted = await self._post(intent, endpoint, value, note)
-        return posted
+        async def post(pictures: bool) -> Sent:
+            return await self._post(intent, endpoint, value | ({"media_attachments": shown} if pictures else {}), note)
 
-    async def _post(
-        self, intent: Intent, endpoint: Endpoint, value: dict[str, Any], note: str
-    ) -> Posted | Retryable | Permanent | Unknown:
+        if not shown:
+            return await post(False)
+        # No reader is to wait for a picture that Nextdoor cannot fetch: its words stand in the text.
+        sent, refused = await again_then_without(post, _is_refused, deadline)
+        if isinstance(sent, Posted) and isinstance(refused, Permanent):
+            return replace(sent, note=joined(note, f"the pictures are missing: {refused.reason}"))
+        return sent
+
+    async def _post(self, intent: Intent, endpoint: Endpoint, value: dict[str, Any], note: str) -> Sent:
         outcome = await self._http.call(endpoint, "POST", f"{_API}/post/create/", value=value)
         body = json_of(outcome)
         if isinstance(body, dict) and body.get("result") == "success":
             return self._posted(intent, str(body.get("share_link", "")), note)
-        return self._meaning(outcome)
+        why = self._meaning(outcome)
+        if isinstance(why, Permanent) and has_it_already(outcome):
+            return Unknown(f"the platform says that it is there already: {why.reason}")
+        return why
 
     async def _shown(self, intent: Intent, deadline: float, fetch_media: FetchMedia) -> tuple[list[str], str]:
         """Return the pictures' public addresses, and a note on those that cannot be had."""
@@ -139,6 +134,10 @@ class NextdoorConnector(SendOnlyConnector):
         if isinstance(outcome, Answer) and outcome.status == 403 and isinstance(outcome.body, dict):
             return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
         return self._failed(outcome)
+
+
+def _is_refused(sent: Sent) -> bool:
+    return isinstance(sent, Permanent)
 
 
 def read_link(link: str, server: str) -> tuple[str, str]:

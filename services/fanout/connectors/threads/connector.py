@@ -111,7 +111,7 @@ class ThreadsConnector(MetaConnector):
             return own
         if any(same(one.text, intent.content.parts[0]) for one in own):
             return CannotTell("an answer with these words stands, and not under a post that is shown")
-        return Absent()
+        return await self._published_unseen(account, intent, 0) or Absent()
 
     async def _post(
         self, account: Page, intent: Intent, fetch_media: FetchMedia, existing: list[Status]
