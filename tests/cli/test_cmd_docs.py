@@ -222,9 +222,11 @@ def test_most_commands_are_typed_here() -> None:
     assert len(found) >= 40, json.dumps(sorted(found), indent=1)
 
 
-def test_the_program_of_the_readme_submits_a_request(city: Shell) -> None:
+def test_the_program_of_a_system_submits_a_request(city: Shell) -> None:
     """As it is there, but for the address and the folder; the same event again is the same request."""
-    (program,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (program,) = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "docs" / "systems.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     assert city.folder is not None
     running = running_city(load_city(city.folder))
     assert running is not None

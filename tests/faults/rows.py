@@ -54,18 +54,12 @@ class Row:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return the rows as a Markdown table with columns of equal width, to be read in a terminal as well."""
-    lines = [HEAD, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
-    shown = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([shown[0], rule, *shown[1:]])
+    """Return the rows as a Markdown table; no cell is padded, for one long remark would make each line as long."""
+    return "\n".join([_line(HEAD), "|" + "---|" * len(HEAD), *(_line(_cells(row)) for row in rows)])
 
 
 def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in cells)}|"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -1,15 +1,19 @@
-"""What is generated is committed as it would be generated now: schemas, AsyncAPI, the diagrams."""
+"""What is generated is committed as it would be generated now: schemas, AsyncAPI, the diagrams, the settings."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schemas import flow, streams, subjects
+from services.kernel.base.settings.city_file import CityFile
 from services.provision.generate.contracts import JSON_FOLDER, asyncapi, json_schemas
 from services.provision.generate.diagrams import documents
+from services.provision.generate.settings_page import PAGE, settings_page
 
 
 @pytest.mark.parametrize(("path", "text"), list(json_schemas()), ids=lambda value: getattr(value, "stem", ""))
@@ -41,6 +45,35 @@ def test_asyncapi_is_up_to_date_and_names_what_is_served() -> None:
 def test_the_diagrams_are_up_to_date(path: Path, text: str) -> None:
     """docs/architecture.md shows the flow map as it is, docs/states.md the tables of states."""
     assert text == path.read_text(encoding="utf-8")
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    """docs/settings.md shows what city.toml takes as it is."""
+    assert settings_page() == (PAGE, PAGE.read_text(encoding="utf-8"))
+
+
+def test_each_setting_is_on_the_page() -> None:
+    """Each field of each section of city.toml has a row of its section's table, or a section of its own."""
+    sections = {part.partition("\n")[0]: part for part in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]}
+    schema = CityFile.model_json_schema()
+    missing = []
+    for name, form in schema["properties"].items():
+        found = [part for title, part in sections.items() if re.search(rf"\[{name}[.\]]", title)]
+        if not found and f"| `{name}` |" in sections["Above all sections"]:
+            continue
+        missing += [name] if not found else []
+        text = "".join(found)
+        for field, inner in _fields(schema, form).items():
+            rows = {field} if "$ref" not in json.dumps(inner) else _fields(schema, inner)
+            missing += [f"{name}.{field}.{row}" for row in rows if f"| `{row}` |" not in text]
+    assert missing == []
+
+
+def _fields(schema: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
+    """The fields of the section that a form names."""
+    (name,) = set(re.findall(r"#/\$defs/(\w+)", json.dumps(form)))
+    fields: dict[str, Any] = schema["$defs"][name]["properties"]
+    return fields
 
 
 def test_each_ledger_subject_has_a_stream_and_a_reader() -> None:

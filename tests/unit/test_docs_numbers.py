@@ -21,6 +21,7 @@ from services.kernel.control.order_rates import ORDERS_A_MINUTE, WITHDRAWALS_A_M
 from services.provision.broker.preflight import MOST_STORE_GB, STORE_GB_ELSEWHERE
 from services.web.drafts import KEPT
 from services.web.sessions import IDLE, LONGEST
+from tests.simulation.plants import PLANTS
 from tests.unit.test_docs import ROOT
 
 QUOTA = QuotaSection()
@@ -29,7 +30,7 @@ MASTODON = SETTLING["mastodon"]
 FIVE = {5.0: "five"}
 
 PROMISES = [
-    ("README.md", f"every {FIVE[OutsideSection().minutes]} minutes (on X every hour)"),
+    ("docs/desk.md", f"every {FIVE[OutsideSection().minutes]} minutes (on X every hour)"),
     ("docs/architecture.md", f"within the lease of {LEASE_SECONDS:.0f} s"),
     (
         "docs/desk.md",
@@ -44,6 +45,7 @@ PROMISES = [
     ("docs/platforms.md", f"at most {LONGEST_WAIT_SECONDS:.0f} s at a time"),
     ("docs/platforms.md", f"a message's {MOST_ATTEMPTS}th attempt is its last"),
     ("docs/platforms.md", f"renewed by fan-out itself from {AHEAD.days} days before its end on"),
+    ("docs/reliability.md", f"{len(PLANTS)} known bugs can be switched on"),
     ("docs/scaling.md", f"the ledger has {SHARE[LEDGER]}, pictures {SHARE[MEDIA]}"),
     ("docs/security.md", f"{WITHDRAWALS_A_MINUTE} withdrawals, {ORDERS_A_MINUTE} EOC orders and"),
     ("docs/security.md", f"EOC orders and {ORDERS_A_MINUTE} orders to the registry a minute for one officer"),
@@ -86,7 +88,7 @@ def test_a_number_that_a_document_promises_is_the_codes(name: str, promise: str)
     assert promise in words((ROOT / name).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/platforms.md", "reply --help"])
+@pytest.mark.parametrize("name", ["docs/desk.md", "docs/platforms.md", "reply --help"])
 def test_where_a_post_can_be_answered_is_said_whole(name: str) -> None:
     """A platform that a sentence leaves out is one where nobody answers people."""
     own = {"linkedin": "LinkedIn"}

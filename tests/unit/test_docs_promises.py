@@ -1,4 +1,4 @@
-"""What README and docs/keys.md promise of keys, folders, statuses and commands is so."""
+"""What README and the pages beside it promise of keys, folders, statuses and commands is so."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ from tests.unit.desk.test_desk_menu import COMMANDS
 from tests.unit.test_docs import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DESK = " ".join((ROOT / "docs" / "desk.md").read_text(encoding="utf-8").split())
+SYSTEMS = (ROOT / "docs" / "systems.md").read_text(encoding="utf-8")
+TROUBLE = (ROOT / "docs" / "trouble.md").read_text(encoding="utf-8")
 DEPLOYING = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
 UPGRADING = (ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8")
 KEYS = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
@@ -44,7 +47,7 @@ WORDS = {1: "a", 3: "three", 5: "five"}
     [
         (KEYS, f"`onevoice doctor` warns {DAYS} days ahead"),
         (KEYS, f"The link is good for a day (`--until`, at most {WORDS[LONGEST_INVITE.days]})"),
-        (README, f"or within {WORDS[SCHEDULE_GRACE.seconds // 60]} minutes"),
+        (DESK, f"or within {WORDS[SCHEDULE_GRACE.seconds // 60]} minutes"),
     ],
 )
 def test_times_are_those_of_the_code(text: str, promise: str) -> None:
@@ -113,7 +116,7 @@ def test_what_a_city_folder_has_is_in_its_table(city: City) -> None:
 
 
 def test_the_exit_statuses_are_those_of_the_table() -> None:
-    table = README.partition("## Exit statuses")[2].partition("\n## ")[0]
+    table = TROUBLE.partition("## Exit statuses")[2].partition("\n## ")[0]
     assert {int(found) for found in re.findall(r"(?m)^\| (\d+) \|", table)} == {*map(int, Exit), 130}
 
 
@@ -132,14 +135,14 @@ def test_each_platform_is_in_the_table_of_what_it_was_tried_against() -> None:
 
 def test_the_data_of_a_system_s_event_is_as_it_is_said() -> None:
     """Which of its fields are needed, and that the example is taken."""
-    said = re.search(r"`data` is `\{(.*?)\}`", README)
+    said = re.search(r"`data` is `\{(.*?)\}`", SYSTEMS)
     assert said is not None
     named = {part.split(":")[0].strip() for part in said[1].split(", ")}
     fields = Submission.model_fields
     needed = {name for name, field in fields.items() if field.is_required()}
     assert {name for name in named if not name.endswith("?")} == needed
     assert {name.removesuffix("?") for name in named} <= set(fields)
-    block = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    block = re.search(r"```python\n(.*?)```", SYSTEMS, re.DOTALL)
     assert block is not None
     given = {
         node.targets[0].id: node.value

@@ -1,4 +1,4 @@
-"""Whether an officer signed a statement of the record, by a key or a passkey: in code apart from that of the doors.
+"""Whether an officer signed a statement of the record, by a key or a passkey: in code apart from that of the services.
 
 The gate, the worker and the fold ask ``services.kernel.authority``; a mistake there must not be a mistake here. Pure.
 Source: Web Authentication Level 3, 6.1 and 7.2; DSSE v1.0.2.

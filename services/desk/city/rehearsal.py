@@ -1,7 +1,7 @@
 """Rehearses on practice accounts, by the connectors themselves: one post that says what it is, read back and deleted.
 
 A rehearsal is no message of the city: no gate judges it, and the ledger has nothing of it. So it is never done in realm
-live; the command refuses that, and what it asks of an exercise is in ``objection``.
+live; the command refuses that, and what it asks of an exercise is in ``why_refused``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ TEXT = (
 Result = TypeVar("Result")
 
 
-def objection(view: EocView) -> str | None:
+def why_refused(view: EocView) -> str | None:
     """Say why nothing may be rehearsed now: what is posted during an exercise has to pass the gate."""
     if view.hold:
         return "a hold is on: nothing is posted"

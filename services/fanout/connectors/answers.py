@@ -1,4 +1,4 @@
-"""What the connectors of social networks have alike: at the door, before a repeat, of threads, and of answers."""
+"""What the connectors of social networks have alike: at the login, before a repeat, of threads, and of answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GONE = Permanent("the post that it answers is not there, or this profile may not
 
 
 def not_let_in(why: Retryable | Permanent | Unknown) -> CannotTell:
-    """Say that a look ended at the door."""
+    """Say that a look ended at the login."""
     if isinstance(why, Permanent):
         return CannotTell(why.reason)
     return CannotTell(why.reason, why.cause, why.after)

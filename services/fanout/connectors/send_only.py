@@ -45,6 +45,7 @@ class SendOnlyConnector(OneAtATime):
         self._token_path = token_path
         self._http = Http(connections)
         self._refused: dict[str, tuple[str, float, str]] = {}
+        self._asked_to_wait: dict[str, float] = {}
 
     @abstractmethod
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
@@ -64,11 +65,15 @@ class SendOnlyConnector(OneAtATime):
         if isinstance(result, Retryable) and result.cause is Cause.CREDENTIAL:
             until = self._clock.monotonic() + REFUSED_SECONDS
             self._refused[intent.profile.id] = credential, until, result.reason
+        if isinstance(result, Unknown) and result.after:
+            self._asked_to_wait[intent.profile.id] = self._clock.monotonic() + result.after
         return result
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
-        """Say what this process knows to stand: the platform shows nothing."""
-        return self._flights.posted_before(intent) or CannotTell("the platform does not show what was sent to it")
+        """Say what this process knows to stand: the platform shows nothing. A wait that it asked for goes on."""
+        left = self._asked_to_wait.get(intent.profile.id, 0.0) - self._clock.monotonic()
+        unknown = CannotTell("the platform does not show what was sent to it", after=left if left > 0 else None)
+        return self._flights.posted_before(intent) or unknown
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Refuse: what was sent cannot be taken back."""

@@ -102,8 +102,8 @@ class Settler:
         receipt = receipts.reconcile_with_latest(receipt, place.target.receipt)
         if not receipt.final:
             chance = random.random()  # noqa: S311 - jitter, no secret
-            pace = self._settings.pace
-            receipt = receipts.to_be_tried_again(receipt, place.state, None, now, chance, pace)
+            pace, after = self._settings.pace, found.after if isinstance(found, CannotTell) else None
+            receipt = receipts.to_be_tried_again(receipt, place.state, after, now, chance, pace)
         await self._conclusion.write(receipts.naming(receipt, beginning_of(place.target)), known)
         return LookAgain()
 

@@ -1,9 +1,9 @@
 """What people sign (orders, approvals, resolutions), and its one check: by whom, for which realm, when, how often.
 
-The doors (``carry_out``, intake, fanout) read with ``read_signed`` or ``read_sent``, and check with ``check_signed``;
-folds ask ``signed_by``. Three look at the same statements in code of their own, so that a mistake here is not a mistake
-everywhere: the gate's policy, the post authorization, and the audit's rules, which name all faults of an entry and not
-the first. Pure: the state of control and the time are arguments. Source: DSSE v1.0.2.
+The services that take statements (``carry_out``, intake, fanout) read with ``read_signed`` or ``read_sent``, and check
+with ``check_signed``; folds ask ``signed_by``. Three look at the same statements in code of their own, so that a
+mistake here is not a mistake everywhere: the gate's policy, the post authorization, and the audit's rules, which name
+all faults of an entry and not the first. Pure: the state of control and the time are arguments. Source: DSSE v1.0.2.
 """
 
 from __future__ import annotations

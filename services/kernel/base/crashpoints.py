@@ -43,7 +43,7 @@ POINTS: dict[str, str] = {
     "registry.order.stored": "an order is in the ledger, its officer has no answer",
     "audit.entries.written": "entries are in the copy, without a checkpoint",
     "audit.checkpoint.written": "entries and their checkpoint are in the copy, not acknowledged",
-    "audit.seal.stored": "a seal is in the ledger, the copyist does not know",
+    "audit.seal.stored": "a seal is in the ledger, the copier does not know",
 }
 """Each point, and how things stand there."""
 

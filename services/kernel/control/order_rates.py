@@ -1,7 +1,8 @@
 """How many orders one officer gives in a minute. Pure.
 
 Each order moves the control revision, and what was cleared is decided anew behind it; a withdrawal is for ever. So a
-stolen key that orders without end could keep a city silent. Only the doors ask this: what is in the ledger counts.
+stolen key that orders without end could keep a city silent. Only who takes an order in asks this: what is in the ledger
+counts.
 """
 
 from __future__ import annotations

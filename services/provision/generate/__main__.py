@@ -10,6 +10,7 @@ from pathlib import Path
 import services.provision.generate as package
 from services.provision.generate.contracts import asyncapi, json_schemas
 from services.provision.generate.diagrams import documents
+from services.provision.generate.settings_page import settings_page
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -21,6 +22,7 @@ def generated(what: str | None) -> Iterator[tuple[Path, str]]:
         yield asyncapi()
     if what in (None, "docs"):
         yield from documents()
+        yield settings_page()
 
 
 def main() -> int:

@@ -128,6 +128,18 @@ async def test_a_rate_limit_is_waited_for_as_long_as_it_says(rig: SendOnlyRig) -
     await published(rig.connector, intent)
 
 
+async def test_a_failure_that_names_a_wait_is_not_asked_about_before(rig: SendOnlyRig) -> None:
+    if rig.platform == "email":
+        return  # its protocol names none
+    busy = {"Retry-After": "120"}
+    rig.bends.begin((0, lambda _answer: web.Response(status=503, headers=busy)))
+    intent = an_intent(rig.profile("fire"), TEXT)
+    assert isinstance(await rig.connector.publish(intent, store), Unknown)
+    looked = await rig.connector.reconcile(intent)
+    assert isinstance(looked, CannotTell)
+    assert looked.after == pytest.approx(120.0, abs=30.0)
+
+
 async def test_a_page_is_no_answer(rig: SendOnlyRig) -> None:
     rig.emulator.misbehave("html_before")
     assert isinstance(await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store), Unknown)

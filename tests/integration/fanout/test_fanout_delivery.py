@@ -210,6 +210,16 @@ async def test_a_platform_with_a_natural_key_is_repeated_instead(town: FanoutCit
     assert len(platforms["website"].posts("fire-website")) == 1
 
 
+async def test_a_repeat_waits_as_long_as_the_platform_asks(town: FanoutCity, platforms: Platforms) -> None:
+    """A receiver that names its wait as it fails got the same again after seconds."""
+    platforms["website"].behave("fire-website", "error_after", *["blind 120"] * 20)
+    async with fanout(town, platforms, lease=SHORT_LEASE):
+        request = await town.cleared("fire-website")
+        waiting = await town.until(request, "fire-website", lambda receipt: receipt.retry_at is not None)
+        assert waiting.retry_at is not None
+        assert (waiting.retry_at - waiting.at).total_seconds() >= 120.0
+
+
 async def test_a_refusal_by_the_platform_is_final_and_in_its_words(town: FanoutCity, platforms: Platforms) -> None:
     platforms["mastodon"].behave(FIRE, "refuse")
     async with fanout(town, platforms):

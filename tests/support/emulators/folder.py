@@ -10,7 +10,8 @@ locked        not posted, a right is missing
 late S        answers unknown now, and posts behind   unreachable   not posted, may be tried again
               the first look after S seconds
 wait          posts when ``open(profile)`` is called
-On ``reconcile``: blind (cannot tell). On ``retract``: no_delete (not deleted, may be tried again).
+On ``reconcile``: blind, blind S (cannot tell, and asks to wait for S seconds). On ``retract``: no_delete (not deleted,
+may be tried again).
 """
 
 from __future__ import annotations
@@ -99,10 +100,10 @@ class FolderPlatform(Connector):
         return posted
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
-        trick = self._take(intent.profile.id, ON_RECONCILE)
+        trick, _, argument = self._take(intent.profile.id, ON_RECONCILE).partition(" ")
         self._note(intent.profile.id, f"reconcile {trick}")
         if trick == "blind":
-            return CannotTell("the timeline cannot be read")
+            return CannotTell("the timeline cannot be read", after=float(argument) if argument else None)
         found = self._known(intent)
         if found is not None:
             return self._where(intent.profile.id, found)

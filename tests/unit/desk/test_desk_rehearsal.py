@@ -9,7 +9,7 @@ from rich.console import Console
 
 from schemas.events.control import Posture
 from schemas.events.desk import EocView
-from services.desk.city.rehearsal import TEXT, objection
+from services.desk.city.rehearsal import TEXT, why_refused
 from services.desk.views.state.rehearsal import (
     RehearsalStep,
     Rehearsed,
@@ -87,7 +87,7 @@ def test_a_rehearsal_is_for_quiet_times(posture: Posture, hold: bool, allowed: b
         in_flight=0,
         last_seq=1,
     )
-    assert (objection(view) is None) is allowed
+    assert (why_refused(view) is None) is allowed
 
 
 def test_the_words_say_that_nothing_has_happened() -> None:

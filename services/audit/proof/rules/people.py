@@ -196,7 +196,7 @@ def approval(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
         state.void(entry.seq, code, message)
 
 
-# Not through kernel.authority.statements: the record is judged apart from the doors that let it in, at the time of
+# Not through kernel.authority.statements: the record is judged apart from the services that let it in, at the time of
 # the entry, and each of an entry's faults is named.
 def _signed(state: ReplayState, event: Approval, tokens: list[str]) -> Iterator[tuple[str, str]]:
     if [event.request_id, event.officer] != tokens:

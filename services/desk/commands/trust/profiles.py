@@ -113,7 +113,7 @@ async def rehearse(
 
     async with session.acting(desk, as_) as here:
         known, city, view = await _profiles(here), here.city, await here.eoc()
-    if (why := rehearsal.objection(view)) is not None:
+    if (why := rehearsal.why_refused(view)) is not None:
         raise Refused("rehearsal.not_now", f"nothing is rehearsed now: {why}", "onevoice eoc status --realm exercise")
     chosen = _to_rehearse(city, known, profiles)
     seen_here = {one.id: examine(city, one) for one in chosen}

@@ -25,7 +25,7 @@ EXPIRED = frozenset({"warrant.request_expired", "warrant.verdict_expired"})
 def post_violations(facts: PostFacts) -> tuple[PostViolation, ...]:
     """Return all reasons why this profile may not get this post now; empty means that it may.
 
-    Never raises: a check that fails on what it finds is an violation, ``warrant.surprise``.
+    Never raises: a check that fails on what it finds is a violation, ``warrant.surprise``.
     """
     of_message = _of_message(
         facts.request,

@@ -1,4 +1,4 @@
-"""What leaves this machine goes encrypted: plain connections, and doors that are open to others, are refused at start.
+"""What leaves this machine goes encrypted: plain connections, and ports that are open to others, are refused at start.
 
 Pure. Loopback is this machine; everything else needs TLS. Addresses that a cloud gives out secrets at (link-local), and
 files, are no servers.

@@ -140,7 +140,7 @@ class DeadLetterQueue:
             again_of=order.letter,
         )
         number = await self._append(letter, f"{order.durable}:{order.seq}:{order_seq}")
-        await self._close(order, Ending.FAILED_AGAIN, f"letter {number} says why")
+        await self._close(order, Ending.FAILED_AGAIN, f"dead letter {number} says why")
 
     async def _close(self, order: SendAgain, ending: Ending, said: str) -> None:
         closing = Closing(at=self._clock.now(), letter=order.letter, ending=ending, officer=order.officer, said=said)
