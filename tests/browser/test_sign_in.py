@@ -44,6 +44,18 @@ async def test_each_kind_of_passkey_enrols_signs_in_and_signs(
         await phone.at("/state?at=")
 
 
+async def test_a_link_counts_that_is_opened_where_one_is_open(town: Town, cable: Cable, browser: Browser) -> None:
+    """The first one had run out: its page stands there, and the new link leads to the very same page."""
+    async with officer_phone(browser, town, "nobody") as phone:
+        for link in ("/enroll#first", "/enroll#second"):
+            await phone.go(link)
+            await phone.page.wait_for_function("!location.hash")
+            assert await phone.page.input_value("#token") == link.partition("#")[2]
+        await phone.page.locator(".govuk-skip-link").press("Enter")
+        await phone.page.wait_for_function("location.hash")
+        assert await phone.page.input_value("#token") == "second"
+
+
 async def test_signed_in_within_ten_seconds_and_two_taps_on_a_slow_network(
     town: Town, cable: Cable, browser: Browser
 ) -> None:

@@ -34,8 +34,7 @@ from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.tls import client_context
 from services.kernel.base.run_file import running_city
 from services.kernel.ledger.drift import drift
-from services.provision.accounts.accounts_file import NEW_KEY
-from services.provision.accounts.apart import left_out_of
+from services.provision.accounts.apart import hint_for, left_out_of
 
 PROBE_BYTES = 1_048_576
 COMPARE_SECONDS = 5.0
@@ -78,7 +77,7 @@ def broker_users(city: City) -> list[Line]:
         left_out = left_out_of(city.accounts_path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return []  # it is on the city's machine alone
-    return [Line("broker's users", Level.FAIL, f"cannot connect: {one}", NEW_KEY) for one in left_out]
+    return [Line("broker's users", Level.FAIL, f"cannot connect: {one}", hint_for(one)) for one in left_out]
 
 
 def disk(city: City) -> Line:

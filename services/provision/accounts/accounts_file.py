@@ -17,9 +17,7 @@ from services.kernel.base.files import replace_content
 from services.kernel.base.network.broker_users import users_at
 from services.kernel.control.control_state import ControlState
 from services.provision.accounts.accounts_conf import REALMS, RealmUsers, provisioner_of, render_accounts
-from services.provision.accounts.apart import apart, without
-
-NEW_KEY = "make a new key (onevoice enroll), and give it: onevoice officers rekey, or systems add"
+from services.provision.accounts.apart import apart, hint_for, without
 
 
 def _added_key(path: Path) -> str | None:
@@ -81,7 +79,7 @@ def write_accounts(city: City, manifest: Manifest, control: ControlState) -> boo
     other = _other_realm(city)
     users = apart(users, users_at(other.accounts_path))
     for one in users.left_out:
-        logs.logger(realm=city.realm).error("somebody cannot connect to the broker", who=one, hint=NEW_KEY)
+        logs.logger(realm=city.realm).error("somebody cannot connect to the broker", who=one, hint=hint_for(one))
     try:
         written = _replace(city.accounts_path, render_accounts(users))
         return keep_apart(city) or written

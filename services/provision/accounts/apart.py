@@ -15,6 +15,7 @@ from services.kernel.base.network.broker_users import BrokerUser, users_in
 from services.provision.accounts.accounts_conf import LEFT_OUT, RealmUsers
 from services.provision.accounts.permissions import PROVISION_USER
 
+_OWN_NAME = "which is the name of a user of OneVoice itself"
 _USER = re.compile(
     r"^      # \S+\n      \{ nkey: (?P<key>\w+), permissions: \{\n(?:        .*\n)*      \} \}\n", re.MULTILINE
 )
@@ -41,7 +42,7 @@ def _fitting(group: Mapping[str, str], taken: dict[str, str], said: list[str]) -
     """Yield who can be a user, and take their keys; note in ``said`` who cannot."""
     for name, key in group.items():
         if name in flow.RESERVED:
-            said.append(f"{name}, which is the name of a user of OneVoice itself")
+            said.append(f"{name}, {_OWN_NAME}")
         elif key in taken:
             said.append(f"{name}, who has the key of {taken[key]}")
         else:
@@ -64,3 +65,10 @@ def without(text: str, others: Iterable[BrokerUser]) -> str:
 def left_out_of(text: str) -> list[str]:
     """Return who was left out of an accounts file, and why."""
     return [line.removeprefix(LEFT_OUT) for line in text.splitlines() if line.startswith(LEFT_OUT)]
+
+
+def hint_for(one: str) -> str:
+    """Return what helps somebody who was left out."""
+    if one.endswith(_OWN_NAME):
+        return "give another id: onevoice officers add, or systems add"
+    return "make a new key (onevoice enroll), and give it: onevoice officers rekey, or systems add"

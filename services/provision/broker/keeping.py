@@ -71,6 +71,8 @@ async def _start_again(city: City, broker: EmbeddedBroker, port: int | None) -> 
             await broker.start(city, port)
         except OneVoiceError as error:
             logs.logger().error("the broker does not start", code=error.code, why=error.message, hint=error.hint)
-            await asyncio.sleep(AGAIN_SECONDS)
+        except OSError as error:  # no process can be made, as without memory
+            logs.logger().error("the broker does not start", why=str(error))
         else:
             return
+        await asyncio.sleep(AGAIN_SECONDS)

@@ -80,13 +80,22 @@
     return { message: form.dataset.offline };
   }
 
+  const waiting = new WeakMap();
+
+  // Of a link; one that is opened where the page is open already loads nothing anew. A place on the page is no token.
   const token = document.querySelector("[data-from-hash]");
-  if (token && location.hash.length > 1) {
-    token.value = location.hash.slice(1);
+  function takeToken() {
+    const given = location.hash.slice(1);
+    if (!given || document.getElementById(given)) return;
+    token.value = given;
+    waiting.delete(token.form);
+    token.form.querySelector("[role=alert]").hidden = true;
     history.replaceState(null, "", location.pathname);
   }
-
-  const waiting = new WeakMap();
+  if (token) {
+    takeToken();
+    addEventListener("hashchange", takeToken);
+  }
 
   async function go(form) {
     const csrf = form.elements.csrf ? form.elements.csrf.value : "";

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -104,6 +105,35 @@ async def test_a_city_goes_on_when_its_broker_was_killed(demo_city: City) -> Non
                 return False
 
         assert await eventually(answers)
+
+
+class WithoutMemory(EmbeddedBroker):
+    """A broker on a machine that has no memory for another process, as when the old one was killed for it."""
+
+    left = 1
+
+    async def start(self, city: City, port: int | None = None) -> None:
+        if self.pid is None and self.url and self.left:
+            self.left -= 1
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        await super().start(city, port)
+
+
+async def test_a_broker_that_no_process_could_be_made_for_is_started_later(demo_city: City) -> None:
+    broker, port = WithoutMemory(), free_port()
+    await broker.start(demo_city, port)
+    try:
+        async with kept(demo_city, broker, port):
+            first = broker.pid
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+
+            async def again() -> bool:
+                return broker.left == 0 and broker.pid not in (None, first)
+
+            assert await eventually(again)
+    finally:
+        await broker.stop()
 
 
 async def test_a_broker_that_was_stopped_is_not_started_again(demo_city: City) -> None:

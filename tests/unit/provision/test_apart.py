@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.events.authority import Manifest, System
+from services.desk.city.checks import broker_users
 from services.kernel.authority.signing import Signer, load_key, new_seed
 from services.kernel.base.city import City, load_city
 from services.kernel.base.network.broker_users import users_at
@@ -69,6 +70,14 @@ def test_a_name_of_onevoices_own_is_no_users(live: City) -> None:
     assert names(live).count("doctor") == 1
     assert FRESH not in keys([live])
     assert left_out(live) == ["doctor, which is the name of a user of OneVoice itself"]
+
+
+def test_the_doctor_says_what_helps_who_was_left_out(live: City) -> None:
+    """A new key helps nobody whose name is taken, as of a system that was called web before the pages were."""
+    write(live, ("web", FRESH), ("hospital", load_key(live.service_key_path("audit")).public_key))
+    hints = {line.detail.split()[2].rstrip(","): line.hint for line in broker_users(live)}
+    assert hints["web"] == "give another id: onevoice officers add, or systems add"
+    assert "a new key" in hints["hospital"]
 
 
 def test_a_key_in_both_realms_is_the_live_ones(live: City, exercise: City) -> None:

@@ -214,6 +214,8 @@ def test_containers_serve_the_pages_and_verify_the_record() -> None:
     made = install("compose", DeployTarget())
     assert "{audit,notify,website,web}" in made
     assert "{site,templates}" in made
+    # A witness by mail needs the mail server's password.
+    assert "${ONEVOICE_CITY}/var/notify:/city/var/notify:ro" in verify["volumes"]
 
 
 def test_pods_come_by_a_name_of_their_own_and_the_guide_has_the_officers() -> None:
