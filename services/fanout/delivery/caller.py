@@ -18,6 +18,7 @@ from services.fanout.connectors.contract import (
     Cause,
     Connector,
     FetchMedia,
+    HandedOver,
     Health,
     Intent,
     Permanent,
@@ -246,6 +247,8 @@ def _with(begun: Posted | None, result: PublishResult) -> PublishResult:
     """Return what a call ended with, and what an earlier one left, where it does not say that itself."""
     if isinstance(result, Retryable | Permanent) and result.begun is None:
         return replace(result, begun=begun)
+    if isinstance(result, HandedOver) and begun is not None:
+        return replace(result, reason=f"{result.reason}; it begins at {begun.url}")
     return result
 
 

@@ -12,6 +12,7 @@ from schemas.events.requests import PlatformContent, Rendering
 from services.fanout.connectors.contract import (
     Correction,
     Declaration,
+    HandedOver,
     Intent,
     Permanent,
     Posted,
@@ -89,7 +90,9 @@ async def test_a_later_answer_takes_nothing_back_of_an_earlier_one(last: Permane
 
 @in_virtual_time
 async def test_behind_a_beginning_each_call_is_a_repeat() -> None:
-    """So the connector looks for what stands before it posts the first part again."""
+    """So the connector looks for what stands before it posts the first part again; who has to look is told of it."""
+    handed = await called(Retryable("not shown yet", begun=PART), HandedOver("please look"))
+    assert handed == HandedOver(f"please look; it begins at {PART.url}")
     thread = Thread(Retryable("not shown yet", begun=PART), Retryable("busy"), PART)
     assert await called_on(thread) == PART
     assert thread.repeats == [False, True, True]
