@@ -287,3 +287,14 @@ async def test_what_is_read_and_deleted_is_counted(x: EmulatedRig) -> None:
     await x.connector.read_back(first, posted.remote_id)
     await x.connector.retract(first, posted.remote_id)
     assert costs.spent(now) == pytest.approx(4 * READ_USD + DELETE_USD)
+
+
+async def test_to_ask_how_far_a_picture_is_counts_as_no_read(x: EmulatedRig) -> None:
+    """No post is shown by that: the reserve for a crisis is not to shrink by it."""
+    fire, costs, now = x.profile("fire"), CallCosts.of(x.city), datetime.now(UTC)
+    await x.connector.check(fire)
+    before = costs.spent(now)
+    x.emulator.works = 1
+    await published(x.connector, an_intent(fire, "One.", pictures=(PICTURE,)))
+    assert x.emulator.works == 0
+    assert costs.spent(now) == before

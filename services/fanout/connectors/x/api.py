@@ -26,6 +26,7 @@ from services.fanout.connectors.x.oauth import Keys, authorization
 from services.kernel.base.clock import Clock
 
 _PAGES = 8
+_UPLOAD = "/2/media/upload"
 _LONGEST_WORK = 60
 """Seconds that X may ask to wait for a picture; a longer wait, or none, is no number to go by."""
 _MARGIN = timedelta(seconds=30)
@@ -73,8 +74,9 @@ class XApi:
         endpoint = Endpoint(self._server, "", deadline)
         outcome = await self._http.call(endpoint, method, path, value=value, data=data, query=query, headers=signed)
         self._ahead.note(outcome)
-        if self._costs is not None and (cost := cost_aside(method, outcome)):
-            await asyncio.to_thread(self._costs.note, cost, self._clock.now())
+        costs = self._costs if path != _UPLOAD else None  # it shows no post
+        if costs is not None and (cost := cost_aside(method, outcome)):
+            await asyncio.to_thread(costs.note, cost, self._clock.now())
         return outcome
 
     async def close(self) -> None:
@@ -117,7 +119,7 @@ class XApi:
         form.add_field("media_category", "tweet_image")
         form.add_field("media_type", picture.media_type)
         form.add_field("media", content, filename="picture", content_type=picture.media_type)
-        outcome = await self.call(account.keys, deadline, "POST", "/2/media/upload", data=form)
+        outcome = await self.call(account.keys, deadline, "POST", _UPLOAD, data=form)
         media_id = _data(outcome).get("id")
         if not isinstance(media_id, str) or not media_id.isdigit():
             return None
@@ -138,7 +140,7 @@ class XApi:
             if asyncio.get_running_loop().time() + seconds >= deadline:
                 return False
             await asyncio.sleep(seconds)
-            outcome = await self.call(account.keys, deadline, "GET", "/2/media/upload", query=query)
+            outcome = await self.call(account.keys, deadline, "GET", _UPLOAD, query=query)
         return bool(_data(outcome))
 
 
