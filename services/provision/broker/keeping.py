@@ -11,6 +11,7 @@ import re
 
 from services.kernel.base import logs
 from services.kernel.base.city import City
+from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import OneVoiceError
 from services.provision.broker.embedded import EmbeddedBroker
 from services.provision.broker.preflight import prepare_store
@@ -19,24 +20,35 @@ LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 5.0
 """How long after a start the next one: it is tried until it works."""
 
+REST_SECONDS = 300.0
+"""How long after a start no failed write asks for the next one: what goes on failing must not take the rest along."""
+
 _STORES_NOTHING = re.compile(
     r"\[\d+\] \S+ \S+ \[ERR\] (Filestore \[\w+\] Critical write error|JetStream failed to store a msg on stream ')"
 )
 """What nats-server writes then. Other lines hold what a client calls itself, before anybody knows who it is."""
 
 
-async def keep_running(city: City, broker: EmbeddedBroker, port: int | None = None) -> None:
+async def keep_running(
+    city: City,
+    broker: EmbeddedBroker,
+    port: int | None = None,
+    *,
+    look: float = LOOK_SECONDS,
+    again: float = AGAIN_SECONDS,
+) -> None:
     """Look after a broker that runs, for ever; ``port``: as it was started."""
-    log = logs.logger()
+    log, heeds_writes_from = logs.logger(), 0.0
     while True:
-        why = await _until_it_fails(city, broker)
+        why = await _until_it_fails(city, broker, look, heeds_writes_from)
         log.error("the broker is started again", why=why)
-        await _start_again(city, broker, port)
+        await _start_again(city, broker, port, again)
         log.warning("the broker runs again")
-        await asyncio.sleep(AGAIN_SECONDS)
+        heeds_writes_from = monotonic() + REST_SECONDS
+        await asyncio.sleep(again)
 
 
-async def _until_it_fails(city: City, broker: EmbeddedBroker) -> str:
+async def _until_it_fails(city: City, broker: EmbeddedBroker, look: float, heeds_writes_from: float) -> str:
     """Wait until the broker has ended, or stores nothing although its disk has room; return what is so."""
     read, stuck = broker.log_size(), ""
     while True:
@@ -46,9 +58,9 @@ async def _until_it_fails(city: City, broker: EmbeddedBroker) -> str:
         size = broker.log_size()
         stuck = failed_write(broker.said(read)) or stuck
         read = size
-        if stuck and _has_room(city):
+        if stuck and monotonic() >= heeds_writes_from and _has_room(city):
             return f"it stores nothing: {stuck}"
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(look)
 
 
 def failed_write(said: list[str]) -> str:
@@ -64,7 +76,7 @@ def _has_room(city: City) -> bool:
     return True
 
 
-async def _start_again(city: City, broker: EmbeddedBroker, port: int | None) -> None:
+async def _start_again(city: City, broker: EmbeddedBroker, port: int | None, again: float) -> None:
     while True:
         try:
             await broker.stop()
@@ -75,4 +87,4 @@ async def _start_again(city: City, broker: EmbeddedBroker, port: int | None) -> 
             logs.logger().error("the broker does not start", why=str(error))
         else:
             return
-        await asyncio.sleep(AGAIN_SECONDS)
+        await asyncio.sleep(again)

@@ -144,14 +144,19 @@ async def test_a_refusal_is_told_and_tried_again_the_next_day(renewing: Renewing
     assert renewing.path.read_bytes() == before, "where credentials may be references, fan-out writes nothing"
 
 
-async def test_a_refresh_token_that_was_given_is_kept_though_the_server_is_away_then(linkedin: Renewing) -> None:
+@pytest.mark.parametrize("away", [("error_before", ""), ("error", "unavailable")])
+async def test_a_refresh_token_that_was_given_is_kept_though_the_server_is_away_then(
+    linkedin: Renewing, away: tuple[str, str]
+) -> None:
     """The one before it is over by then: a person would have had to connect the page again."""
+    kind, code = away
     linkedin.connected_with("refresh")
     linkedin.ends_in(timedelta(days=20))
-    linkedin.rig.emulator.misbehave("error_before", on="read")
+    linkedin.rig.emulator.misbehave(kind, code=code, on="read")
     await linkedin.turn()
     assert linkedin.copy.not_renewed == {}
-    assert read_renewal(linkedin.path).endswith(linkedin.rig.emulator.refresh_token)
+    assert read_renewal(linkedin.path) == Application(CLIENT, SECRET, "refresh+").kept()
+    assert linkedin.rig.emulator.refresh_token == "refresh+"
     linkedin.clock.time += timedelta(days=45)
     await linkedin.turn()
     assert linkedin.copy.not_renewed == {}
@@ -201,15 +206,6 @@ async def test_without_a_refresh_token_a_person_connects_linkedin_again(linkedin
 async def test_a_refresh_token_that_changes_is_kept(linkedin: Renewing) -> None:
     linkedin.connected_with("refresh")
     linkedin.ends_in(timedelta(days=20))
-    await linkedin.turn()
-    assert read_renewal(linkedin.path) == Application(CLIENT, SECRET, "refresh+").kept()
-
-
-async def test_a_refresh_token_that_changes_is_kept_while_linkedin_is_away(linkedin: Renewing) -> None:
-    """The one before it may be void by then, and nothing said that the new token does not open the page."""
-    linkedin.connected_with("refresh")
-    linkedin.ends_in(timedelta(days=20))
-    linkedin.rig.emulator.misbehave("error", code="unavailable", on="read")
     await linkedin.turn()
     assert read_renewal(linkedin.path) == Application(CLIENT, SECRET, "refresh+").kept()
 

@@ -47,7 +47,7 @@ def broker_of(parent: int) -> int | None:
 
 @contextlib.asynccontextmanager
 async def kept(city: City, broker: EmbeddedBroker, port: int) -> AsyncIterator[None]:
-    keeping = asyncio.create_task(keep_running(city, broker, port))
+    keeping = asyncio.create_task(keep_running(city, broker, port, look=0.05, again=0.1))
     try:
         yield
     finally:
@@ -184,3 +184,28 @@ async def test_a_full_disk_that_has_room_again_is_written_to(
 
             assert await eventually(again)
             assert broker.pid not in (None, pid)
+
+
+async def test_a_disk_that_goes_on_failing_has_the_broker_started_again_now_and_then(
+    demo_city: City, started: Started
+) -> None:
+    """One stream that cannot be written must not take the others along every few seconds."""
+    line = (
+        "[1] 2026/11/27 11:36:49.098068 [ERR] Filestore [MEDIA] Critical write error: write 1.blk: input/output error\n"
+    )
+    async with started(demo_city) as broker:
+        pids = {broker.pid}
+        port = int(broker.url.rpartition(":")[2])
+        async with kept(demo_city, broker, port):
+
+            async def again() -> bool:
+                with broker.log_path.open("a") as log:
+                    log.write(line)
+                pids.add(broker.pid)
+                return len(pids - {None}) > 1
+
+            assert await eventually(again)
+            for _ in range(10):
+                await asyncio.sleep(0.1)
+                await again()
+            assert len(pids - {None}) == 2
