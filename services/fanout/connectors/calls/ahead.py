@@ -12,18 +12,26 @@ _FARTHEST = timedelta(days=1)
 """A Date that is farther off is no clock's that posts are stamped by."""
 
 
+def ahead_of(outcome: Outcome, clock: Clock) -> timedelta | None:
+    """Return how far our clock is ahead of an answer's Date; None where it has none.
+
+    Zero where ours is behind: a look begins early then, which hides nothing.
+    """
+    theirs = server_time(outcome.headers) if isinstance(outcome, Answer) else None
+    if theirs is None:
+        return None
+    ahead = clock.now() - theirs
+    return ahead if timedelta(0) < ahead < _FARTHEST else timedelta(0)
+
+
 class ClockAhead:
-    """Compares our clock with one platform's. Where ours is behind, a look begins early, which hides nothing."""
+    """Compares our clock with one platform's; ``by`` is how far ours is ahead, by the newest answer with a Date."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.by = timedelta(0)
-        """How far ours is ahead, by the newest answer."""
 
     def note(self, outcome: Outcome) -> None:
-        """Look at an answer's Date; what has none says nothing."""
-        theirs = server_time(outcome.headers) if isinstance(outcome, Answer) else None
-        if theirs is None:
-            return
-        ahead = self._clock.now() - theirs
-        self.by = ahead if timedelta(0) < ahead < _FARTHEST else timedelta(0)
+        """Look at an answer's Date."""
+        found = ahead_of(outcome, self._clock)
+        self.by = self.by if found is None else found

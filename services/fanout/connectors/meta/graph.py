@@ -9,18 +9,16 @@ from typing import Any
 
 import aiohttp
 
+from services.fanout.connectors.calls.ahead import ahead_of
 from services.fanout.connectors.calls.http import Answer, Endpoint, Http, Outcome
 from services.fanout.connectors.calls.outcomes import fields_of, json_of
 from services.fanout.connectors.calls.refusals import cannot_tell, refusal, wait_asked
-from services.fanout.connectors.calls.waits import server_time
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
 from services.kernel.base.clock import Clock
 
 _PAGES = 5
 _MARGIN = timedelta(seconds=30)
 """How far two clocks that were compared by the Date header (whole seconds, and an answer's way) may still be apart."""
-_FARTHEST = timedelta(days=1)
-"""A Date that is farther off is no clock's that posts are stamped by."""
 _WAIT = frozenset({4, 9, 17, 32, 341, 368, 613, 1390008, *range(80_000, 80_015)})
 """Limits of application, user and page, too fast, and blocked for a while; from 80000 on those that Meta counts for a
 business' tokens, a system user's and a Page's ("Rate limits", business use cases)."""
@@ -135,7 +133,7 @@ class Graph:
             if not isinstance(body, dict) or not isinstance(rows, list) or not all(map(_is_row, rows)):
                 return self._not_listed(what, outcome)
             found += rows
-            ahead = max(ahead, self._ahead(outcome))
+            ahead = max(ahead, ahead_of(outcome, self._clock) or timedelta(0))
             after = _after(body)
             # A page may be empty by what is left out of it: as long as a cursor goes on, so does the list.
             if after == "" or (after is None and not rows) or any(map(until, rows)):
@@ -144,12 +142,6 @@ class Graph:
                 return CannotTell(f"the platform lists more of {what}, and does not say from where on")
             asked["after"] = after
         return CannotTell(f"the platform lists more of {what} than are read: over {_PAGES} pages")
-
-    def _ahead(self, outcome: Outcome) -> timedelta:
-        """Return how far our clock is ahead of the platform's; zero where it is not, or the platform does not say."""
-        theirs = server_time(outcome.headers) if isinstance(outcome, Answer) else None
-        ahead = self._clock.now() - theirs if theirs is not None else timedelta(0)
-        return ahead if timedelta(0) < ahead < _FARTHEST else timedelta(0)
 
     def _not_listed(self, what: str, outcome: Outcome) -> CannotTell:
         """Return that a listing was refused; Meta's code says whose trouble it is."""
