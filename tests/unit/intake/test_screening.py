@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.events.requests import ScreeningFinding
 from schemas.platforms import LIMITS
-from services.intake.domain.findings import personal, profanity
+from services.intake.domain.findings import lookalikes, personal, profanity
 from services.intake.domain.findings.screening import ScreeningRules, screen
 from services.intake.domain.rendering import render
 from tests.support.mission import PATIENCE
@@ -561,6 +561,14 @@ def test_topic_only_where_the_city_set_words() -> None:
 @pytest.mark.timeout(PATIENCE)
 def test_no_text_takes_long_to_be_looked_through(unit: str) -> None:
     list(personal.find(unit * (65_536 // len(unit.encode())), "CA", "mission.example", (), ("info@fvrd.example",)))
+
+
+@pytest.mark.parametrize("text", ["*" * 262_144 + "@fvrd.example", "ക്" * 50_000])
+@pytest.mark.timeout(PATIENCE)
+def test_no_run_of_signs_takes_the_square_of_its_length(text: str) -> None:
+    """Several times as long as any text, so that a slow way through it takes minutes, and a quick one no second."""
+    list(personal.find(text, "CA", "mission.example", (), ("info@fvrd.example",)))
+    list(lookalikes.find(text, "mission.example", "Mission"))
 
 
 def test_many_hits_stay_few_findings() -> None:

@@ -20,7 +20,7 @@ _USERINFO = regex.compile(r"https?://[^\s/?#<>\"]*@[^\s/?#<>\"]+", regex.IGNOREC
 _LABEL = r"[\p{L}\p{M}\p{N}](?:[\p{L}\p{M}\p{N}\-]{0,61}[\p{L}\p{M}\p{N}])?"
 _UNSPACED = r"(?!\p{Lisu})\p{Lo}"
 _BARE = regex.compile(
-    rf"(?<![\p{{L}}\p{{N}}@.\-_/])(?:(?:{_UNSPACED}|[\p{{M}}\p{{Lm}}])++(?=[a-z0-9]))?+(?P<host>(?:{_LABEL}[.。．｡]){{1,8}}"
+    rf"(?<![\p{{L}}\p{{M}}\p{{N}}@.\-_/])(?:(?:{_UNSPACED}|[\p{{M}}\p{{Lm}}])++(?=[a-z0-9]))?+(?P<host>(?:{_LABEL}[.。．｡]){{1,8}}"
     rf"(?:[a-z]{{2,24}}(?={_UNSPACED})|(?:xn--[a-z0-9\-]{{2,59}}|\p{{L}}{{2,24}})(?![\p{{L}}\p{{N}}@\-])))",
     regex.IGNORECASE,
 )

@@ -114,7 +114,7 @@ _ADDRESS = regex.compile(
 """One begins where nothing of one stands before it: a text of signs alone is read once, not from each of them on."""
 _ATS = regex.compile(_AT)
 _DOTS = regex.compile(r"\.| ?[(\[{<](?:dot|point)[)\]}>] ?| dot | point ")
-_BESIDE = regex.compile(r"^(?:.*(?:\p{Lo}\p{M}*|[/=?*|{}]))?['_*`~]*(?=[a-z0-9])", regex.IGNORECASE)
+_BESIDE = regex.compile(r"^(?:.*(?:\p{Lo}\p{M}*|[/=?*|{}]))?['_`~]*(?=[a-z0-9])", regex.IGNORECASE)
 """What may stand before an address without a space: such a text, signs of emphasis, the word before a stroke."""
 PUBLIC_BODIES = re.compile(
     r"(?:.+\.)?(?:gc\.ca|canada\.ca|gov\.[a-z]{2}\.ca|gouv\.[a-z]{2}\.ca|leg\.bc\.ca|qu[eé]bec\.ca|"
