@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -67,6 +68,12 @@ def test_files_are_short() -> None:
     long = {path: lines for path, text in modules() if (lines := text.count("\n")) > LONGEST_FILE}
     assert grown(long, LONG_FILES) == {}
     assert LONG_FILES.keys() <= long.keys(), "an entry of LONG_FILES is not needed any more"
+
+
+def test_times_in_words_are_written_in_one_place() -> None:
+    """The desk shows the times in a service's words in the city's zone: it finds what ``utc_text`` writes."""
+    by_hand = [path for path, text in modules() if re.search(r"%H:%M(:%S)?\}?\s+UTC", text)]
+    assert by_hand == ["services/kernel/base/zones.py"]
 
 
 def test_rooms_are_small() -> None:

@@ -32,6 +32,7 @@ from services.kernel.authority.signing import Signer, verified_by
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unproven
 from services.kernel.base.line_files import complete_lines
+from services.kernel.base.zones import utc_text
 
 
 def verify_record(
@@ -235,7 +236,7 @@ def first_manifest(folder: Path) -> Envelope | None:
 
 def _kept_elsewhere(reader: RecordReader, known: tuple[Checkpoint, ...]) -> tuple[PinnedCheckpoint, ...]:
     return tuple(
-        PinnedCheckpoint(one, f"the checkpoint of {one.at:%Y-%m-%d %H:%M:%S} UTC that was kept elsewhere", one.last_seq)
+        PinnedCheckpoint(one, f"the checkpoint of {utc_text(one.at)} that was kept elsewhere", one.last_seq)
         for one in known
         if one.size <= reader.size
     )

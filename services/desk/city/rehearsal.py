@@ -37,6 +37,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from services.kernel.base.text_card import card_picture, text_card
+from services.kernel.base.zones import utc_text
 
 AT_ONCE = 8
 CALL_SECONDS = 30.0
@@ -47,7 +48,7 @@ LONGEST = 2 * CALL_SECONDS + LOOK_SECONDS * (1 + 3 * TRIES)
 """Seconds: one profile's rehearsal where everything is as slow as it may be."""
 TEXT = (
     "EXERCISE. This is a rehearsal: it only tries whether this account can post. "
-    "Nothing has happened, and there is nothing to do. ({at:%Y-%m-%d %H:%M} UTC, {name})"
+    "Nothing has happened, and there is nothing to do. ({at}, {name})"
 )
 
 Result = TypeVar("Result")
@@ -109,7 +110,7 @@ async def rehearse(
 def _intent(profile: Profile, now: datetime) -> tuple[Intent, dict[str, bytes]]:
     """Return what is posted, other words each time (X refuses the same ones), and its pictures' bytes."""
     name = f"r{secrets.token_hex(6)}"
-    text = TEXT.format(at=now, name=name)
+    text = TEXT.format(at=utc_text(now), name=name)
     shown: dict[str, bytes] = {}
     pictures: tuple[Picture, ...] = ()
     if LIMITS[profile.platform].card:

@@ -27,6 +27,7 @@ from services.kernel.authority.statements import (
     statement_on_record,
 )
 from services.kernel.base.errors import BadInput, Refused
+from services.kernel.base.zones import utc_text
 from services.kernel.control.control_state import ControlState
 
 _SIGN_AGAIN = "give the command again: onevoice resolve signs it again"
@@ -251,7 +252,7 @@ def _check_still_wanted(
     if name in control.withdrawn:
         raise Refused("request.withdrawn", f"{name} was withdrawn: {control.withdrawn[name]}", instead)
     if request.expires_at <= now:
-        when = f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+        when = utc_text(request.expires_at)
         raise Refused("request.expired", f"{name} expired at {when}: missed, not late", instead)
     if situation.verdict is not None and situation.verdict.outcome is Outcome.REFUSED:
         raise Refused("request.refused", f"{name} is refused, and that is final", instead)

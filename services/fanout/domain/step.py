@@ -15,6 +15,7 @@ from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.fanout.domain.delivery_state import ENDED, MAY_BE_PUBLIC, OPEN, beginning_of, state_of
 from services.fanout.domain.retry import numbered_by_nobody, retry_left, seconds_left
+from services.kernel.base.zones import utc_text
 from services.kernel.fold.state import RequestState, TargetState
 
 LEASE_SLACK = 1.0
@@ -287,14 +288,12 @@ def _ended(place: Place, now: datetime) -> End | None:
     """Return what ends it: what was cleared once must not vanish without a receipt (invariant 5)."""
     request, verdict = place.state.request, place.state.verdict
     if request.expires_at <= now:
-        when = f"{request.expires_at:%Y-%m-%d %H:%M:%S}"
-        return End(
-            ReceiptOutcome.EXPIRED, True, f"the request expired at {when} UTC: missed, not late", request.expires_at
-        )
+        when = utc_text(request.expires_at)
+        return End(ReceiptOutcome.EXPIRED, True, f"the request expired at {when}: missed, not late", request.expires_at)
     if verdict is not None and verdict.outcome is Outcome.REFUSED:
         return End(ReceiptOutcome.WITHHELD, True, "the request was refused after it had been cleared")
     until = verdict.valid_until if verdict is not None and place.state.is_cleared else None
     if until is not None and until <= now:
-        when = f"{until:%Y-%m-%d %H:%M:%S}"
-        return End(ReceiptOutcome.EXPIRED, False, f"the clearance ended at {when} UTC; a new approval renews it", until)
+        when = utc_text(until)
+        return End(ReceiptOutcome.EXPIRED, False, f"the clearance ended at {when}; a new approval renews it", until)
     return None

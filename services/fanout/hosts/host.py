@@ -21,6 +21,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.domain.breaker import Breaker, Pass, Stop
 from services.fanout.domain.limits import HostLimit, Quota, host_of, limit_of
 from services.fanout.hosts.line import HostLine
+from services.kernel.base.zones import utc_text
 from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime
 
@@ -70,7 +71,7 @@ class Host:
             return
         self._runtime.health.troubles[key] = (
             f"{self.name} does not answer ({self.breaker.failures} failures in a row, the last at "
-            f"{self._runtime.clock.now():%Y-%m-%d %H:%M:%S} UTC: {self.breaker.last_reason}); posts to it wait"
+            f"{utc_text(self._runtime.clock.now())}: {self.breaker.last_reason}); posts to it wait"
         )
 
 

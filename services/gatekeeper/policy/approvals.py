@@ -18,7 +18,8 @@ from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.authority import Regime, counting_roles, counts_until, grants_of, regime_of
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.gatekeeper.policy.findings import noted
-from services.gatekeeper.policy.wording import both, moment
+from services.gatekeeper.policy.wording import both
+from services.kernel.base.zones import utc_text
 
 CLAUSE = "approval"
 
@@ -219,7 +220,7 @@ def _of_circumstances(statement: ApprovalStatement, facts: Facts) -> str:
 
 
 def _word(value: object) -> str:
-    return "none" if value is None else moment(value) if isinstance(value, datetime) else str(value)
+    return "none" if value is None else utc_text(value) if isinstance(value, datetime) else str(value)
 
 
 def _of_time(statement: ApprovalStatement, facts: Facts) -> str:
@@ -232,9 +233,9 @@ def _of_time(statement: ApprovalStatement, facts: Facts) -> str:
     if statement.expires_at > (latest if due is None else max(latest, due + SCHEDULE_GRACE)):
         return f"it claims to last longer than the {longest.total_seconds() / 60:g} minutes that this city allows"
     if statement.issued_at > facts.now + CLOCK_SKEW:
-        return f"it is dated {moment(statement.issued_at)}, in the future; check the clock it was signed by"
+        return f"it is dated {utc_text(statement.issued_at)}, in the future; check the clock it was signed by"
     if facts.now >= statement.expires_at:
-        return f"it expired at {moment(statement.expires_at)}; approve again if it should still go out"
+        return f"it expired at {utc_text(statement.expires_at)}; approve again if it should still go out"
     return ""
 
 

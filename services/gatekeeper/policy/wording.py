@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 SHOWN = 20
 """How many names a reason lists before it says how many more there are."""
@@ -20,11 +19,6 @@ def both(names: Iterable[str]) -> str:
     if len(every) > SHOWN:
         return f"{', '.join(every[:SHOWN])} and {len(every) - SHOWN} more"
     return _joined(every, "and")
-
-
-def moment(time: datetime) -> str:
-    """Return a time to the second, in UTC, rounded down."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _joined(names: tuple[str, ...], word: str) -> str:

@@ -20,6 +20,7 @@ from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
 from services.kernel.authority.statements import Denied, check_signed, faults_of, read_sent, statement_on_record
 from services.kernel.base.errors import Refused
+from services.kernel.base.zones import utc_text
 from services.kernel.control.control_state import ControlState
 
 
@@ -194,7 +195,7 @@ def _check_open(context: RequestContext, control: ControlState, now: datetime) -
     if request.expires_at <= now:
         raise Refused(
             "request.expired",
-            f"{request.request_id} expired at {request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
+            f"{request.request_id} expired at {utc_text(request.expires_at)}",
             hint,
         )
     if context.verdict is not None and context.verdict.outcome is Outcome.REFUSED:

@@ -16,6 +16,7 @@ from schemas.events.desk import SubmitReply
 from schemas.events.requests import Picture, Request, Submission, SubmissionEvent
 from services.intake.domain.text import clean
 from services.kernel.base.errors import BadInput, OneVoiceError
+from services.kernel.base.zones import utc_text
 
 MAX_EVENT_BYTES = 256 * 1024
 """Bytes of a whole submission; pictures are sent separately."""
@@ -71,7 +72,7 @@ def answer_repeat(identity: Identity, known: Request, seq: int) -> SubmitReply:
     if known.content_sha256 != identity.content_sha256:
         raise BadInput(
             "request.conflict",
-            f"{known.request_id} is on record since {known.at:%Y-%m-%d %H:%M:%S} UTC with other content: "
+            f"{known.request_id} is on record since {utc_text(known.at)} with other content: "
             "this source used the same event id before",
             "use a new id for a new message",
         )

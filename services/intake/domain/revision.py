@@ -10,6 +10,7 @@ from schemas.events.verdicts import Outcome
 from services.intake.domain.approval import may_decide
 from services.intake.domain.identity import Identity
 from services.kernel.base.errors import BadInput, Refused
+from services.kernel.base.zones import utc_text
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.state import RequestState
 
@@ -65,7 +66,7 @@ def _check_open(state: RequestState, control: ControlState, now: datetime) -> No
     if name in control.withdrawn:
         raise Refused("request.withdrawn", f"{name} was withdrawn: {control.withdrawn[name]}", again)
     if state.request.expires_at <= now:
-        raise Refused("request.expired", f"{name} expired at {state.request.expires_at:%Y-%m-%d %H:%M:%S} UTC", again)
+        raise Refused("request.expired", f"{name} expired at {utc_text(state.request.expires_at)}", again)
     if state.is_refused:
         raise Refused("request.refused", f"{name} is refused already, and that is final", again)
     if state.is_begun or (state.verdict is not None and state.verdict.outcome is Outcome.CLEARED):

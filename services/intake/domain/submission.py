@@ -33,6 +33,7 @@ from services.intake.domain.language import check_languages
 from services.intake.domain.places import check_platforms
 from services.intake.domain.times import expiry_of
 from services.kernel.base.errors import BadInput, Refused
+from services.kernel.base.zones import utc_text
 from services.kernel.control.control_state import ControlState
 
 WEBSITE = "website"
@@ -284,7 +285,5 @@ def _created_at(time: datetime | None, kind: str, now: datetime) -> datetime:
     if kind == "system":
         return now.replace(microsecond=0)
     if stale:
-        raise BadInput(
-            "time.stale", f"the preview is of {time:%Y-%m-%d %H:%M:%S} UTC, too long ago", "look at a new preview"
-        )
-    raise BadInput("time.future", f"the event's time {time:%Y-%m-%d %H:%M:%S} UTC is ahead", "set the clock")
+        raise BadInput("time.stale", f"the preview is of {utc_text(time)}, too long ago", "look at a new preview")
+    raise BadInput("time.future", f"the event's time {utc_text(time)} is ahead", "set the clock")

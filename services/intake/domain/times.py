@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from schemas.events.requests import Submission, posted_until
 from services.kernel.base.errors import BadInput
+from services.kernel.base.zones import utc_text
 from services.kernel.control.control_state import ControlState
 
 EXPIRY_FACTOR = 7
@@ -39,10 +40,10 @@ def _check(what: str, when: datetime, after: datetime, latest: datetime, does: s
     if when <= after:
         late = "which is past" if what == "at" else "which is past, or before it goes out"
         hint = "give a time that is still to come, or leave it out"
-        raise BadInput(f"{what}.past", f"it {does} at {when:%Y-%m-%d %H:%M:%S} UTC, {late}", hint)
+        raise BadInput(f"{what}.past", f"it {does} at {utc_text(when)}, {late}", hint)
     if when > latest:
         raise BadInput(
             f"{what}.too_far",
-            f"it {does} at {when:%Y-%m-%d %H:%M} UTC; {latest:%Y-%m-%d %H:%M} UTC is the latest here",
+            f"it {does} at {utc_text(when)}; {utc_text(latest)} is the latest here",
             "give an earlier time: a message that lasts longer is a page on the website",
         )

@@ -35,6 +35,7 @@ from schemas.events.resolutions import ResolutionStatement
 from services.kernel.authority.officer_keys import OfficerKeys
 from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused
+from services.kernel.base.zones import utc_text
 
 if TYPE_CHECKING:
     from services.kernel.control.control_state import ControlState
@@ -237,11 +238,11 @@ def _check_signer(envelope: Envelope, statement: Statement, control: ControlStat
 
 def _check_time(statement: Statement, now: datetime, lifetime: timedelta) -> None:
     if statement.issued_at - now > CLOCK_SKEW:
-        raise StatementFault("future", f"it is dated {statement.issued_at:%Y-%m-%d %H:%M:%S} UTC, ahead of now")
+        raise StatementFault("future", f"it is dated {utc_text(statement.issued_at)}, ahead of now")
     if statement.expires_at <= statement.issued_at:
         raise StatementFault("times", "it expires before it was issued")
     if statement.expires_at <= now:
-        raise StatementFault("expired", f"it expired at {statement.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+        raise StatementFault("expired", f"it expired at {utc_text(statement.expires_at)}")
     if statement.expires_at - statement.issued_at > lifetime:
-        until, longest = f"{statement.expires_at:%Y-%m-%d %H:%M} UTC", lifetime.total_seconds() / 60
+        until, longest = utc_text(statement.expires_at), lifetime.total_seconds() / 60
         raise StatementFault("too_long", f"it claims to last until {until}; {longest:g} minutes are allowed")

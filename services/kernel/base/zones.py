@@ -58,11 +58,16 @@ def in_digits(time: datetime, zone: tzinfo) -> str:
     return f"{time.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
-def in_zone(text: str, zone: tzinfo) -> str:
-    """Return a service's words with each ``2026-11-26 23:01:00 UTC`` in them in a zone.
+def utc_text(time: datetime) -> str:
+    """Return a time for a service's words, as in ``2026-11-26 23:01:00 UTC``: rounded down, and found by ``in_zone``.
 
-    Services write their reasons for all readers and for the record, in UTC. Never for words of a person.
+    Services write their reasons for all readers and for the record, in UTC.
     """
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def in_zone(text: str, zone: tzinfo) -> str:
+    """Return a service's words with the times that ``utc_text`` wrote in a zone. Never for words of a person."""
 
     def local(found: re.Match[str]) -> str:
         day, minute, second = found.groups()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.kernel.base.zones import in_words, zone_of
+from services.kernel.base.zones import in_words, in_zone, utc_text, zone_of
 
 VANCOUVER = zone_of("America/Vancouver")
 
@@ -19,6 +19,16 @@ def test_the_law_of_today_counts_and_not_an_old_machine() -> None:
 
 def test_words_for_the_public_name_the_zone() -> None:
     assert in_words(datetime(2026, 2, 1, 7, 5, tzinfo=UTC), VANCOUVER) == "31 January 2026, 23:05 PST"
+
+
+def test_a_time_in_a_services_words_is_found_again() -> None:
+    """Whatever zone it came in, it is written in UTC and shown in the reader's."""
+    there = datetime(2026, 2, 1, 18, 5, 9, tzinfo=zone_of("Europe/Berlin"))
+    assert utc_text(there) == "2026-02-01 17:05:09 UTC"
+    assert (
+        in_zone(f"it expired at {utc_text(there)}: missed", VANCOUVER)
+        == "it expired at 2026-02-01 09:05:09 PST: missed"
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from services.audit.record.format import RecordEntry
 from services.audit.record.violation import Violation
 from services.gatekeeper.policy.decide import Decision, decide
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
+from services.kernel.base.zones import utc_text
 
 
 def judge(state: ReplayState, entry: RecordEntry, event: Verdict, context: DeliveryContext) -> Iterator[Violation]:
@@ -27,7 +28,7 @@ def judge(state: ReplayState, entry: RecordEntry, event: Verdict, context: Deliv
         yield Violation(entry.seq, "verdict.as_of", said)
         return
     if event.at - entry.at > CLOCK_SKEW:
-        said = f"It is dated {event.at:%Y-%m-%d %H:%M:%S} UTC, ahead of when it was stored."
+        said = f"It is dated {utc_text(event.at)}, ahead of when it was stored."
         yield Violation(entry.seq, "verdict.time", said)
         return
     decision = decide(facts_at(state, event, context))

@@ -14,6 +14,7 @@ from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.fields import text_in
 from services.fanout.connectors.listing import ProfilePost
 from services.kernel.base.clock import Clock
+from services.kernel.base.zones import utc_text
 
 REPOSTS = "app.bsky.feed.repost"
 _PAGE = 100
@@ -58,7 +59,7 @@ async def _posts(
         if not cursor or not page or max(one.at for one in page) < since:
             return found
         query["cursor"] = str(cursor)
-    return CannotTell(f"the account has more than {_PAGES * _PAGE} posts since {since:%Y-%m-%d %H:%M} UTC")
+    return CannotTell(f"the account has more than {_PAGES * _PAGE} posts since {utc_text(since)}")
 
 
 def made_at(record: dict[str, Any]) -> datetime:

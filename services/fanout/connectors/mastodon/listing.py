@@ -13,6 +13,7 @@ from services.fanout.connectors.listing import NewestOnly, ProfilePost
 from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.text import read_status
 from services.kernel.base.clock import Clock
+from services.kernel.base.zones import utc_text
 
 _PAGE = 40
 _PAGES = 5
@@ -37,7 +38,7 @@ async def posts_of(
         if not page or page[-1].at < since:
             return found
         query["max_id"] = page[-1].id
-    reason = f"the account has more than {_PAGES * _PAGE} posts since {since:%Y-%m-%d %H:%M} UTC"
+    reason = f"the account has more than {_PAGES * _PAGE} posts since {utc_text(since)}"
     return NewestOnly(reason, posts=tuple(found))
 
 

@@ -6,7 +6,7 @@ from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.approvals import Weighed
 from services.gatekeeper.policy.facts import Facts
 from services.gatekeeper.policy.findings import refused
-from services.gatekeeper.policy.wording import moment
+from services.kernel.base.zones import utc_text
 
 CLAUSE = "setting: expiry"
 
@@ -19,6 +19,6 @@ def judge(facts: Facts, weighed: Weighed) -> Finding | None:
     left, asked = len(facts.open_targets), len(request.targets)
     return refused(
         CLAUSE,
-        f"It expired at {moment(request.expires_at)} with {left} of {asked} profiles still to go: missed, not late. "
+        f"It expired at {utc_text(request.expires_at)} with {left} of {asked} profiles still to go: missed, not late. "
         "If it is still true, submit it again.",
     )

@@ -6,7 +6,7 @@ from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.approvals import Weighed
 from services.gatekeeper.policy.facts import Facts
 from services.gatekeeper.policy.findings import blocked, refused
-from services.gatekeeper.policy.wording import moment
+from services.kernel.base.zones import utc_text
 
 CLAUSE = "setting: schedule"
 
@@ -17,13 +17,13 @@ def judge(facts: Facts, weighed: Weighed) -> Finding | None:
     if request.not_before is None:
         return None
     if _ended_since(facts):
-        when = moment(request.not_before)
+        when = utc_text(request.not_before)
         said = f"It was scheduled for {when} in an emergency that has ended since"
         return refused(CLAUSE, f"{said}. If it is still true, submit it again.")
     if facts.now < request.not_before:
         return blocked(
             CLAUSE,
-            f"It goes out at {moment(request.not_before)}, and not after {moment(request.expires_at)}, "
+            f"It goes out at {utc_text(request.not_before)}, and not after {utc_text(request.expires_at)}, "
             "if it may be posted then.",
         )
     return None
