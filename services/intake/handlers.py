@@ -101,6 +101,7 @@ class IntakeHandlers:
         if known is not None:
             return answer_repeat(identity, known.request, known.seq)
         try:
+            self.quotas.check_open(sender)
             request, draft = await self.preparation.prepare(identity, event, sender, control)
             await self.preparation.keep_pictures(request, draft)
         except (BadInput, Refused):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas import flow
-from services.intake.domain.quotas import Quotas, SenderQuota
+from services.intake.domain.quotas import Quotas, SenderQuota, check_open
 from services.kernel.runtime.service import Runtime
 
 PAGES = 5
@@ -16,6 +16,7 @@ class SenderQuotas:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         section = runtime.city.settings.quota
+        self._system_open = section.system_open
         officer = SenderQuota(section.officer_messages, section.officer_bytes, section.officer_pixels)
         self._quotas = Quotas(
             {
@@ -38,6 +39,12 @@ class SenderQuotas:
     def take_pixels(self, sender: str, pixels: int) -> None:
         """Take a picture from its sender's quota before it is decoded; raises Refused ``quota.exceeded``."""
         self._quotas.take(self._kind(sender), sender, self._runtime.clock.monotonic(), pixels=pixels)
+
+    def check_open(self, sender: str) -> None:
+        """Check that a system has not too many open requests; raises Refused ``quota.open``. People are not counted."""
+        if self._kind(sender) == "system":
+            authors = [one.request.author for one in self._runtime.fold.requests.values()]
+            check_open(sender, authors, self._system_open)
 
     def _kind(self, sender: str) -> str:
         if sender == flow.WEB:

@@ -178,6 +178,29 @@ def test_reject_is_final(city: Shell) -> None:
     assert city.json("eoc", "status").body["control_seq"] == revision, "nothing was written"
 
 
+def test_all_that_waits_of_a_system_is_rejected_at_once(city: Shell) -> None:
+    """A stolen key put thousands above what else waits, and each was to be rejected by hand."""
+    other = request(city)
+    waits = {request(city, who="drivebc") for _ in range(2)}
+    cleared = request(city, who="drivebc")
+    assert city.json("approve", cleared, "--as", "mcpe", "--yes").status == 0
+    shown = city("reject", "--of", "drivebc", "--as", "mcpe", "--reason", "its key was stolen")
+    assert (shown.status, "Rejected: 2 of 2 requests of drivebc." in shown.out) == (0, True), shown
+    assert max(len(line) for line in shown.out.splitlines()) <= 80
+    assert {city.json("status", one).body["verdict"]["outcome"] for one in waits} == {"refused"}
+    assert city.json("status", cleared).body["verdict"]["outcome"] == "cleared"
+    assert city.json("status", other).body["verdict"]["outcome"] == "blocked"
+    again = city.json("reject", "--of", "drivebc", "--as", "mcpe", "--reason", "its key was stolen")
+    assert (again.status, again.body) == (0, {"rejected": [], "left": {}})
+
+
+def test_who_may_not_reject_is_told_of_each_request(city: Shell) -> None:
+    waits = request(city, who="drivebc")
+    done = city.json("reject", "--of", "drivebc", "--as", "clerk", "--reason", "no")
+    assert (done.status, set(done.body["left"])) == (4, {waits}), done
+    assert city.json("reject", waits, "--as", "mcpe", "--reason", "no").status == 0
+
+
 def test_withdraw_takes_a_request_back(city: Shell) -> None:
     request_id = request(city)
     stranger = city.json("withdraw", request_id, "--as", "fire-publisher")

@@ -218,6 +218,8 @@ def test_a_text_from_standard_input_must_be_utf8_and_short(shell: Shell) -> None
         (["officers", "designate", "clerk", "--role", "publisher", "--as", "mcpe"], "designate.profiles"),
         (["eoc", "activate", "--level", "1", "--incident", " ", "--as", "cao"], "incident.name"),
         (["reject", "rabc", "--reason", " ", "--as", "pio"], "reason.length"),
+        (["reject", "--reason", "late", "--as", "pio"], "reject.which"),
+        (["reject", "rabc", "--of", "drivebc", "--reason", "late", "--as", "pio"], "reject.which"),
         (["run", "nonsense"], "service.unknown"),
         (["audit", "show", "--last", "0"], "last.count"),
     ],

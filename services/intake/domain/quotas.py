@@ -6,7 +6,7 @@ A stolen or broken sender is slowed down alone: others do not wait for it, and i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from services.kernel.base.errors import Refused
@@ -30,6 +30,27 @@ class _Bucket:
 
     left: dict[str, float]
     at: float
+
+
+def check_open(system: str, authors: Collection[str], most: int) -> None:
+    """Check that a system has not too many open requests already: they would bury what else waits, and fill memory.
+
+    Args:
+        system: who sends one more.
+        authors: of all requests that are open, one for each request.
+        most: how many of one system may be open.
+
+    Raises:
+        Refused: ``quota.open``.
+    """
+    if len(authors) < most or sum(author == system for author in authors) < most:
+        return
+    raise Refused(
+        "quota.open",
+        f"{most} requests of {system} are open, and no more are taken",
+        f"come again when some are over; onevoice reject --of {system} ends what waits for an approval; "
+        "[quota] in city.toml sets it",
+    )
 
 
 @dataclass

@@ -93,6 +93,40 @@ async def test_who_sends_too_much_is_told_when_to_come_again(mission: Mission) -
     assert "error" not in await clerk.ask(subjects.DESK_REQUEST_SUBMIT, event("clerk"))
 
 
+async def test_a_system_has_so_many_open_requests_and_no_more(mission: Mission, demo_city: City) -> None:
+    """Within its quota it put 172,800 a day above all that waits, and into each service's memory."""
+    await mission.begin()
+    path = demo_city.folder / "city.toml"
+    path.write_text(path.read_text() + "\n[quota]\nsystem_open = 2\n")
+    mission.city = load_city(demo_city.folder)
+    intake, _ = await mission.run("intake", "gatekeeper")
+    system, clerk = await mission.desk("drivebc"), await mission.desk("clerk")
+
+    async def sent(number: object, by: Desk = system) -> dict[str, Any]:
+        return dict(await by.ask(subjects.DESK_REQUEST_SUBMIT, event(number)))
+
+    taken = [await sent(number) for number in ("one", "two")]
+
+    async def open_ones() -> bool:
+        return len(intake.fold.requests) == 2
+
+    await eventually(open_ones)
+    refused = (await sent("three"))["error"]
+    assert refused["code"] == "quota.open"
+    assert "2 requests of drivebc are open" in refused["message"]
+    assert "onevoice reject --of drivebc" in refused["hint"]
+    assert await sent("one") == taken[0] | {"duplicate": True}, "what was taken once is answered again"
+    assert "error" not in await sent("clerk", clerk), "people are not counted"
+    writer = await mission.writer("intake")
+    request = intake.fold.requests[taken[0]["request_id"]].request
+    await writer.approve(request, "mcpe", decision="reject", reason="not true")
+
+    async def room() -> bool:
+        return "error" not in await sent("three")
+
+    await eventually(room)
+
+
 async def test_a_system_cannot_send_into_any_lane_but_its_own(mission: Mission) -> None:
     """The server puts its submissions there; it may send under no other name, and asks for no preview."""
     await mission.begin()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import flow
-from services.intake.domain.quotas import Quotas, SenderQuota
+from services.intake.domain.quotas import Quotas, SenderQuota, check_open
 from services.intake.sender_quotas import PAGES, SenderQuotas
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import Refused
@@ -93,3 +93,12 @@ def test_officers_at_browsers_have_more_than_one_s_quota_and_typing_uses_up_no_a
     made.admit(flow.WEB, 500)
     for _ in range(PAGES * 12):
         made.take_pixels(flow.WEB, 50_000_000)
+
+
+def test_a_systems_open_requests_are_counted_and_nobody_elses() -> None:
+    open_ones = ["drivebc", "clerk", "drivebc", "river"]
+    check_open("river", open_ones, 2)
+    check_open("drivebc", open_ones, 3)
+    with pytest.raises(Refused, match="2 requests of drivebc are open") as caught:
+        check_open("drivebc", open_ones, 2)
+    assert caught.value.code == "quota.open"

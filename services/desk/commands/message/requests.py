@@ -1,35 +1,33 @@
-"""``onevoice pending``, ``show``, ``approve``, ``reject``, ``return`` and ``status``."""
+"""``onevoice pending``, ``show`` and ``status``."""
 
 from __future__ import annotations
 
 import math
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from schemas import subjects
-from schemas.events.desk import ApprovalReply, RequestView
+from schemas.events.desk import RequestView
 from schemas.events.requests import Request
-from services.desk import confirm, deadline, options, sent, session, statements
+from services.desk import deadline, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch, of_request
-from services.desk.connection.follow import fetch, follow, landing
+from services.desk.connection.follow import fetch, follow
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
 from services.desk.views.hints import typed
-from services.desk.views.message import advice, difference, outcome, outside, promised
+from services.desk.views.message import difference, outcome, outside, promised
 from services.desk.views.message import pending as pending_view
 from services.desk.views.message import request as show
 from services.desk.views.message.progress import ProgressPrinter
 from services.desk.views.message.request import report
 from services.desk.views.output import console, errors_console, people_console
 from services.desk.views.state import dead_letters, health
-from services.desk.views.timetext import duration, in_city_time
-from services.desk.words import check_id, reason_text
-from services.kernel.authority.statements import signed
+from services.desk.views.timetext import in_city_time
+from services.desk.words import check_id
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
 
@@ -48,7 +46,7 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
         alarms, checks = health.alarms(services), health.watched_profiles(services)
         strange = await here.outside()
         owed = await here.promised()
-        earlier = {view.request.request_id: await _earlier(here, view) for view in views}
+        earlier = {view.request.request_id: await earlier_of(here, view) for view in views}
 
     def draw(out: Console) -> None:
         now = SystemClock().now()
@@ -94,7 +92,7 @@ async def show_(desk: Invocation, request_id: options.RequestId, as_: options.As
     check_id(request_id, "request")
     async with session.asking(desk, as_) as here:
         view = await fetch(here.link, request_id)
-        earlier = await _earlier(here, view)
+        earlier = await earlier_of(here, view)
 
     def draw(out: Console) -> None:
         show.whole_request(out, view.request, SystemClock().now(), earlier, view.previous)
@@ -102,77 +100,6 @@ async def show_(desk: Invocation, request_id: options.RequestId, as_: options.As
 
     renderings = outcome.renderings_json(view.request.renderings)
     desk.answer(_with_earlier(view, earlier) | {"renderings": renderings}, draw)
-    return Exit.DONE
-
-
-@command(app, "approve", "onevoice approve rab12 --as pio")
-async def approve(
-    desk: Invocation,
-    request_id: options.RequestId,
-    manner: options.SigningManner,
-) -> int:
-    """Approve a request with your signature, and watch it land.
-
-    Your signature covers exactly the texts that are shown. Without a terminal to ask on, --yes confirms; what
-    screening found, --acknowledge accepts. Exit status 3 means that something is still missing.
-    """
-    check_id(request_id, "request")
-    wait, talk = duration(manner.wait, "wait.malformed").total_seconds(), people_console(desk.as_json)
-    async with session.acting(desk, manner.officer) as here:
-        view = await fetch(here.link, request_id)
-        if outcome.exit_status(view) is Exit.DONE and outcome.settled(view):
-            return _nothing_written(desk, view, f"{view.request.request_id} is posted everywhere already.")
-        statements.checked_digest(view.request)
-        if not desk.as_json:
-            show.whole_request(talk, view.request, SystemClock().now(), await _earlier(here, view), view.previous)
-            state = await here.eoc()
-            talk.print(Text(f"Posture: {advice.posture_line(state.posture, state.level, state.incident)}"))
-        await confirm.screening(talk, statements.codes(view.request.screening), manner)
-        asked = confirm.question(len(view.request.targets), view.request.scope, None)
-        await confirm.releasing("this approves a message", *asked, manner.yes)
-        reply = await _decide(here, view, "approve")
-        with landing(talk, reply.seq) as look:
-            view = await follow(here.link, reply.request_id, reply.seq, wait, look)
-    return report(desk, talk, view)
-
-
-@command(app, "reject", 'onevoice reject rab12 --as pio --reason "the road is open again"')
-async def reject(
-    desk: Invocation, request_id: options.RequestId, reason: options.Reason, as_: options.ActsAs = None
-) -> int:
-    """Reject a request with your signature. That is final; return sends it back to be changed.
-
-    A new revision is shown first, and a person on a terminal is asked.
-    """
-    return await _say_no(desk, request_id, "reject", reason, as_)
-
-
-@command(app, "return", 'onevoice return rab12 --as pio --reason "name the reception centre"')
-async def return_(
-    desk: Invocation, request_id: options.RequestId, reason: options.Reason, as_: options.ActsAs = None
-) -> int:
-    """Send a request back to be changed, with your signature.
-
-    It waits for a new revision (onevoice request --revise), which somebody else than you writes; and that one needs
-    its approvals again. What is a new revision already is shown first, and a person on a terminal is asked.
-    """
-    return await _say_no(desk, request_id, "return", reason, as_)
-
-
-async def _say_no(
-    desk: Invocation, request_id: str, verb: Literal["reject", "return"], reason: str, as_: str | None
-) -> int:
-    check_id(request_id, "request")
-    reason_text(reason)
-    async with session.acting(desk, as_) as here:
-        view = await fetch(here.link, request_id)
-        if view.request.revision > 1:  # who decides may have read the one before
-            talk, name = people_console(desk.as_json), f"revision {view.request.revision}, by {view.request.author}"
-            show.whole_request(talk, view.request, SystemClock().now(), await _earlier(here, view), view.previous)
-            await confirm.deed(f"This {verb}s {name}.", yes=False)
-        reply = await _decide(here, view, verb, reason)
-        view = await follow(here.link, reply.request_id, reply.seq, 0.0, lambda _view: None)
-    report(desk, people_console(desk.as_json), view)
     return Exit.DONE
 
 
@@ -202,13 +129,7 @@ async def status(
     return Exit.DONE
 
 
-def _nothing_written(desk: Invocation, view: RequestView, why: str) -> int:
-    sent.only_looks()
-    desk.answer(outcome.request_json(view), lambda out: out.print(Text(f"{why} Nothing was written.")))
-    return Exit.DONE
-
-
-async def _earlier(here: Session, view: RequestView) -> Request | None:
+async def earlier_of(here: Session, view: RequestView) -> Request | None:
     """Return the request that this one follows; None where it follows none, or it cannot be had any more."""
     if view.request.earlier is None:
         return None
@@ -227,23 +148,6 @@ async def _look_up(desk: Invocation, as_: str | None, beginning: str) -> Request
     check_id(beginning, "request")
     async with session.asking(desk, as_) as here:
         return await fetch(here.link, beginning)
-
-
-async def _decide(
-    here: Session, view: RequestView, verb: Literal["approve", "reject", "return"], reason: str = ""
-) -> ApprovalReply:
-    statement = statements.decision_statement(
-        view.request,
-        statements.Circumstances.shown(view.request),
-        realm=here.realm,
-        officer=here.user,
-        verb=verb,
-        now=SystemClock().now(),
-        lifetime=timedelta(seconds=(await here.settings()).approval_seconds),
-        reason=reason,
-    )
-    approval = statements.approval(statement, signed(here.signer, statement))
-    return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, approval, ApprovalReply)
 
 
 async def _await(desk: Invocation, as_: str | None, beginning: str) -> int:

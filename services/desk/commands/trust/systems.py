@@ -14,6 +14,7 @@ from schemas.events.control import Action, SystemAdd, SystemRemove
 from services.desk import options, session
 from services.desk.app import Invocation, command, group
 from services.desk.authority import ask_authority
+from services.desk.views.hints import typed
 from services.desk.views.state import authority as views
 from services.desk.words import check_id, new_id, public_key
 from services.kernel.base.errors import Exit
@@ -47,11 +48,13 @@ async def add(
 
 @command(app, "remove", "onevoice systems remove alertable --as comms-officer")
 async def remove(desk: Invocation, system: SystemId, as_: options.ActsAs = None) -> int:
-    """Let a program submit no more."""
-    return await _order(desk, as_, SystemRemove(system=check_id(system, "system")))
+    """Let a program submit no more; what it sent and nobody approved, onevoice reject --of ends."""
+    gone = check_id(system, "system")
+    rest = typed(f"What it sent may still wait: onevoice reject --of {gone} --as OFFICER --reason TEXT")
+    return await _order(desk, as_, SystemRemove(system=gone), rest)
 
 
-async def _order(desk: Invocation, as_: str | None, action: Action) -> int:
+async def _order(desk: Invocation, as_: str | None, action: Action, rest: str = "") -> int:
     async with session.acting(desk, as_) as here:
         reply = await here.order(subjects.DESK_REGISTRY_ORDER, action)
         view = await ask_authority(here, reply.control_seq)
@@ -59,6 +62,8 @@ async def _order(desk: Invocation, as_: str | None, action: Action) -> int:
     def draw(out: Console) -> None:
         views.systems(out, view)
         out.print(Text(f"In force since control revision {reply.control_seq}.", style="dim"))
+        if rest:
+            out.print(Text(rest), soft_wrap=True)
 
     found = {"systems": [one.id for one in view.systems], "control_seq": reply.control_seq}
     desk.answer(found, draw)

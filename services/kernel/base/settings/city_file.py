@@ -169,10 +169,14 @@ class OutsideSection(Section):
 
 
 class QuotaSection(Section):
-    """[quota]: what one sender may send in a minute, to each copy of intake: messages, bytes, pixels of pictures."""
+    """[quota]: what one sender may send in a minute, to each copy of intake: messages, bytes, pixels of pictures.
+
+    system_open: how many of one system's requests are open at once. People's are not counted: a correction must go out.
+    """
 
     system_messages: Annotated[int, Field(ge=1)] = 120
     system_bytes: Annotated[int, Field(ge=1_024)] = 4_000_000
+    system_open: Annotated[int, Field(ge=1)] = 1_000
     officer_messages: Annotated[int, Field(ge=1)] = 1_200
     officer_bytes: Annotated[int, Field(ge=65_536)] = 100_000_000
     officer_pixels: Annotated[int, Field(ge=50_000_000)] = 600_000_000
