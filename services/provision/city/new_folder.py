@@ -19,6 +19,11 @@ MAKING = ".making"
 """How the name of the folder ends in which a city is built."""
 
 
+def is_empty(folder: Path) -> bool:
+    """Say whether nothing stands in a folder; what mkfs.ext4 puts where a disk is mounted counts as nothing."""
+    return all(path.name == "lost+found" for path in folder.iterdir())
+
+
 def check_new(folder: Path) -> None:
     """Check that a city can be made there: before a person answers twenty questions for nothing.
 
@@ -27,7 +32,7 @@ def check_new(folder: Path) -> None:
     """
     folder = folder.absolute()
     try:
-        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        taken = folder.exists() and (not folder.is_dir() or not is_empty(folder))
         left = next(
             (path for at in (folder, folder.parent) for path in at.glob(f".{escape(folder.name)}.*{MAKING}")), None
         )

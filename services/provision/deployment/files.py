@@ -14,6 +14,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.provision.accounts.accounts_conf import REALMS, accounts_file
 from services.provision.broker.preflight import find_nats_server
+from services.provision.city.new_folder import is_empty
 from services.provision.deployment import guide
 from services.provision.deployment.broker import STORE, TLS_FOLDER, broker
 from services.provision.deployment.chart import chart
@@ -47,7 +48,7 @@ def write_files(city: City, kind: Kind, target: DeployTarget, folder: Path) -> l
         BadInput: ``deploy.not_empty``, ``deploy.unwritable``, ``deploy.path``, ``deploy.host``;
             ``accounts.missing``, nothing was provisioned yet.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
         raise BadInput("deploy.not_empty", f"{folder} is not an empty folder", "name a new one; nothing is overwritten")
     if kind == "systemd":
         refuse_hidden(target)

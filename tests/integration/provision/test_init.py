@@ -117,6 +117,13 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     assert caught.value.code == "init.not_empty"
 
 
+def test_a_new_file_system_is_empty(tmp_path: Path) -> None:
+    """What mkfs.ext4 leaves at a mount point is nobody's."""
+    (tmp_path / "lost+found").mkdir(0o700)
+    assert make_city(tmp_path, demo_plan()).settings.city.name == "City of Mission"
+    assert (tmp_path / "lost+found").is_dir()
+
+
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     """It may be a mount point, or the one that a shell stands in, which would stand in a deleted one after it."""
     folder = tmp_path / "city"
