@@ -22,10 +22,9 @@ from services.kernel.base.errors import Unreachable
 from services.kernel.fold.genuine import genuine_resolution
 from services.kernel.fold.state import TargetState
 from services.kernel.ledger.client import Conflict
+from services.kernel.ledger.conflicts import CONFLICT_TRIES, ledger_busy
 from services.kernel.runtime.messages.dependencies import EntryOf, Sender
 from services.kernel.runtime.service import Runtime
-
-TRIES = 20
 
 
 class Resolving:
@@ -38,7 +37,7 @@ class Resolving:
     async def on_resolve(self, resolution: Resolution, sender: Sender) -> ResolutionReply:
         """Put an officer's decision on record, or say why it cannot count. A repeat is answered like the first time."""
         statement = read_statement(resolution, sender)
-        for _ in range(TRIES):
+        for _ in range(CONFLICT_TRIES):
             situation = await self._situation(statement)
             if seq := situation.repeated(statement):
                 return _reply(statement, seq)
@@ -57,7 +56,7 @@ class Resolving:
                 seq=seq,
             )
             return _reply(statement, seq)
-        raise Unreachable("ledger.busy", "the ledger changes too fast to add to it", "try again; it is safe")
+        raise ledger_busy()
 
     async def _checked(
         self, resolution: Resolution, statement: ResolutionStatement, situation: Situation, now: datetime
@@ -134,7 +133,7 @@ class Resolving:
         with the platform's own word has the better one, and two decisions cannot both be carried out.
         """
         runtime, place = self._runtime, (statement.profile, statement.request_id)
-        for _ in range(TRIES):
+        for _ in range(CONFLICT_TRIES):
             state = await runtime.state_on(statement.request_id, statement.profile)
             target = state.target(statement.profile) if state is not None else TargetState()
             done = next((receipt for _, receipt in target.receipts if receipt.resolution_seq == seq), None)

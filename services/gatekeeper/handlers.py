@@ -33,11 +33,11 @@ from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Conflict, Entry
+from services.kernel.ledger.conflicts import CONFLICT_TRIES
 from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.messages.dependencies import EntryOf
 from services.kernel.runtime.service import LookPace, Runtime
 
-TRIES = 20
 RETRY_SECONDS = 5.0
 """After this long the sweep tries a request again that could not be decided."""
 
@@ -99,7 +99,7 @@ class GateHandlers:
             Unreachable: ``verdict.busy``.
         """
         runtime = self.runtime
-        for _ in range(TRIES):
+        for _ in range(CONFLICT_TRIES):
             state = runtime.fold.requests.get(request_id)
             if state is None or state.phase not in OPEN_TO_A_VERDICT:
                 return

@@ -24,13 +24,13 @@ from services.intake.revisions import Revisions
 from services.intake.sender_quotas import SenderQuotas
 from services.kernel.authority.judged import judged
 from services.kernel.base.crashpoints import crash_point
-from services.kernel.base.errors import BadInput, Refused, Unreachable
+from services.kernel.base.errors import BadInput, Refused
 from services.kernel.fold.reading import read_request
 from services.kernel.ledger.client import Conflict
+from services.kernel.ledger.conflicts import CONFLICT_TRIES, ledger_busy
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
 
-TRIES = 20
 WARM_UP_AFTER = 2.0
 """Seconds after the start, when the other services have started too."""
 
@@ -115,7 +115,7 @@ class IntakeHandlers:
         if seq is None:
             again = await self._stored(identity)
             if again is None:
-                raise _busy()
+                raise ledger_busy()
             return again
         self.runtime.log.info(
             "request on record",
@@ -162,7 +162,7 @@ class IntakeHandlers:
     async def on_approval(self, approval: Approval, sender: Sender) -> ApprovalReply:
         """Put an officer's signed decision on record, or answer why it cannot count."""
         runtime, statement = self.runtime, read_statement(approval, sender)
-        for number in range(TRIES):
+        for number in range(CONFLICT_TRIES):
             context = await self.decisions.context_of(approval.request_id)
             if seq := context.repeated(approval):
                 return ApprovalReply(request_id=approval.request_id, seq=seq)
@@ -185,7 +185,7 @@ class IntakeHandlers:
                 decision=statement.decision,
             )
             return ApprovalReply(request_id=approval.request_id, seq=seq)
-        raise _busy()
+        raise ledger_busy()
 
     async def _checked(
         self, approval: Approval, statement: ApprovalStatement, context: RequestContext, now: datetime
@@ -227,7 +227,3 @@ def _carried(sender: str, officer: str) -> str:
             "sender.web", f"only the web service asks this for others, not {sender}", "use the onevoice command"
         )
     return officer
-
-
-def _busy() -> Unreachable:
-    return Unreachable("ledger.busy", "the ledger changes too fast to add to it", "try again; it is safe")

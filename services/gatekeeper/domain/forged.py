@@ -8,7 +8,7 @@ from __future__ import annotations
 from schemas import unseen
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.requests import Request
-from services.gatekeeper.policy.approvals import changes
+from services.kernel.authority.circumstances import changed_circumstances
 from services.kernel.authority.statements import statement_on_record
 
 
@@ -30,5 +30,5 @@ def changed_after(approval: Approval, request: Request) -> str:
     said = statement_on_record(approval.envelope, ApprovalStatement)
     if said is None or said.rule is None or said.decision != "approve" or said.revision != request.revision:
         return ""
-    found = [what for what, _, _ in changes(said, request)]
+    found = [what for what, _, _ in changed_circumstances(said, request)]
     return ", ".join([*found, *(["content"] if said.digest != request.digest else [])])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,6 +19,7 @@ from services.gatekeeper.policy.authority import Regime, counting_roles, counts_
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.gatekeeper.policy.findings import noted
 from services.gatekeeper.policy.wording import both
+from services.kernel.authority.circumstances import changed_circumstances
 from services.kernel.base.zones import utc_text
 
 CLAUSE = "approval"
@@ -192,29 +193,11 @@ def _of_content(statement: ApprovalStatement, request: Request) -> str:
     return ""
 
 
-def changes(statement: ApprovalStatement, request: Request) -> Iterator[tuple[str, object, object]]:
-    """Yield what the policy reads of a request beside its content, where it is not what was signed: what, both values.
-
-    The request itself carries no signature: whoever writes it could make it less severe, or last for years.
-    """
-    for what, signed, stands in (
-        ("author", statement.author, request.author),
-        ("crisis flag", statement.crisis, request.crisis),
-        ("severity", statement.severity, request.severity),
-        ("end", statement.request_expires_at, request.expires_at),
-        ("original that it replaces", statement.replaces, request.replaces),
-        ("message that it follows", statement.follows, request.follows),
-        ("time to go out", statement.not_before, request.not_before),
-    ):
-        if signed != stands:
-            yield what, signed, stands
-
-
 def _of_circumstances(statement: ApprovalStatement, facts: Facts) -> str:
     """Say where the request is not what the approver was shown, in what the policy reads beside the content."""
     if statement.rule is None:
         return "it was signed by a desk of before version 0.3; approve again" if facts.control.ruled else ""
-    for what, signed, stands in changes(statement, facts.request):
+    for what, signed, stands in changed_circumstances(statement, facts.request):
         return f"its {what} is {_word(signed)}, and the request's is {_word(stands)}; look at it and sign again"
     return ""
 

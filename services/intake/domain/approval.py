@@ -18,6 +18,7 @@ from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
+from services.kernel.authority.circumstances import changed_circumstances
 from services.kernel.authority.statements import Denied, check_signed, faults_of, read_sent, statement_on_record
 from services.kernel.base.errors import Refused
 from services.kernel.base.zones import utc_text
@@ -161,19 +162,7 @@ def _check_circumstances(statement: ApprovalStatement, request: Request, control
             "it was signed by a desk of before version 0.3, and does not cover severity, author and end",
             "install the version of the city's services on this machine, and approve again",
         )
-    differs = statement.rule is not None and [
-        what
-        for what, signed, stands in (
-            ("the author", statement.author, request.author),
-            ("the crisis flag", statement.crisis, request.crisis),
-            ("the severity", statement.severity, request.severity),
-            ("when it ends", statement.request_expires_at, request.expires_at),
-            ("what it replaces", statement.replaces, request.replaces),
-            ("what it follows", statement.follows, request.follows),
-            ("when it goes out", statement.not_before, request.not_before),
-        )
-        if signed != stands
-    ]
+    differs = statement.rule is not None and [what for what, _, _ in changed_circumstances(statement, request)]
     if differs:
         raise Refused("approval.circumstances", f"the decision is for other facts: {', '.join(differs)}", again)
 

@@ -20,7 +20,7 @@ from services.kernel.authority.statements import faults_of, read_signed, speaks_
 from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.crashpoints import crash_point
-from services.kernel.base.errors import BadInput, Refused, Unreachable
+from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.naming import check_named
@@ -28,8 +28,7 @@ from services.kernel.control.order_rates import check_rate, too_many
 from services.kernel.control.order_rules import check_fresh, check_genuine, check_order, order_hash, protects
 from services.kernel.control.repeats import repeats
 from services.kernel.ledger.client import Conflict, Ledger
-
-TRIES = 20
+from services.kernel.ledger.conflicts import CONFLICT_TRIES, control_busy
 
 FurtherCheck = Callable[[ControlState, Order, datetime], Awaitable[None]]
 
@@ -111,7 +110,7 @@ async def carry_out(
     """
     order = _read(envelope, sender, actions)
     state = await runtime.catch_up()
-    for _ in range(TRIES):
+    for _ in range(CONFLICT_TRIES):
         judge = partial(_judge, runtime, state, envelope, order, further)
         try:
             event = await judged(runtime.clock.now(), runtime.ledger.server_time, judge)
@@ -132,7 +131,7 @@ async def carry_out(
         if runtime.orders.get(order_hash(envelope)) != appended.seq:
             raise _why_void(state_now, envelope, order, event)
         return CarriedOut(replace(state_now, seq=appended.seq), order)
-    raise Unreachable("control.busy", "control changes too fast to add to it", "try again")
+    raise control_busy()
 
 
 async def _judge(
@@ -223,7 +222,7 @@ async def _append(runtime: ControlWriter, make: Callable[[datetime], ControlEven
         return event
 
     state = await runtime.catch_up()
-    for _ in range(TRIES):
+    for _ in range(CONFLICT_TRIES):
         try:
             event = await judged(runtime.clock.now(), runtime.ledger.server_time, partial(fitting, state))
         except ControlFault as fault:
@@ -235,7 +234,7 @@ async def _append(runtime: ControlWriter, make: Callable[[datetime], ControlEven
             continue
         await runtime.at_least(appended.seq)
         return _after(runtime, state, event, appended.seq)
-    raise Unreachable("control.busy", "control changes too fast to add to it", "try again")
+    raise control_busy()
 
 
 def _stands(runtime: ControlWriter, envelope: Envelope, order: Order, now: datetime) -> bool:
