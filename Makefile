@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What is compiled once is kept: each of many test processes would compile all tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup dev run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short platforms test-platforms check check-deploy check-chart format schemas docs bench bench-start fuzz desk-look sbom audit-dependencies lock clean wheel
+.PHONY: help setup dev run up test test-browser test-repeat test-newest coverage sim sim-mutants faults faults-short platforms test-platforms check check-deploy check-chart format schemas docs bench bench-start fuzz desk-look sbom audit-dependencies lock clean wheel
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -26,7 +26,7 @@ help:
 	@echo "make schemas     write JSON Schema and AsyncAPI into schemas/json"
 	@echo "make docs        draw the generated parts of docs/ anew"
 	@echo "make sim         play the seeded simulation (1,000 seeds; SEEDS=, FROM=), or one seed with its trace: make sim SEED=7"
-	@echo "make sim-plants  plant each known bug, and name the first seed that catches it (some minutes)"
+	@echo "make sim-mutants switch on each known bug, and name the first seed that catches it (some minutes)"
 	@echo "make bench       measure beside public programs, print one table (under 10 minutes; FULL=1 more, ONLY=gate,idle less)"
 	@echo "make bench-start print start time, memory and the time of --help"
 	@echo "make fuzz        bend the input of each parser of outside bytes, for long (FUZZ=20000 examples each; make test takes 40)"
@@ -133,8 +133,8 @@ FROM ?= 0
 sim: $(VENV)/.dev
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --from $(FROM))
 
-sim-plants: $(VENV)/.dev
-	@$(BIN)/python -m tests.simulation --plants
+sim-mutants: $(VENV)/.dev
+	@$(BIN)/python -m tests.simulation --mutants
 
 faults-short: $(VENV)/.dev
 	@$(BIN)/pytest tests/faults

@@ -135,7 +135,7 @@ STREAMS = (
             subjects.MSG_TERMINATED,
         ),
         share=0.05,
-        description="What services could not handle or the server gave up, and how each letter ended.",
+        description="What services could not handle or the server gave up, and how each dead letter ended.",
     ),
     Stream(
         TRIES,

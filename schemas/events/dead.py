@@ -1,8 +1,8 @@
 """Dead letters: what a service could not handle, kept for a person; how it is sent again, and how it ends.
 
-Stream DEAD, append-only like the ledger. A letter's number is its sequence there. Three kinds of records follow each
-other: the letter, perhaps orders to send it again, one closing. What the server itself gave up (its advisories) lies
-in the same stream and counts as a letter.
+Stream DEAD, append-only like the ledger. A dead letter's number is its sequence there. Three kinds of records follow
+each other: the dead letter, perhaps orders to send it again, one closing. What the server itself gave up (its
+advisories) lies in the same stream and counts as one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class DeadLetter(Contract):
     """``dead.<service>``: a message of the ledger that a service put aside.
 
     ``seq`` is its ledger sequence, ``durable`` the consumer that it came through, ``tries`` how often it was begun in
-    vain from ``first_at`` to ``last_at``. ``data_base64`` holds its first megabyte. ``again_of`` is the letter that was
+    vain from ``first_at`` to ``last_at``. ``data_base64`` holds its first megabyte. ``again_of`` is the one that was
     sent again and led here.
     """
 
@@ -53,7 +53,7 @@ class DeadLetter(Contract):
 
 
 class SendAgain(Contract):
-    """``dead.again.<service>``: the board hands a letter to its service, as an officer asked.
+    """``dead.again.<service>``: the board hands a dead letter to its service, as an officer asked.
 
     The service takes the entry ``seq`` from the ledger and gives it to the handler of ``durable``.
     """
@@ -67,7 +67,7 @@ class SendAgain(Contract):
 
 
 class Ending(StrEnum):
-    """How a letter was closed. ``failed_again``: a new letter says why."""
+    """How a dead letter was closed. ``failed_again``: a new one says why."""
 
     HANDLED = "handled"
     FAILED_AGAIN = "failed_again"
@@ -75,7 +75,7 @@ class Ending(StrEnum):
 
 
 class Closing(Contract):
-    """``dead.closed.<letter>``: a letter's end, once. ``officer`` asked for it; ``said`` is the reason or result."""
+    """``dead.closed.<letter>``: how it ended, once. ``officer`` asked for it; ``said`` is the reason or result."""
 
     at: Utc
     letter: int
@@ -94,7 +94,7 @@ class MessageGivenUp(Contract):
 
 
 class DeadLetterOrder(Contract):
-    """``desk.dead.order``: send a letter again, or drop it with a reason."""
+    """``desk.dead.order``: send a dead letter again, or drop it with a reason."""
 
     order: Literal["again", "drop"]
     letter: Annotated[int, Field(ge=1)]
@@ -102,14 +102,14 @@ class DeadLetterOrder(Contract):
 
 
 class DeadLetterReply(Contract):
-    """The order is on record. ``again``: the service handles it now, and the letter's closing says how it went."""
+    """The order is on record. ``again``: the service handles it now, and its closing says how it went."""
 
     accepted: Literal[True] = True
     letter: int
 
 
 class DeadLetterView(Contract):
-    """A letter as people are shown it. ``state``: open, sent_again (under way), or how it was closed."""
+    """A dead letter as people are shown it. ``state``: open, sent_again (under way), or how it was closed."""
 
     letter: int
     cause: DeadLetterCause

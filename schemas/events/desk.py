@@ -216,7 +216,7 @@ class DeliveryView(Contract):
 class RequestView(Contract):
     """A request with all that the ledger says of it, up to the sequence ``as_of``.
 
-    ``dead_letters``: open letters that hold it up. ``replaced_by``: its cleared correction or recall. ``previous``: the
+    ``dead_letters``: open ones that hold it up. ``replaced_by``: its cleared correction or recall. ``previous``: the
     revision before, of one that was edited. In a page of ``pending`` the renderings are left out. ``counts``: only as
     many deliveries were asked for; those that are unconfirmed, and the mirror's, are among them in any case.
     """

@@ -13,7 +13,7 @@ from schemas.canonical import StrictJsonError
 from schemas.events.dead import Closing, DeadLetter, DeadLetterOrder, DeadLetterReply, DeadLetterView, Ending, SendAgain
 from schemas.events.desk import BoardQuery, BoardReply
 from schemas.roles import OFFICE_OR_APPROVER
-from services.board.domain.dead_book import OVER, DeadBook, advisory, body_of, dead_letter_view
+from services.board.domain.dead_letter_state import OVER, DeadLetterState, advisory, body_of, dead_letter_view
 from services.kernel.authority.judged import judged
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.ledger.client import Conflict, Entry
@@ -30,34 +30,34 @@ class DeadLetters:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._book = DeadBook()
+        self._state = DeadLetterState()
         self._lock = asyncio.Lock()
 
-    async def book(self) -> DeadBook:
+    async def state(self) -> DeadLetterState:
         """Return the dead letters as the stream has them now; raises Unreachable."""
         async with self._lock:
-            while (entry := await self._runtime.ledger.next_in(streams.DEAD, self._book.last_seq)) is not None:
+            while (entry := await self._runtime.ledger.next_in(streams.DEAD, self._state.last_seq)) is not None:
                 about = await self._about(entry)
-                self._book.add(entry.seq, entry.subject, entry.at, entry.data, about)
-            return self._book
+                self._state.add(entry.seq, entry.subject, entry.at, entry.data, about)
+            return self._state
 
     @property
-    def known(self) -> DeadBook:
+    def known(self) -> DeadLetterState:
         """The dead letters as they were last read; ``follow`` reads them every second."""
-        return self._book
+        return self._state
 
     async def follow(self) -> None:
         """Read new dead letters as they come; without end."""
         while True:
-            await self.book()
+            await self.state()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def answer(self, query: BoardQuery) -> BoardReply:
         """List the newest 500 dead letters, or show one with its body."""
-        book = await self.book()
+        state = await self.state()
         if query.letter is not None:
-            return BoardReply(dead_letters=(await self._whole(_known(book, query.letter)),))
-        shown = tuple(book.letters.values()) if query.closed else book.open()
+            return BoardReply(dead_letters=(await self._whole(_known(state, query.letter)),))
+        shown = tuple(state.views.values()) if query.closed else state.open()
         return BoardReply(dead_letters=shown[-MAX_SHOWN:])
 
     async def on_order(self, order: DeadLetterOrder, sender: Sender) -> DeadLetterReply:
@@ -68,7 +68,7 @@ class DeadLetters:
         """
         runtime = self._runtime
         await judged(runtime.present(), runtime.ledger.server_time, partial(self._check_right, sender))
-        view = _known(await self.book(), order.letter)
+        view = _known(await self.state(), order.letter)
         if view.state in OVER:
             raise BadInput(
                 "dead.closed", f"dead letter {view.letter} is closed: {view.state} {view.said}".rstrip(), _LIST
@@ -123,7 +123,7 @@ class DeadLetters:
         try:
             found = advisory(entry.data)
         except (StrictJsonError, ValidationError):
-            return ""  # the book shows it as a dead letter that cannot be read
+            return ""  # the state shows it as a dead letter that cannot be read
         if found.stream != streams.LEDGER:
             return ""
         given_up = await self._runtime.ledger.get(found.stream_seq)
@@ -140,8 +140,8 @@ class DeadLetters:
         return view.model_copy(update={"data_base64": dead_letter_view(view.letter, letter, whole=True).data_base64})
 
 
-def _known(book: DeadBook, number: int) -> DeadLetterView:
-    view = book.letters.get(number)
+def _known(state: DeadLetterState, number: int) -> DeadLetterView:
+    view = state.views.get(number)
     if view is None:
         raise BadInput("dead.unknown", f"there is no dead letter {number}", _LIST)
     return view

@@ -106,7 +106,7 @@ class BoardHandlers:
 
     def no_requests(self) -> Iterator[Waiting]:
         """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
-        yield from self._outside.book.waiting()
+        yield from self._outside.state.waiting()
         yield from self._promises.waiting()
         yield from map(late_post_waits, self._late_posts())
         troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
@@ -182,7 +182,7 @@ class BoardHandlers:
         if count < len(page):
             following = page_key(page[count - 1])
         beside = BoardReply(
-            dead_letters=newest_within((await self._dead.book()).open(), _size, BESIDE) if query.after is None else (),
+            dead_letters=newest_within((await self._dead.state()).open(), _size, BESIDE) if query.after is None else (),
             outside=newest_within(self._outside.open(), _size, BESIDE) if query.after is None else (),
             total=total,
             next=following,
@@ -228,7 +228,7 @@ class BoardHandlers:
         return BoardReply(picture=base64.b64encode(raw).decode())
 
     def _views(self, states: Iterable[RequestState], most: int | None, *, bare: bool = False) -> Iterator[RequestView]:
-        control, fold, book = self.runtime.control, self.runtime.fold, self._dead.known
+        control, fold, dead = self.runtime.control, self.runtime.fold, self._dead.known
         waits: dict[str, list[PostWait]] = {}
         for wait in (wait for health in self._alive() for wait in health.waits):
             waits.setdefault(wait.request_id, []).append(wait)
@@ -239,8 +239,8 @@ class BoardHandlers:
                 withdrawn=state.request_id in control.withdrawn,
                 replaced_by=fold.chain.replaced.get(state.request_id),
                 as_of=fold.seq,
-                letters=book.holding(state.request_id),
-                put_aside=book.of_verdict(state.request_id, state.verdict_seq),
+                dead_letters=dead.holding(state.request_id),
+                put_aside=dead.of_verdict(state.request_id, state.verdict_seq),
                 waits=waits.get(state.request_id, ()),
                 most=most,
                 bare=bare,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from schemas import subjects
 from schemas.events.desk import BoardQuery, BoardReply
 from schemas.events.outside import OutsideView
-from services.board.domain.outside_book import OutsideBook
+from services.board.domain.outside_state import OutsideState
 from services.board.domain.paging import newest_within
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.ledger_fold import Applied
@@ -33,7 +33,7 @@ class OutsidePosts:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self.book = OutsideBook()
+        self.state = OutsideState()
         self.taken_up = asyncio.Event()
         """What stood before the start is read: from then on it can be answered."""
         self._early: list[Entry] = []
@@ -44,24 +44,24 @@ class OutsidePosts:
         runtime = self._runtime
         await runtime.projection.catch_up()
         # What is folded meanwhile may answer what is only just read.
-        self.book.take_all([*await self._entries(*_ALL), *self._early], runtime.control)
+        self.state.take_all([*await self._entries(*_ALL), *self._early], runtime.control)
         self._early.clear()
         self.taken_up.set()
         await asyncio.Event().wait()
 
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
         if self.taken_up.is_set():
-            self.book.take(entry, self._runtime.control)
+            self.state.take(entry, self._runtime.control)
         else:
             self._early.append(entry)
 
     def open(self) -> tuple[OutsideView, ...]:
         """Return what no officer has acknowledged, the newest 500."""
-        return tuple(self.book.posts.values())[-MAX_SHOWN:]
+        return tuple(self.state.posts.values())[-MAX_SHOWN:]
 
     def measures(self) -> Iterator[Measure]:
         """Yield how many are open on each profile."""
-        for profile, count in self.book.by_profile().items():
+        for profile, count in self.state.by_profile().items():
             yield Measure("onevoice_outside_posts", count, {"profile": profile})
 
     async def answer(self, query: BoardQuery) -> BoardReply:
@@ -79,9 +79,9 @@ class OutsidePosts:
         return [entry for one in filters async for entry in past(self._runtime.source, one)]
 
     async def _read(self, *filters: str) -> tuple[OutsideView, ...]:
-        book = OutsideBook(whole=True)
-        book.take_all(await self._entries(*filters), self._runtime.control)
-        return tuple(book.posts.values())
+        state = OutsideState(whole=True)
+        state.take_all(await self._entries(*filters), self._runtime.control)
+        return tuple(state.posts.values())
 
     async def _beginning(self, beginning: str) -> tuple[OutsideView, ...]:
         """Return what has this id, else all whose id begins like it; only their own entries are read."""

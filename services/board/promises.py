@@ -1,4 +1,4 @@
-"""Keeps the book of promised updates: from the ledger's last days at the start, then as entries come."""
+"""Keeps the promised updates: from the ledger's last days at the start, then as entries come."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PromiseWatch:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self.book = Promises()
+        self.promises = Promises()
         self._server_time = ServerTime(runtime.clock)
         self._forgot_at: float | None = None
         self._came: list[Entry] | None = []
@@ -43,21 +43,21 @@ class PromiseWatch:
         longest = timedelta(seconds=runtime.control.settings.request_seconds * FACTOR) + KEPT
         now = await self._server_time.now(runtime.ledger.server_time)
         after = await runtime.ledger.first_since(now - longest) - 1
-        book = Promises()
+        promises = Promises()
         requests = [one async for one in past(runtime.source, subjects.REQUESTS, after, SLOWLY) if _speaks_of_it(one)]
         for entry in requests:
-            self._note(entry, book)
-        if book.made:
+            self._note(entry, promises)
+        if promises.made:
             async for entry in past(runtime.source, subjects.VERDICTS, requests[0].seq, SLOWLY):
-                self._note(entry, book)
+                self._note(entry, promises)
         came, self._came = self._came or (), None
         for entry in came:
-            self._note(entry, book)
-        self.book, self._forgot_at = book, runtime.clock.monotonic()
+            self._note(entry, promises)
+        self.promises, self._forgot_at = promises, runtime.clock.monotonic()
 
     def waiting(self) -> tuple[Waiting, ...]:
         """Return what is promised soon, or overdue, as something that waits for its author."""
-        return tuple(self.book.open(self._runtime.control.withdrawn, self._now()))
+        return tuple(self.promises.open(self._runtime.control.withdrawn, self._now()))
 
     def open(self) -> tuple[PromisedUpdate, ...]:
         """Return which promised updates are near or overdue, the first first."""
@@ -76,28 +76,28 @@ class PromiseWatch:
         if not applied.void and self._came is not None:
             self._came.append(entry)
         elif not applied.void:
-            self._note(entry, self.book)
+            self._note(entry, self.promises)
         runtime, now = self._runtime, self._runtime.clock.monotonic()
         # Before all of the past is noted, a verdict of it may still come that goes by a repost.
         if self._forgot_at is not None and now - self._forgot_at >= FORGET_SECONDS:
             self._forgot_at = now
-            self.book.forget(runtime.control.withdrawn, self._now())
+            self.promises.forget(runtime.control.withdrawn, self._now())
 
     def _now(self) -> datetime:
         """Return the broker's time: by a clock that is a day ahead no promise would be spoken of any more."""
         return self._server_time.least(None) or self._runtime.clock.now()
 
-    def _note(self, entry: Entry, book: Promises) -> None:
+    def _note(self, entry: Entry, promises: Promises) -> None:
         try:
             if is_kind(entry, "request"):
-                book.note_request(parse(Request, entry.data))
+                promises.note_request(parse(Request, entry.data))
                 return
             verdict = parse(Verdict, entry.data)
         except ValueError:  # junk is void for everybody
             return
         if verdict.outcome is Outcome.CLEARED:
             name = verdict.request_id
-            book.note_cleared(name, self._runtime.fold.chain.before(name))
+            promises.note_cleared(name, self._runtime.fold.chain.before(name))
 
 
 def _speaks_of_it(entry: Entry) -> bool:

@@ -85,7 +85,7 @@ class Cable:
 
 
 @dataclass
-class Town:
+class BrowserCity:
     """A city that is up: its command, where its pages and its broker are, and the ports of the cable."""
 
     shell: Shell
@@ -97,7 +97,7 @@ class Town:
     exercise: str | None = None
 
 
-def raise_town(folder: Path, *words: str) -> tuple[Town, object]:
+def raise_town(folder: Path, *words: str) -> tuple[BrowserCity, object]:
     """Make a demonstration city and start it; its pages are reached through a cable."""
     port, outer = free_port(), free_port()
     shell, origin = make_demo(folder, port), f"http://localhost:{outer}"
@@ -107,11 +107,11 @@ def raise_town(folder: Path, *words: str) -> tuple[Town, object]:
     process, addresses = raise_city(shell, port, *words)
     assert addresses["web_url"] == origin
     square, exercise = addresses["townsquare_url"], addresses["exercise_web_url"]
-    return Town(shell, origin, outer, port + 3, addresses["nats_url"], square, exercise), process
+    return BrowserCity(shell, origin, outer, port + 3, addresses["nats_url"], square, exercise), process
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserCity]:
     """A live city for the tests of one file."""
     made, process = raise_town(tmp_path_factory.mktemp("browser") / "mission")
     yield made
@@ -119,7 +119,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 
 @pytest_asyncio.fixture
-async def cable(town: Town) -> AsyncIterator[Cable]:
+async def cable(town: BrowserCity) -> AsyncIterator[Cable]:
     """The network between browsers and pages."""
     line = Cable(town.outer, town.inner)
     await line.mend()
@@ -140,7 +140,7 @@ async def browser() -> AsyncIterator[Browser]:
 class OfficerPhone:
     """One officer's browser; ``faults`` are what its console complained of."""
 
-    town: Town
+    town: BrowserCity
     officer: str
     context: BrowserContext
     page: Page
@@ -198,7 +198,7 @@ class OfficerPhone:
 
 @asynccontextmanager
 async def officer_phone(
-    browser: Browser, town: Town, officer: str, device: dict[str, Any] | None = None, **more: object
+    browser: Browser, town: BrowserCity, officer: str, device: dict[str, Any] | None = None, **more: object
 ) -> AsyncIterator[OfficerPhone]:
     """Open a browser of one officer, with an authenticator of its own; no page of it may complain."""
     context = await browser.new_context(**({"viewport": PHONE} | more))  # type: ignore[arg-type]

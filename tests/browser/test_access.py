@@ -10,7 +10,7 @@ from pathlib import Path
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.browser.conftest import WIDER, Cable, OfficerPhone, Town, officer_phone, raise_town
+from tests.browser.conftest import WIDER, BrowserCity, Cable, OfficerPhone, officer_phone, raise_town
 from tests.support.shell import Shell, lower_city
 
 FOCUS = """() => {
@@ -21,7 +21,9 @@ FOCUS = """() => {
 """What has the focus: its id and words, how wide its outline is, and whether it is on the screen."""
 
 
-async def test_who_is_not_signed_in_has_screens_for_everybody_too(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_who_is_not_signed_in_has_screens_for_everybody_too(
+    town: BrowserCity, cable: Cable, browser: Browser
+) -> None:
     async with officer_phone(browser, town, "pio") as phone:
         for path in ("/sign-in", "/enroll", "/enroll/done"):
             if path == "/enroll/done":
@@ -32,7 +34,7 @@ async def test_who_is_not_signed_in_has_screens_for_everybody_too(town: Town, ca
             assert await phone.page.evaluate(WIDER) <= 0
 
 
-async def test_the_keyboard_finds_the_content_first(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_the_keyboard_finds_the_content_first(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     async with officer_phone(browser, town, "nobody") as phone:
         await phone.go("/sign-in")
         await phone.page.keyboard.press("Tab")
@@ -42,7 +44,7 @@ async def test_the_keyboard_finds_the_content_first(town: Town, cable: Cable, br
         assert await phone.page.evaluate("document.activeElement.textContent.trim()") == "Sign in with your passkey"
 
 
-async def test_a_message_is_approved_by_keyboard_alone(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_a_message_is_approved_by_keyboard_alone(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     """Each stop can be seen, in the order of the page; the space bar ticks, Enter presses."""
     asked = ("request", "Dewdney Trunk is closed.", "--to", "fire-townsquare", "--as", "clerk", "--yes")
     assert (await asyncio.to_thread(town.shell, *asked)).status == 3
@@ -64,7 +66,7 @@ async def test_a_message_is_approved_by_keyboard_alone(town: Town, cable: Cable,
         await phone.sees("Out on 1 of 1 profiles.")
 
 
-async def test_the_eoc_is_activated_by_keyboard_alone(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_the_eoc_is_activated_by_keyboard_alone(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     """Arrows choose the level; the page behind it says what holds now, and says it to who does not see it."""
     async with officer_phone(browser, town, "eoc-director", viewport={"width": 1280, "height": 900}) as phone:
         await phone.enroll()
@@ -100,7 +102,7 @@ async def tab_to(phone: OfficerPhone, name: str) -> None:
     raise AssertionError(f"nothing that is called {name!r} gets the focus")
 
 
-async def test_without_script_all_can_be_read(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_without_script_all_can_be_read(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     async with officer_phone(browser, town, "cao") as phone:
         await phone.enroll()
         state = await phone.context.storage_state()
@@ -150,7 +152,7 @@ async def test_the_exercise_looks_different_on_every_screen(browser: Browser, tm
         assert lower_city(process) == 0  # type: ignore[arg-type]
 
 
-async def test_the_pages_speak_french_to_who_asks_for_it(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_the_pages_speak_french_to_who_asks_for_it(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     async with officer_phone(browser, town, "nobody", locale="fr-CA") as phone:
         await phone.go("/sign-in")
         assert await phone.page.get_attribute("html", "lang") == "fr"

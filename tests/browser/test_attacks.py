@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser, Request
 
-from tests.browser.conftest import Cable, Town, officer_phone
+from tests.browser.conftest import BrowserCity, Cable, officer_phone
 from tests.support.authenticator import Authenticator
 from tests.support.ports import free_port
 
@@ -74,7 +74,7 @@ SLIP_IN_HTMX = """([nonce]) => {
 }"""
 
 
-async def test_markup_that_was_slipped_in_does_nothing(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_markup_that_was_slipped_in_does_nothing(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     """No HTML from words, and htmx acts for no element without the page's nonce; with it, it does."""
     async with officer_phone(browser, town, "eoc-director") as phone:
         await phone.enroll()
@@ -91,7 +91,7 @@ async def test_markup_that_was_slipped_in_does_nothing(town: Town, cable: Cable,
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/enroll"])
-async def test_no_other_page_can_frame_these(town: Town, cable: Cable, browser: Browser, path: str) -> None:
+async def test_no_other_page_can_frame_these(town: BrowserCity, cable: Cable, browser: Browser, path: str) -> None:
     page = await browser.new_page()
     async with site_of(f'<iframe src="{town.origin}{path}"></iframe>') as site:
         async with page.expect_event("requestfailed") as failed:
@@ -102,7 +102,7 @@ async def test_no_other_page_can_frame_these(town: Town, cable: Cable, browser: 
 
 
 async def test_a_page_of_another_origin_sends_no_form_and_gets_no_signature_that_counts(
-    town: Town, cable: Cable, browser: Browser
+    town: BrowserCity, cable: Cable, browser: Browser
 ) -> None:
     """From another site the session does not come along; from another port of this host it does, and does not help."""
     async with officer_phone(browser, town, "comms-officer") as phone:
@@ -131,7 +131,9 @@ async def test_a_page_of_another_origin_sends_no_form_and_gets_no_signature_that
             assert (await phone.page.evaluate(SIGN, "AAAA"))["fault"] == "SecurityError"
 
 
-async def test_a_signature_is_good_once_and_for_its_own_statement(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_a_signature_is_good_once_and_for_its_own_statement(
+    town: BrowserCity, cable: Cable, browser: Browser
+) -> None:
     async with officer_phone(browser, town, "cao") as cao:
         await cao.enroll()
         await cao.go("/state/hold")
@@ -154,7 +156,9 @@ async def test_a_signature_is_good_once_and_for_its_own_statement(town: Town, ca
         await cao.at("/state?at=")
 
 
-async def test_who_is_not_verified_by_the_device_signs_nothing(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_who_is_not_verified_by_the_device_signs_nothing(
+    town: BrowserCity, cable: Cable, browser: Browser
+) -> None:
     async with officer_phone(browser, town, "eoc-director") as phone:
         await phone.enroll()
         await phone.verified(False)
@@ -166,7 +170,7 @@ async def test_who_is_not_verified_by_the_device_signs_nothing(town: Town, cable
         assert "HOLD is on" not in await phone.page.inner_text("#posture")
 
 
-async def test_a_stolen_session_alone_cannot_approve(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_a_stolen_session_alone_cannot_approve(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     asked = ("request", "Dewdney Trunk is closed.", "--to", "fire-townsquare", "--as", "clerk", "--yes")
     assert (await asyncio.to_thread(town.shell, *asked)).status == 3
     waits = (await asyncio.to_thread(town.shell.json, "pending")).body[0]["request_id"]

@@ -11,7 +11,7 @@ from schemas.events.control import Hold
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import load_city
 from services.kernel.control.control_state import ControlState
-from tests.browser.conftest import Cable, OfficerPhone, Town, officer_phone
+from tests.browser.conftest import BrowserCity, Cable, OfficerPhone, officer_phone
 from tests.support.broker import connect
 from tests.support.mission import Desk
 
@@ -33,7 +33,7 @@ async def not_asked() -> ControlState:
     raise AssertionError
 
 
-async def hold_and_release(town: Town, times: int) -> None:
+async def hold_and_release(town: BrowserCity, times: int) -> None:
     """Stop and release all posts, as officers at a desk do, this often: one after the other, for each has a limit."""
     assert town.shell.folder is not None
     city = load_city(town.shell.folder, "live")
@@ -65,7 +65,9 @@ async def places(page: Page, count: int) -> list[int]:
     return found
 
 
-async def test_five_minutes_offline_and_no_line_is_lost_or_doubled(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_five_minutes_offline_and_no_line_is_lost_or_doubled(
+    town: BrowserCity, cable: Cable, browser: Browser
+) -> None:
     async with officer_phone(browser, town, "pio") as pio:
         await pio.enroll()
         await pio.page.add_init_script(COUNTS)
@@ -98,7 +100,9 @@ async def test_five_minutes_offline_and_no_line_is_lost_or_doubled(town: Town, c
         assert every == sorted(set(every), reverse=True)
 
 
-async def test_a_page_that_comes_to_the_front_is_live_at_once(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_a_page_that_comes_to_the_front_is_live_at_once(
+    town: BrowserCity, cable: Cable, browser: Browser
+) -> None:
     """Its clock stands still, as that of a page in the background may: only coming to the front can open it again."""
     async with officer_phone(browser, town, "mcpe") as mcpe:
         await mcpe.enroll()

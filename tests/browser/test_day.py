@@ -6,10 +6,10 @@ import asyncio
 
 from playwright.async_api import Browser
 
-from tests.browser.conftest import Cable, Town, officer_phone
+from tests.browser.conftest import BrowserCity, Cable, officer_phone
 
 
-async def test_a_whole_activation_day(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_a_whole_activation_day(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     async with (
         officer_phone(browser, town, "pio") as pio,
         officer_phone(browser, town, "eoc-director") as director,
@@ -76,7 +76,7 @@ async def test_a_whole_activation_day(town: Town, cable: Cable, browser: Browser
 
 
 async def test_a_draft_survives_a_reload_and_shows_each_platforms_text(
-    town: Town, cable: Cable, browser: Browser
+    town: BrowserCity, cable: Cable, browser: Browser
 ) -> None:
     async with officer_phone(browser, town, "comms-officer") as writer:
         await writer.enroll()

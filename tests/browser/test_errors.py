@@ -7,14 +7,14 @@ import asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.browser.conftest import Cable, OfficerPhone, Town, officer_phone
+from tests.browser.conftest import BrowserCity, Cable, OfficerPhone, officer_phone
 
 FOCUS = "document.activeElement.id || document.activeElement.getAttribute('role')"
 KEPT = "Object.keys(localStorage).filter((one) => one.startsWith('typed ')).length"
 REASON = "The road is open again, so nobody needs it."
 
 
-async def _waiting(town: Town) -> str:
+async def _waiting(town: BrowserCity) -> str:
     """Put a message on record that waits; return its page."""
     asked = ("request", "Dewdney Trunk is closed.", "--to", "fire-townsquare", "--as", "clerk", "--yes")
     assert (await asyncio.to_thread(town.shell, *asked)).status == 3
@@ -35,7 +35,7 @@ async def _error(phone: OfficerPhone, press: str, said: str, field: str) -> None
     assert await phone.page.get_attribute(f"#{field}", "aria-invalid") == "true"
 
 
-async def test_a_fault_leads_to_its_field(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_a_fault_leads_to_its_field(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     place = await _waiting(town)
     async with officer_phone(browser, town, "comms-officer") as phone:
         await phone.enroll()
@@ -62,7 +62,7 @@ async def test_a_fault_leads_to_its_field(town: Town, cable: Cable, browser: Bro
 
 
 async def test_a_reason_outlives_a_reload_and_the_end_of_the_session(
-    town: Town, cable: Cable, browser: Browser
+    town: BrowserCity, cable: Cable, browser: Browser
 ) -> None:
     place = await _waiting(town)
     async with officer_phone(browser, town, "mcpe") as phone:
@@ -92,7 +92,7 @@ ENDING = """(said) => document.getElementById("live").dispatchEvent(
 
 
 async def test_before_the_session_ends_the_page_says_so_and_a_press_puts_it_off(
-    town: Town, cable: Cable, browser: Browser
+    town: BrowserCity, cable: Cable, browser: Browser
 ) -> None:
     async with officer_phone(browser, town, "pio") as phone:
         await phone.enroll()
@@ -124,7 +124,7 @@ ORDERS = (
 
 
 async def test_what_was_typed_gives_way_to_what_changed_and_stays_with_its_officer(
-    town: Town, cable: Cable, browser: Browser
+    town: BrowserCity, cable: Cable, browser: Browser
 ) -> None:
     """A form that is signed shows what is in force, and not what was typed over something else."""
     place = await _waiting(town)

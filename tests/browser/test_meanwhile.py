@@ -6,7 +6,7 @@ import asyncio
 
 from playwright.async_api import Browser
 
-from tests.browser.conftest import Cable, OfficerPhone, Town, officer_phone
+from tests.browser.conftest import BrowserCity, Cable, OfficerPhone, officer_phone
 from tests.browser.test_errors import FOCUS
 
 REQUEST = ("request", "--to", "fire-townsquare", "--as", "clerk", "--yes")
@@ -14,14 +14,16 @@ MINUTES = 10
 CLOCK = """(() => { const real = Date.now.bind(Date); Date.now = () => real() + %d * 60000; })()"""
 
 
-async def _ask(town: Town, text: str) -> str:
+async def _ask(town: BrowserCity, text: str) -> str:
     """Put a message on record that waits; return its id."""
     assert (await asyncio.to_thread(town.shell, *REQUEST, text)).status == 3
     waits = (await asyncio.to_thread(town.shell.json, "pending")).body
     return next(str(one["request_id"]) for one in waits if one["text"] == text)
 
 
-async def test_news_takes_neither_the_focus_nor_what_is_typed(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_news_takes_neither_the_focus_nor_what_is_typed(
+    town: BrowserCity, cable: Cable, browser: Browser
+) -> None:
     await _ask(town, "Dewdney Trunk is closed.")
     async with officer_phone(browser, town, "pio") as phone:
         await phone.enroll()
@@ -46,7 +48,9 @@ async def test_news_takes_neither_the_focus_nor_what_is_typed(town: Town, cable:
         assert (await asyncio.to_thread(town.shell, "hold", "off", "--as", "mcpe")).status == 0
 
 
-async def test_the_second_of_two_who_decide_is_told_what_happened(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_the_second_of_two_who_decide_is_told_what_happened(
+    town: BrowserCity, cable: Cable, browser: Browser
+) -> None:
     """One approves while the other looks; then one returns it, it is revised, and the other looks at what it was."""
     waits = await _ask(town, "Cedar Street is closed.")
     place = f"/messages/{waits}"
@@ -84,7 +88,7 @@ async def _ready(phone: OfficerPhone, place: str) -> None:
 
 
 async def test_a_phone_whose_clock_is_ten_minutes_off_works_all_the_same(
-    town: Town, cable: Cable, browser: Browser
+    town: BrowserCity, cable: Cable, browser: Browser
 ) -> None:
     for officer, minutes in (("eoc-director", MINUTES), ("cao", -MINUTES)):
         async with officer_phone(browser, town, officer) as phone:

@@ -9,14 +9,16 @@ from typing import Any
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.browser.conftest import Cable, Town, officer_phone
+from tests.browser.conftest import BrowserCity, Cable, officer_phone
 
 STATE = "async () => (await navigator.serviceWorker.ready).active.state"
 SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
   .map((one) => [one.title, one.body, one.data.to])"""
 
 
-async def test_a_notice_is_shown_and_what_cannot_be_woken_says_so(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_a_notice_is_shown_and_what_cannot_be_woken_says_so(
+    town: BrowserCity, cable: Cable, browser: Browser
+) -> None:
     async with officer_phone(browser, town, "pio") as phone:
         await phone.enroll()
         await phone.go("/sessions")

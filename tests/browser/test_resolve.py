@@ -7,13 +7,13 @@ import asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.browser.conftest import Cable, Town, officer_phone
+from tests.browser.conftest import BrowserCity, Cable, officer_phone
 from tests.cli.test_cmd_resolve import PARKS, TEXT, URL, Drill
 
 TO = ("--to", PARKS, "--as", "mcpe", "--yes")
 
 
-def _nobody_knows(town: Town) -> str:
+def _nobody_knows(town: BrowserCity) -> str:
     """Publish to a profile whose platform drops the calls, until it is left to a person; return the message's page."""
     drill = Drill(town.shell, {"townsquare_url": town.square, "nats_url": town.broker})
     assert town.shell("publish", "Fan-out knows the account. https://mission.example", *TO).status == 0
@@ -26,7 +26,7 @@ def _nobody_knows(town: Town) -> str:
     return f"/messages/{name}"
 
 
-async def test_what_was_found_on_a_profile_is_signed(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_what_was_found_on_a_profile_is_signed(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     place = await asyncio.to_thread(_nobody_knows, town)
     async with officer_phone(browser, town, "pio") as phone:
         await phone.enroll()

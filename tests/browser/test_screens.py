@@ -17,7 +17,7 @@ from services.fanout.connectors.listing import ProfilePost
 from services.fanout.watching.evidence import card_of, record_of
 from services.kernel.base.city import load_city
 from services.kernel.base.clock import SystemClock
-from tests.browser.conftest import WIDER, Cable, OfficerPhone, Town, officer_phone
+from tests.browser.conftest import WIDER, BrowserCity, Cable, OfficerPhone, officer_phone
 from tests.browser.pictures import SHEETS, sheet
 from tests.support.mission import Mission
 from tests.support.shell import Shell
@@ -87,7 +87,7 @@ def _say(shell: Shell) -> str:
     return waits
 
 
-async def _from_outside(town: Town) -> None:
+async def _from_outside(town: BrowserCity) -> None:
     """Tell of a post as the watch does: what the platform said, and a picture of its words."""
     assert town.shell.folder is not None
     city = load_city(town.shell.folder, "live")
@@ -167,7 +167,7 @@ async def _picture(phone: OfficerPhone, path: Path) -> None:
         shot.convert("RGB").crop((0, 0, shot.width, min(shot.height, 1_100))).quantize(32).save(path, optimize=True)
 
 
-async def test_every_screen_is_for_everybody(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_every_screen_is_for_everybody(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     wrong: list[str] = []
     async with officer_phone(browser, town, "pio") as phone:
         await phone.enroll()

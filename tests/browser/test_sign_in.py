@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.conftest import DEVICE, Cable, Town, officer_phone
+from tests.browser.conftest import DEVICE, BrowserCity, Cable, officer_phone
 
 SLOW = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 20_000}
 """What browsers call slow 3G: milliseconds there and back, bytes a second."""
@@ -26,7 +26,7 @@ KINDS: dict[str, tuple[dict[str, Any], bool]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_each_kind_of_passkey_enrols_signs_in_and_signs(
-    town: Town, cable: Cable, browser: Browser, kind: str
+    town: BrowserCity, cable: Cable, browser: Browser, kind: str
 ) -> None:
     device, bound = KINDS[kind]
     officer = {"in the phone, copied between devices": "pio", "in the phone, device-bound": "mcpe"}.get(kind, "cao")
@@ -44,7 +44,9 @@ async def test_each_kind_of_passkey_enrols_signs_in_and_signs(
         await phone.at("/state?at=")
 
 
-async def test_a_link_counts_that_is_opened_where_one_is_open(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_a_link_counts_that_is_opened_where_one_is_open(
+    town: BrowserCity, cable: Cable, browser: Browser
+) -> None:
     """The first one had run out: its page stands there, and the new link leads to the very same page."""
     async with officer_phone(browser, town, "nobody") as phone:
         for link in ("/enroll#first", "/enroll#second"):
@@ -57,7 +59,7 @@ async def test_a_link_counts_that_is_opened_where_one_is_open(town: Town, cable:
 
 
 async def test_signed_in_within_ten_seconds_and_two_taps_on_a_slow_network(
-    town: Town, cable: Cable, browser: Browser
+    town: BrowserCity, cable: Cable, browser: Browser
 ) -> None:
     """One tap on the button, one on the device; nothing is kept from the last time but the passkey."""
     async with officer_phone(browser, town, "eoc-director") as phone:

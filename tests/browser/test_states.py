@@ -7,7 +7,7 @@ import asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.browser.conftest import Cable, OfficerPhone, Town, officer_phone
+from tests.browser.conftest import BrowserCity, Cable, OfficerPhone, officer_phone
 from tests.browser.test_screens import filled
 
 
@@ -16,7 +16,7 @@ async def _violations(phone: OfficerPhone, state: str) -> list[str]:
     return [f"{state}: {one['id']} {one['nodes'][0]['html'][:120]}" for one in found.response["violations"]]
 
 
-async def test_every_state_of_a_screen_is_for_everybody(town: Town, cable: Cable, browser: Browser) -> None:
+async def test_every_state_of_a_screen_is_for_everybody(town: BrowserCity, cable: Cable, browser: Browser) -> None:
     """With errors, with the menu open, held, out, and blind; and what went wrong is told to who does not see it."""
     wrong: list[str] = []
     async with officer_phone(browser, town, "mcpe") as phone:

@@ -36,7 +36,7 @@ URL = "https://social.example/@parks/114"
 
 
 class Drill:
-    """A city that is up, its townsquare's tricks, and a copy of fanout that loses its patience at once."""
+    """A city that is up, its townsquare's faults, and a copy of fanout that loses its patience at once."""
 
     def __init__(self, shell: Shell, addresses: dict[str, Any]) -> None:
         assert shell.folder is not None

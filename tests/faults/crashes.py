@@ -40,7 +40,7 @@ AT_THE_BEGINNING = "registry.genesis.stored"
 STRUCK = ("audit", "fanout", "gatekeeper", "intake", "eoc_state", "registry")
 
 
-class Nemesis:
+class CrashScheduler:
     """Kills services at points while messages flow; counts how often, and how long until a message gets through."""
 
     def __init__(self, city: FaultCity, load: Load) -> None:
@@ -179,35 +179,35 @@ async def crashes(folder: Path, scale: Scale) -> list[Row]:
     """
     async with FaultCity(folder) as city:
         load = Load(city)
-        nemesis = Nemesis(city, load)
-        await nemesis.begin()
+        scheduler = CrashScheduler(city, load)
+        await scheduler.begin()
         async with flowing(Load(city, prefix="flow")) as background:
             if scale is Scale.FULL:
                 for service in STRUCK:
-                    await nemesis.one_by_one(service)
+                    await scheduler.one_by_one(service)
             else:
-                await asyncio.gather(*map(nemesis.chain, STRUCK))
+                await asyncio.gather(*map(scheduler.chain, STRUCK))
             began = asyncio.get_running_loop().time()
-            await asyncio.gather(*nemesis.causes)
+            await asyncio.gather(*scheduler.causes)
         load.sent += background.sent
         found = await compare(city, load)
         took = asyncio.get_running_loop().time() - began
-    return [*_rows(nemesis), _whole(nemesis, found, took)]
+    return [*_rows(scheduler), _whole(scheduler, found, took)]
 
 
-def _rows(nemesis: Nemesis) -> list[Row]:
+def _rows(scheduler: CrashScheduler) -> list[Row]:
     return [
-        Row(f"kill -9 of {service} at its crash points", times, recovered=nemesis.recovered.get(service))
-        for service, times in sorted(nemesis.killed.items())
+        Row(f"kill -9 of {service} at its crash points", times, recovered=scheduler.recovered.get(service))
+        for service, times in sorted(scheduler.killed.items())
     ]
 
 
-def _whole(nemesis: Nemesis, found: Sets, took: float) -> Row:
+def _whole(scheduler: CrashScheduler, found: Sets, took: float) -> Row:
     return found.row(
         "all of these, in one city under load",
-        sum(nemesis.killed.values()),
+        sum(scheduler.killed.values()),
         recovered=took,
-        wrong=tuple(nemesis.missed),
+        wrong=tuple(scheduler.missed),
     )
 
 

@@ -1,6 +1,6 @@
-"""Platforms that lie: a row for each lie, for a host that is away, for sick neighbours and for the crisis' reserve.
+"""Platforms that fault: a row for each fault, for a host that is away, for sick neighbours and for the crisis' reserve.
 
-Each lie is told by the townsquare over real HTTP, to one profile on a host of its own, while others are told theirs.
+Each fault is told by the townsquare over real HTTP, to one profile on a host of its own, while others are told theirs.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ MEASURED = 3
 
 
 @dataclass(frozen=True)
-class Lie:
+class PlatformFault:
     """What the platform does, and the right end: these outcomes in this order, and so many public posts a message.
 
-    ``messages`` are sent one behind the other. ``known``: the profile has posted before, and the lie begins after that.
+    ``messages`` are sent one behind the other. ``known``: the profile has posted before it.
     """
 
-    fault: str
-    tricks: tuple[dict[str, Any], ...]
+    name: str
+    steps: tuple[dict[str, Any], ...]
     ends: tuple[str, ...] = ("delivered",)
     posts: int = 1
     messages: int = 1
@@ -43,40 +43,42 @@ class Lie:
     known: bool = False
 
 
-def _lies(lease: float) -> tuple[Lie, ...]:
+def _faults(lease: float) -> tuple[PlatformFault, ...]:
     gone = {"on": "read", "calls": 10_000}
     return (
-        Lie("200, and the post vanishes", ({"kind": "vanish", "seconds": 0.3},), ("delivered", "unconfirmed"), posts=0),
-        Lie("accepted, connection dropped", ({"kind": "drop_after"},)),
-        Lie("dropped, nothing accepted", ({"kind": "drop_before"},)),
-        Lie("500 after accepting", ({"kind": "error_after"},)),
-        Lie("503, nothing accepted", ({"kind": "error_before"},)),
-        Lie(
+        PlatformFault(
+            "200, and the post vanishes", ({"kind": "vanish", "seconds": 0.3},), ("delivered", "unconfirmed"), posts=0
+        ),
+        PlatformFault("accepted, connection dropped", ({"kind": "drop_after"},)),
+        PlatformFault("dropped, nothing accepted", ({"kind": "drop_before"},)),
+        PlatformFault("500 after accepting", ({"kind": "error_after"},)),
+        PlatformFault("503, nothing accepted", ({"kind": "error_before"},)),
+        PlatformFault(
             "500 after accepting, listing lags",
             ({"kind": "error_after"}, {"kind": "lag", "seconds": lease / 2, **gone}),
         ),
-        Lie(
+        PlatformFault(
             "500 after accepting, listing lags for ever",
             ({"kind": "error_after"}, {"kind": "lag", "seconds": 600, **gone}),
         ),
-        Lie(
+        PlatformFault(
             "500 after accepting, never to be read",
             ({"kind": "error_after"}, {"kind": "suspended", **gone}),
             ("unconfirmed",),
             known=True,
         ),
-        Lie("no answer, nothing accepted", ({"kind": "never_before"},)),
-        Lie("no answer, accepted", ({"kind": "never_after"},)),
-        Lie("429 with Retry-After", ({"kind": "rate_limit", "seconds": 2, "calls": 2},)),
-        Lie("429 without Retry-After", ({"kind": "rate_limit", "calls": 2},)),
-        Lie("401 in mid-burst", ({"kind": "unauthorized", "skip": 1, "calls": 2},), messages=2),
-        Lie("slow drip", ({"kind": "drip", "seconds": 600},)),
-        Lie("HTML 200, nothing accepted", ({"kind": "html_before"},)),
-        Lie("HTML 200, accepted", ({"kind": "html_after"},)),
-        Lie("HTML 502, nothing accepted", ({"kind": "html_before", "status": 502},)),
-        Lie("10 MB of answer, accepted", ({"kind": "flood_after"},)),
-        Lie("login disabled, and let in again", ({"kind": "suspended", "on": "any", "calls": 2},)),
-        Lie(
+        PlatformFault("no answer, nothing accepted", ({"kind": "never_before"},)),
+        PlatformFault("no answer, accepted", ({"kind": "never_after"},)),
+        PlatformFault("429 with Retry-After", ({"kind": "rate_limit", "seconds": 2, "calls": 2},)),
+        PlatformFault("429 without Retry-After", ({"kind": "rate_limit", "calls": 2},)),
+        PlatformFault("401 in mid-burst", ({"kind": "unauthorized", "skip": 1, "calls": 2},), messages=2),
+        PlatformFault("slow drip", ({"kind": "drip", "seconds": 600},)),
+        PlatformFault("HTML 200, nothing accepted", ({"kind": "html_before"},)),
+        PlatformFault("HTML 200, accepted", ({"kind": "html_after"},)),
+        PlatformFault("HTML 502, nothing accepted", ({"kind": "html_before", "status": 502},)),
+        PlatformFault("10 MB of answer, accepted", ({"kind": "flood_after"},)),
+        PlatformFault("login disabled, and let in again", ({"kind": "suspended", "on": "any", "calls": 2},)),
+        PlatformFault(
             "the message refused",
             ({"kind": "refused", "calls": 10_000},),
             ("failed",),
@@ -89,10 +91,10 @@ def _lies(lease: float) -> tuple[Lie, ...]:
 async def platforms(folder: Path, scale: Scale) -> list[Row]:
     """Run all; ``short`` with a lease of 3 s, ``full`` with the real one of 15 s."""
     lease = 3.0 if scale is Scale.SHORT else 15.0
-    lies = _lies(lease)
-    names = [f"d{number:02}" for number in range(max(SICK, len(lies)) + 8)]
+    faults = _faults(lease)
+    names = [f"d{number:02}" for number in range(max(SICK, len(faults)) + 8)]
     away, elsewhere, urgent = names[-8:-5], names[-5:-2], names[-2:]
-    hosts = {name: f"{name}.example" for name in names[: len(lies)]}
+    hosts = {name: f"{name}.example" for name in names[: len(faults)]}
     hosts |= {**dict.fromkeys(away, "away.example"), **dict.fromkeys(elsewhere, "elsewhere.example")}
     hosts |= dict.fromkeys(urgent, "quota.example")
     own = {
@@ -102,7 +104,7 @@ async def platforms(folder: Path, scale: Scale) -> list[Row]:
     with _limits(own):
         async with a_square(folder, names, lease=lease, patience=lease / 2) as square:
             await square.move(hosts)
-            told = [_told(square, lie, name, lease) for lie, name in zip(lies, names, strict=False)]
+            told = [_told(square, fault, name, lease) for fault, name in zip(faults, names, strict=False)]
             rows = list(
                 await asyncio.gather(*told, _host_away(square, away, elsewhere, lease), _reserve(square, *urgent))
             )
@@ -111,41 +113,41 @@ async def platforms(folder: Path, scale: Scale) -> list[Row]:
     return rows
 
 
-# --- one lie ----------------------------------------------------------------------------------------------
+# --- one fault ----------------------------------------------------------------------------------------------
 
 
-async def _told(square: Square, lie: Lie, account: str, lease: float) -> Row:
-    """Tell one lie to one profile, and hold its end against the right one."""
-    if lie.known:
-        await square.seconds_to_deliver([account], "Before the lie")
-    for trick in lie.tricks:
-        square.play(account, **trick)
-    texts = [f"{lie.fault} ({number + 1})" for number in range(lie.messages)]
+async def _told(square: Square, fault: PlatformFault, account: str, lease: float) -> Row:
+    """Have one fault strike one profile, and hold its end against the right one."""
+    if fault.known:
+        await square.seconds_to_deliver([account], "Before the fault")
+    for step in fault.steps:
+        square.play(account, **step)
+    texts = [f"{fault.name} ({number + 1})" for number in range(fault.messages)]
     began = monotonic()
     requests = [await square.town.cleared(profile_of(account), text=text) for text in texts]
     wrong, attempts, posted, doubles = [], 0, 0, 0
     for request, text in zip(requests, texts, strict=True):
-        receipt = await square.end(request, account, 12 * lease + 30.0, lie.ends[-1:])
+        receipt = await square.end(request, account, 12 * lease + 30.0, fault.ends[-1:])
         outcomes = await square.town.outcomes(request, profile_of(account))
-        if receipt is None or [one for one in outcomes if one != "withheld"] != list(lie.ends):
-            wrong.append(f"{text}: ended as {outcomes}, not {list(lie.ends)}")
-        elif lie.words not in receipt.reason:
+        if receipt is None or [one for one in outcomes if one != "withheld"] != list(fault.ends):
+            wrong.append(f"{text}: ended as {outcomes}, not {list(fault.ends)}")
+        elif fault.words not in receipt.reason:
             wrong.append(f"{text}: without the platform's words: {receipt.reason}")
         attempts = max(attempts, len(await square.town.attempts(request, profile_of(account))))
         stands = square.count(account, text)
         posted += stands
         doubles += max(0, stands - 1)
-        if stands != lie.posts:
-            wrong.append(f"{text}: stands {stands} times, not {lie.posts}")
+        if stands != fault.posts:
+            wrong.append(f"{text}: stands {stands} times, not {fault.posts}")
     took = monotonic() - began
     if attempts > 4:
         wrong.append(f"{attempts} attempts")
     played = sum(one.calls for one in square.inside.faults.left if one.account == account)
-    if played >= sum(trick.get("calls", 1) for trick in lie.tricks):
-        wrong.append("the lie was never told")
-    remark = f"{' then '.join(lie.ends)}, {attempts} attempt{'s' if attempts > 1 else ''}"
+    if played >= sum(step.get("calls", 1) for step in fault.steps):
+        wrong.append("the fault never struck")
+    remark = f"{' then '.join(fault.ends)}, {attempts} attempt{'s' if attempts > 1 else ''}"
     return Row(
-        f"platform: {lie.fault}",
+        f"platform: {fault.name}",
         times=1,
         acked=len(requests),
         stored=len(requests),

@@ -62,7 +62,7 @@ class Poison:
         return BoardReply.from_value(await desk.ask(subjects.DESK_BOARD_QUERY, BoardQuery(**query)))
 
     async def letters(self) -> tuple[DeadLetterView, ...]:
-        """The open letters."""
+        """The open dead letters."""
         return (await self.board(query="dead")).dead_letters or ()
 
     async def order(self, letter: int, what: str, reason: str | None = None) -> None:
@@ -96,7 +96,7 @@ class Poison:
         return time.monotonic() - began
 
     async def some(self, count: int, **same: Any) -> list[DeadLetterView]:
-        """Wait for that many open letters of a kind."""
+        """Wait for that many open dead letters of a kind."""
 
         async def there() -> list[DeadLetterView]:
             found = [one for one in await self.letters() if all(getattr(one, k) == v for k, v in same.items())]
@@ -195,7 +195,7 @@ async def poison(folder: Path, scale: Scale) -> list[Row]:
                 sets.doubles,
                 sets.lost,
                 took,
-                f"{await _rest(run)} letters open at the end",
+                f"{await _rest(run)} dead letters open at the end",
                 (*expected, *run.wrong),
             )
         )

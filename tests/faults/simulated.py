@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.faults.rows import Row, Scale
 from tests.simulation.model.explore import Found, explore
-from tests.simulation.model.scenarios import FULL, PLANTED, SHORT
+from tests.simulation.model.scenarios import FULL, MUTANT_SCENES, SHORT
 
 ROOT = Path(__file__).parents[2]
 SEEDS = {Scale.SHORT: 6, Scale.FULL: 1_000}
@@ -53,21 +53,22 @@ async def interleavings(_folder: Path, scale: Scale) -> list[Row]:
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         found = await asyncio.gather(*(loop.run_in_executor(pool, explore, scene) for scene in scenes.values()))
-        plants = await asyncio.gather(
-            *(loop.run_in_executor(pool, explore, scene, names) for names, scene in PLANTED.items())
+        mutants = await asyncio.gather(
+            *(loop.run_in_executor(pool, explore, scene, names) for names, scene in MUTANT_SCENES.items())
         )
-    missed = ["+".join(names) for names, one in zip(PLANTED, plants, strict=True) if not one.broken]
+    missed = ["+".join(names) for names, one in zip(MUTANT_SCENES, mutants, strict=True) if not one.broken]
     return [_row(scenes, found, missed)]
 
 
 def _row(scenes: Iterable[str], found: list[Found], missed: list[str]) -> Row:
     wrong = [f"{name}: {'; '.join(one.broken)}" for name, one in zip(scenes, found, strict=True) if one.broken]
+    caught = len(MUTANT_SCENES) - len(missed)
     wrong += [f"the planted bug {name} is not found" for name in missed]
     states, traces = sum(one.states for one in found), sum(one.traces for one in found)
     return Row(
-        "every interleaving with activate, stand-down, revoke, hold, withdraw, crashes, lies",
+        "every interleaving with activate, stand-down, revoke, hold, withdraw, crashes, faults of platforms",
         times=states,
         posted=sum(one.posted for one in found),
-        remark=f"{len(found)} scenes, {states:,} states, {traces:,} traces; {len(PLANTED) - len(missed)} plants found",
+        remark=f"{len(found)} scenes, {states:,} states, {traces:,} traces; {caught} mutants found",
         wrong=tuple(wrong),
     )

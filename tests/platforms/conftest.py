@@ -1,4 +1,4 @@
-"""What the tests on real servers stand on: one PDS for all tests of a process, and the contract suite's rig on it."""
+"""What the tests on real servers stand on: one PDS for a process, and a harness on it for the contract suite."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.connectors.bent import Bent
-from tests.integration.connectors.rigs import Rig
+from tests.integration.connectors.harnesses import Harness
+from tests.platforms.harness import BlueskyHarness
 from tests.platforms.pds import BYPASS, Pds, installed
-from tests.platforms.rig import BlueskyRig
 
 
 @pytest.fixture(scope="session")
@@ -23,24 +23,24 @@ def pds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pds]:
 
 
 @pytest.fixture
-async def bluesky(pds: Pds, tmp_path: Path) -> AsyncIterator[BlueskyRig]:
-    made = await BlueskyRig.open(pds, tmp_path)
+async def bluesky(pds: Pds, tmp_path: Path) -> AsyncIterator[BlueskyHarness]:
+    made = await BlueskyHarness.open(pds, tmp_path)
     yield made
     await made.close()
 
 
 @pytest.fixture
-def rig(bluesky: BlueskyRig) -> Rig:
+def harness(bluesky: BlueskyHarness) -> Harness:
     return bluesky
 
 
 @pytest.fixture
-def bent(bluesky: BlueskyRig) -> Bent:
+def bent(bluesky: BlueskyHarness) -> Bent:
     """With no limit to how often it is logged in, as each connector remembers nothing."""
     bluesky.proxy.adds = {"x-ratelimit-bypass": BYPASS}
     return bluesky
 
 
 @pytest.fixture
-def remote(bluesky: BlueskyRig) -> Rig:
+def remote(bluesky: BlueskyHarness) -> Harness:
     return bluesky

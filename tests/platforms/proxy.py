@@ -25,11 +25,11 @@ _HOP = frozenset({"host", "connection", "transfer-encoding", "content-length", "
 
 @dataclass
 class Proxy:
-    """Passes calls on to ``url``; ``calls`` counts them by name. ``tricks``: what to do with those to come."""
+    """Passes calls on to ``url``; ``calls`` counts them by name. ``faults``: what to do with those to come."""
 
     target: str
     url: str = ""
-    tricks: list[tuple[str, str, float]] = field(default_factory=list)
+    faults: list[tuple[str, str, float]] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
     bends: Bends = field(default_factory=Bends)
     adds: dict[str, str] = field(default_factory=dict)
@@ -52,10 +52,10 @@ class Proxy:
             await self._runner.cleanup()
 
     def _trick(self, name: str) -> tuple[str, float]:
-        for one in self.tricks:
+        for one in self.faults:
             kind, on, seconds = one
             if name in ON[on]:
-                self.tricks.remove(one)
+                self.faults.remove(one)
                 return kind, seconds
         return "", 0.0
 

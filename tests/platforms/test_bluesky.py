@@ -27,9 +27,9 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.kernel.base.clock import ManualClock
-from tests.integration.connectors.rigs import PICTURE, PNG, Seen, an_intent, other, store
+from tests.integration.connectors.harnesses import PICTURE, PNG, Seen, an_intent, other, store
+from tests.platforms.harness import APP, BlueskyHarness
 from tests.platforms.pds import Account
-from tests.platforms.rig import APP, BlueskyRig
 
 PARTS = ("Leave Silverdale now. (1/3)", "Take medication and papers. (2/3)", "Reception: Leisure Centre. (3/3)")
 POST = "app.bsky.feed.post"
@@ -37,27 +37,27 @@ LOGIN, RENEWAL = "com.atproto.server.createSession", "com.atproto.server.refresh
 HOUR = 3_600.0
 
 
-def at_fire(rig: BlueskyRig, *texts: str, **more: Any) -> Intent:
-    return an_intent(rig.profile("fire"), *texts, **more)
+def at_fire(harness: BlueskyHarness, *texts: str, **more: Any) -> Intent:
+    return an_intent(harness.profile("fire"), *texts, **more)
 
 
-async def published(rig: BlueskyRig, intent: Intent) -> Posted:
-    posted = await rig.connector.publish(intent, store)
+async def published(harness: BlueskyHarness, intent: Intent) -> Posted:
+    posted = await harness.connector.publish(intent, store)
     assert isinstance(posted, Posted), posted
     return posted
 
 
-async def overwrite(rig: BlueskyRig, account: Account, uri: str, text: str) -> None:
+async def overwrite(harness: BlueskyHarness, account: Account, uri: str, text: str) -> None:
     """Change a post in its place, as somebody with the account's password could."""
     record = {"$type": POST, "text": text, "createdAt": "2026-01-31T14:00:00.000Z"}
     value = {"repo": account.did, "collection": POST, "rkey": uri.rpartition("/")[2], "record": record}
-    await rig.pds.post("com.atproto.repo.putRecord", value, token=account.access)
+    await harness.pds.post("com.atproto.repo.putRecord", value, token=account.access)
 
 
 # --- the record ---------------------------------------------------------------------------------------------------
 
 
-async def test_the_record_is_what_was_approved(bluesky: BlueskyRig) -> None:
+async def test_the_record_is_what_was_approved(bluesky: BlueskyHarness) -> None:
     """Text, time and language are ours, the URL is the web application's, the content id is the computed one."""
     posted = await published(bluesky, at_fire(bluesky, "Boil water in Cedar Valley."))
     (record,) = await bluesky.records("fire")
@@ -73,7 +73,7 @@ async def test_the_record_is_what_was_approved(bluesky: BlueskyRig) -> None:
     assert posted.url == f"{APP}/profile/{bluesky.accounts['fire'].did}/post/{key}"
 
 
-async def test_links_hashtags_and_mentions_are_facets_at_their_bytes(bluesky: BlueskyRig) -> None:
+async def test_links_hashtags_and_mentions_are_facets_at_their_bytes(bluesky: BlueskyHarness) -> None:
     """Also behind characters of several bytes; a handle that nobody has stays plain text."""
     handle = bluesky.accounts["water"].handle
     text = f"Évacuez 🚒 https://mission.example/a?b=é now! #Évac, @{handle} and @nobody-at-all.test"
@@ -94,7 +94,7 @@ async def test_links_hashtags_and_mentions_are_facets_at_their_bytes(bluesky: Bl
     assert isinstance(await bluesky.restart().reconcile(at_fire(bluesky, text)), Posted)
 
 
-async def test_a_picture_stands_with_its_bytes_its_words_and_its_shape(bluesky: BlueskyRig) -> None:
+async def test_a_picture_stands_with_its_bytes_its_words_and_its_shape(bluesky: BlueskyHarness) -> None:
     """What the public gets is byte for byte the picture that was approved; the content id counts it in."""
     intent = at_fire(bluesky, "With a map.", pictures=(PICTURE,))
     posted = await published(bluesky, intent)
@@ -109,7 +109,7 @@ async def test_a_picture_stands_with_its_bytes_its_words_and_its_shape(bluesky: 
     assert await bluesky.restart().reconcile(intent) == posted
 
 
-async def test_a_post_whose_picture_failed_is_found_again_as_it_stands(bluesky: BlueskyRig) -> None:
+async def test_a_post_whose_picture_failed_is_found_again_as_it_stands(bluesky: BlueskyHarness) -> None:
     """A repeat that has the picture makes no second post, and changes nothing."""
     await bluesky.misbehave("error_before", on="media")
     intent = at_fire(bluesky, "With a map.", pictures=(PICTURE,))
@@ -121,7 +121,7 @@ async def test_a_post_whose_picture_failed_is_found_again_as_it_stands(bluesky: 
 
 
 @pytest.mark.parametrize("texts", [("One.",), PARTS], ids=["post", "thread"])
-async def test_ten_at_the_same_time_are_one_post(bluesky: BlueskyRig, texts: tuple[str, ...]) -> None:
+async def test_ten_at_the_same_time_are_one_post(bluesky: BlueskyHarness, texts: tuple[str, ...]) -> None:
     """Of ten processes that know nothing of each other each is told where it is, and it is there once."""
     intent = at_fire(bluesky, *texts)
     copies = [bluesky.restart() for _ in range(10)]
@@ -134,7 +134,7 @@ async def test_ten_at_the_same_time_are_one_post(bluesky: BlueskyRig, texts: tup
 # --- threads ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_thread_is_one_write(bluesky: BlueskyRig) -> None:
+async def test_a_thread_is_one_write(bluesky: BlueskyHarness) -> None:
     """All parts at once, each under the one before; the id names all, the URL is the first part's."""
     posted = await published(bluesky, at_fire(bluesky, *PARTS))
     assert bluesky.proxy.calls["com.atproto.repo.applyWrites"] == 1
@@ -151,7 +151,7 @@ async def test_a_thread_is_one_write(bluesky: BlueskyRig) -> None:
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "drop_before"])
-async def test_a_thread_without_an_answer_stands_whole_or_not_at_all(bluesky: BlueskyRig, kind: str) -> None:
+async def test_a_thread_without_an_answer_stands_whole_or_not_at_all(bluesky: BlueskyHarness, kind: str) -> None:
     """It never breaks off: what has no answer is found, or is sent again, whole."""
     intent = at_fire(bluesky, *PARTS)
     await bluesky.misbehave(kind)
@@ -163,7 +163,7 @@ async def test_a_thread_without_an_answer_stands_whole_or_not_at_all(bluesky: Bl
     assert [Seen(part) for part in reversed(PARTS)] == await bluesky.stands(intent.profile)
 
 
-async def test_a_thread_that_lost_a_part_is_a_persons_to_judge(bluesky: BlueskyRig) -> None:
+async def test_a_thread_that_lost_a_part_is_a_persons_to_judge(bluesky: BlueskyHarness) -> None:
     """A part that somebody deleted is not posted again behind their back."""
     intent = at_fire(bluesky, *PARTS)
     posted = await published(bluesky, intent)
@@ -177,7 +177,7 @@ async def test_a_thread_that_lost_a_part_is_a_persons_to_judge(bluesky: BlueskyR
 # --- answers ------------------------------------------------------------------------------------------------------
 
 
-async def test_an_answer_stands_under_what_it_follows_and_in_its_thread(bluesky: BlueskyRig) -> None:
+async def test_an_answer_stands_under_what_it_follows_and_in_its_thread(bluesky: BlueskyHarness) -> None:
     """Also an answer to an answer, and a thread; each is found again, and goes without the others."""
     first = await published(bluesky, at_fire(bluesky, *PARTS))
     second_intent = replace(at_fire(bluesky, "Correction: at 5 pm.", request_id="r2"), follows=first.remote_id)
@@ -197,7 +197,7 @@ async def test_an_answer_stands_under_what_it_follows_and_in_its_thread(bluesky:
     assert len(await bluesky.records("fire")) == 4
 
 
-async def test_an_answer_to_what_is_gone_is_refused(bluesky: BlueskyRig) -> None:
+async def test_an_answer_to_what_is_gone_is_refused(bluesky: BlueskyHarness) -> None:
     """It never hangs in the air."""
     intent = at_fire(bluesky, "Wrong.")
     posted = await published(bluesky, intent)
@@ -212,7 +212,7 @@ async def test_an_answer_to_what_is_gone_is_refused(bluesky: BlueskyRig) -> None
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["by its id", "without an id"])
-async def test_recall_takes_all_parts_and_may_be_repeated(bluesky: BlueskyRig, named: bool) -> None:
+async def test_recall_takes_all_parts_and_may_be_repeated(bluesky: BlueskyHarness, named: bool) -> None:
     intent = at_fire(bluesky, *PARTS)
     posted = await published(bluesky, intent)
     await published(bluesky, at_fire(bluesky, "Another.", request_id="r2"))
@@ -221,7 +221,7 @@ async def test_recall_takes_all_parts_and_may_be_repeated(bluesky: BlueskyRig, n
         assert [Seen("Another.")] == await bluesky.stands(intent.profile)
 
 
-async def test_what_is_not_this_accounts_post_is_never_deleted(bluesky: BlueskyRig) -> None:
+async def test_what_is_not_this_accounts_post_is_never_deleted(bluesky: BlueskyHarness) -> None:
     water = an_intent(bluesky.profile("water"), "Water's.")
     posted = await published(bluesky, water)
     for remote_id in (posted.remote_id, "at://x", posted.remote_id.replace("feed.post", "feed.like")):
@@ -229,7 +229,7 @@ async def test_what_is_not_this_accounts_post_is_never_deleted(bluesky: BlueskyR
     assert [Seen("Water's.")] == await bluesky.stands(water.profile)
 
 
-async def test_read_back_sees_that_a_post_is_gone_or_changed(bluesky: BlueskyRig) -> None:
+async def test_read_back_sees_that_a_post_is_gone_or_changed(bluesky: BlueskyHarness) -> None:
     """It needs no session; what was changed in its place is no longer ours, and is never overwritten."""
     intent = at_fire(bluesky, "Boil water.")
     posted = await published(bluesky, intent)
@@ -248,7 +248,7 @@ async def test_read_back_sees_that_a_post_is_gone_or_changed(bluesky: BlueskyRig
     assert await fresh.read_back(intent, posted.remote_id) == Absent()
 
 
-async def test_other_content_under_a_threads_keys_is_refused(bluesky: BlueskyRig) -> None:
+async def test_other_content_under_a_threads_keys_is_refused(bluesky: BlueskyHarness) -> None:
     intent = at_fire(bluesky, *PARTS)
     await published(bluesky, intent)
     for texts in (("Something else.",), ("Something", "else."), (*PARTS[:2], "Reception: nowhere. (3/3)")):
@@ -259,7 +259,7 @@ async def test_other_content_under_a_threads_keys_is_refused(bluesky: BlueskyRig
 # --- accounts and sessions ----------------------------------------------------------------------------------------
 
 
-async def test_the_check_brings_what_the_accounts_page_says(bluesky: BlueskyRig) -> None:
+async def test_the_check_brings_what_the_accounts_page_says(bluesky: BlueskyHarness) -> None:
     """As the account's own server has it, without an AppView; an account that says nothing says so."""
     fire = bluesky.profile("fire")
     assert (await bluesky.connector.check(fire)).shows == ""
@@ -272,7 +272,7 @@ async def test_the_check_brings_what_the_accounts_page_says(bluesky: BlueskyRig)
     assert (await bluesky.connector.check(fire)).shows == "Fire Of the City of Mission."
 
 
-async def test_an_account_that_is_taken_down_ends_for_good_and_stands_alone(bluesky: BlueskyRig) -> None:
+async def test_an_account_that_is_taken_down_ends_for_good_and_stands_alone(bluesky: BlueskyHarness) -> None:
     """With a session and without one; other accounts notice nothing, and it works again when it is let up."""
     assert (await bluesky.connector.check(bluesky.profile("fire"))).ok
     await bluesky.pds.take_down(bluesky.accounts["fire"])
@@ -298,7 +298,7 @@ async def test_an_account_that_is_taken_down_ends_for_good_and_stands_alone(blue
     await published(bluesky, at_fire(bluesky))
 
 
-async def test_many_posts_are_one_login(bluesky: BlueskyRig) -> None:
+async def test_many_posts_are_one_login(bluesky: BlueskyHarness) -> None:
     """Also when they come at once: the server takes 30 logins in five minutes."""
     intents = [at_fire(bluesky, f"Number {number}", request_id=f"r{number}") for number in range(40)]
     results = await asyncio.gather(*(bluesky.connector.publish(intent, store) for intent in intents))
@@ -306,7 +306,7 @@ async def test_many_posts_are_one_login(bluesky: BlueskyRig) -> None:
     assert bluesky.proxy.calls[LOGIN] == 1
 
 
-async def test_a_session_is_renewed_before_it_ends(bluesky: BlueskyRig) -> None:
+async def test_a_session_is_renewed_before_it_ends(bluesky: BlueskyHarness) -> None:
     """By the clock of this machine, without a login and without a refusal; if that fails while it lives, it is used."""
     clock = ManualClock(datetime(2026, 1, 31, 14, tzinfo=UTC))
     connector = bluesky.timed(clock)
@@ -320,7 +320,7 @@ async def test_a_session_is_renewed_before_it_ends(bluesky: BlueskyRig) -> None:
     assert bluesky.proxy.calls["com.atproto.repo.putRecord"] == 3
 
 
-async def test_a_session_that_the_server_has_ended_is_renewed_in_mid_call(bluesky: BlueskyRig) -> None:
+async def test_a_session_that_the_server_has_ended_is_renewed_in_mid_call(bluesky: BlueskyHarness) -> None:
     """First with the refresh token, and when that has ended too, with the password; the post is there once."""
     for number, (hours, logins, renewals) in enumerate([(0, 1, 0), (3, 1, 1), (24 * 100, 2, 2)]):
         bluesky.pds.advance(hours * HOUR)
@@ -330,7 +330,7 @@ async def test_a_session_that_the_server_has_ended_is_renewed_in_mid_call(bluesk
     assert len(await bluesky.records("fire")) == 3
 
 
-async def test_a_refused_password_is_not_tried_again_until_it_is_another(bluesky: BlueskyRig) -> None:
+async def test_a_refused_password_is_not_tried_again_until_it_is_another(bluesky: BlueskyHarness) -> None:
     """Held back for a person; refused logins would use up what the account has."""
     bluesky.write_password("fire", "not-the-password")
     clock = ManualClock(datetime(2026, 1, 31, 14, tzinfo=UTC))
@@ -345,7 +345,7 @@ async def test_a_refused_password_is_not_tried_again_until_it_is_another(bluesky
     assert isinstance(await connector.publish(at_fire(bluesky), store), Posted)
 
 
-async def test_an_account_may_be_named_by_its_did_and_with_its_server(bluesky: BlueskyRig) -> None:
+async def test_an_account_may_be_named_by_its_did_and_with_its_server(bluesky: BlueskyHarness) -> None:
     did, handle = bluesky.accounts["fire"].did, bluesky.accounts["fire"].handle
     intent = at_fire(bluesky)
     posted = await published(bluesky, intent)
@@ -358,7 +358,7 @@ async def test_an_account_may_be_named_by_its_did_and_with_its_server(bluesky: B
         assert isinstance(await bluesky.connector.reconcile(elsewhere), CannotTell)
 
 
-async def test_no_password_and_no_token_in_any_log(bluesky: BlueskyRig, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_password_and_no_token_in_any_log(bluesky: BlueskyHarness, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     await bluesky.misbehave("error_after")
     results = [await bluesky.connector.publish(at_fire(bluesky), store) for _ in range(2)]
@@ -381,7 +381,7 @@ async def test_no_password_and_no_token_in_any_log(bluesky: BlueskyRig, caplog: 
     ],
     ids=["300", "301", "300 of 600 bytes", "120 of 3,000 bytes", "121 of 3,001 bytes"],
 )
-async def test_the_limit_is_the_servers_own(bluesky: BlueskyRig, text: str, fits: bool) -> None:
+async def test_the_limit_is_the_servers_own(bluesky: BlueskyHarness, text: str, fits: bool) -> None:
     """What we take for fitting the server takes, and what we refuse it refuses."""
     account = bluesky.accounts["water"]
     record = {"$type": POST, "text": text, "createdAt": "2026-01-31T14:00:00.000Z"}
@@ -393,7 +393,7 @@ async def test_the_limit_is_the_servers_own(bluesky: BlueskyRig, text: str, fits
     assert len(await bluesky.records("fire")) == fits
 
 
-async def test_the_servers_limit_of_logins_is_waited_for(bluesky: BlueskyRig) -> None:
+async def test_the_servers_limit_of_logins_is_waited_for(bluesky: BlueskyHarness) -> None:
     """The 31st login in five minutes: surely not posted, and when it may be tried again."""
     wrong = {"identifier": bluesky.accounts["fire"].handle, "password": "wrong"}
     for _ in range(30):
@@ -406,7 +406,7 @@ async def test_the_servers_limit_of_logins_is_waited_for(bluesky: BlueskyRig) ->
     assert isinstance(await bluesky.connector.publish(an_intent(bluesky.profile("water")), store), Posted)
 
 
-async def test_the_servers_limit_of_posts_is_waited_for(bluesky: BlueskyRig) -> None:
+async def test_the_servers_limit_of_posts_is_waited_for(bluesky: BlueskyHarness) -> None:
     """5,000 points an hour: the account waits, others do not, and what is there is still seen."""
     account = bluesky.accounts["fire"]
     before = at_fire(bluesky, "Before.", request_id="r1")
@@ -422,7 +422,7 @@ async def test_the_servers_limit_of_posts_is_waited_for(bluesky: BlueskyRig) -> 
     assert isinstance(await bluesky.connector.publish(an_intent(bluesky.profile("water")), store), Posted)
 
 
-async def test_a_server_that_is_not_there_is_retryable(bluesky: BlueskyRig) -> None:
+async def test_a_server_that_is_not_there_is_retryable(bluesky: BlueskyHarness) -> None:
     """Nothing was sent."""
     await bluesky.proxy.stop()
     intent = at_fire(bluesky)

@@ -7,24 +7,24 @@ from dataclasses import replace
 import pytest
 
 from services.fanout.connectors.contract import Absent, CannotTell, Intent, Permanent, Posted, ReadsBack, Retryable
-from tests.integration.connectors.rigs import an_intent, store
-from tests.platforms.rig import APP, BlueskyRig
+from tests.integration.connectors.harnesses import an_intent, store
+from tests.platforms.harness import APP, BlueskyHarness
 
 ANSWER = ("Yes: boil it for a minute. (1/2)", "The reception centre has water. (2/2)")
 
 
-async def published(rig: BlueskyRig, intent: Intent) -> Posted:
-    posted = await rig.connector.publish(intent, store)
+async def published(harness: BlueskyHarness, intent: Intent) -> Posted:
+    posted = await harness.connector.publish(intent, store)
     assert isinstance(posted, Posted), posted
     return posted
 
 
-def answer_to(rig: BlueskyRig, address: str) -> Intent:
-    return an_intent(rig.profile("fire"), *ANSWER, request_id="rbbbbbbbbbbbb", answers=address)
+def answer_to(harness: BlueskyHarness, address: str) -> Intent:
+    return an_intent(harness.profile("fire"), *ANSWER, request_id="rbbbbbbbbbbbb", answers=address)
 
 
 @pytest.mark.parametrize("by", ["did", "handle"])
-async def test_an_answer_stands_under_the_post_once(bluesky: BlueskyRig, by: str) -> None:
+async def test_an_answer_stands_under_the_post_once(bluesky: BlueskyHarness, by: str) -> None:
     """In the thread that the question is in; a repeat by another process finds it; it reads back as approved."""
     opened = await published(bluesky, an_intent(bluesky.profile("fire"), "Boil water."))
     asking = an_intent(bluesky.profile("water"), "May I drink it?", request_id="rccccccccccc")
@@ -47,7 +47,7 @@ async def test_an_answer_stands_under_the_post_once(bluesky: BlueskyRig, by: str
     assert len(await bluesky.records("fire")) == 1 + len(ANSWER)
 
 
-async def test_what_is_not_there_is_not_answered(bluesky: BlueskyRig) -> None:
+async def test_what_is_not_there_is_not_answered(bluesky: BlueskyHarness) -> None:
     """Nothing is posted: an answer without its question would be a message that nobody asked for."""
     asking = an_intent(bluesky.profile("water"), "May I drink it?")
     question = await published(bluesky, asking)
@@ -61,7 +61,7 @@ async def test_what_is_not_there_is_not_answered(bluesky: BlueskyRig) -> None:
     assert await bluesky.records("fire") == []
 
 
-async def test_while_it_cannot_be_looked_for_the_answer_waits(bluesky: BlueskyRig) -> None:
+async def test_while_it_cannot_be_looked_for_the_answer_waits(bluesky: BlueskyHarness) -> None:
     nobody = await bluesky.connector.publish(answer_to(bluesky, f"{APP}/profile/nobody.test/post/3lbaaaaaaaaaa"), store)
     assert isinstance(nobody, Retryable)
     question = await published(bluesky, an_intent(bluesky.profile("water"), "May I drink it?"))

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from tests.integration.connectors.test_connector_contract import *  # noqa: F403 - each of its tests, on other rigs
+from tests.integration.connectors.test_connector_contract import *  # noqa: F403 - each of its tests, on other harnesses

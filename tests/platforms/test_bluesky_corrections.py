@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from services.fanout.connectors.contract import Posted, Retracted, Retryable
 from services.fanout.following.answering import STANDS_ALONE, AnswersEarlier
-from tests.integration.connectors.rigs import an_intent, store
-from tests.platforms.rig import BlueskyRig
+from tests.integration.connectors.harnesses import an_intent, store
+from tests.platforms.harness import BlueskyHarness
 
 
-async def test_a_correction_of_what_is_gone_stands_for_itself_once(bluesky: BlueskyRig) -> None:
+async def test_a_correction_of_what_is_gone_stands_for_itself_once(bluesky: BlueskyHarness) -> None:
     """In a call of its own; another process finds it, whether it looks or posts again."""
     earlier = an_intent(bluesky.profile("fire"), "Closed to 4 pm.")
     stood = await bluesky.connector.publish(earlier, store)

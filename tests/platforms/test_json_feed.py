@@ -10,7 +10,7 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from tests.integration.connectors.rigs import PICTURE, WebsiteRig, an_intent, store
+from tests.integration.connectors.harnesses import PICTURE, WebsiteHarness, an_intent, store
 from tests.platforms.pds import FOLDER, installed
 
 TEXTS = [
@@ -22,8 +22,8 @@ TEXTS = [
 
 
 @pytest.fixture
-async def website(tmp_path: Path) -> AsyncIterator[WebsiteRig]:
-    made = WebsiteRig(tmp_path)
+async def website(tmp_path: Path) -> AsyncIterator[WebsiteHarness]:
+    made = WebsiteHarness(tmp_path)
     yield made
     await made.close()
 
@@ -45,7 +45,9 @@ def fault_of() -> Callable[[Any], str]:
     return fault
 
 
-async def test_every_feed_is_one_by_the_schema_of_others(website: WebsiteRig, fault_of: Callable[[Any], str]) -> None:
+async def test_every_feed_is_one_by_the_schema_of_others(
+    website: WebsiteHarness, fault_of: Callable[[Any], str]
+) -> None:
     """The site's, the profile's and their older parts, with pictures, two languages and one that was withdrawn."""
     fire = website.profile("fire")
     for number in range(120):

@@ -26,7 +26,7 @@ from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.kernel.base.network import web
 from services.townsquare.accounts import make_accounts
 from services.townsquare.server import Townsquare
-from tests.integration.connectors.rigs import PICTURE, a_city, a_profile, an_intent, store
+from tests.integration.connectors.harnesses import PICTURE, a_city, a_profile, an_intent, store
 
 URL, TOKEN = (os.environ.get(f"ONEVOICE_TEST_MASTODON_{name}", "") for name in ("URL", "TOKEN"))
 SHOWN_TIMES = 40

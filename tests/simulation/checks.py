@@ -31,7 +31,7 @@ from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
-from tests.simulation.nemesis import SKEW
+from tests.simulation.fault_scheduler import SKEW
 from tests.simulation.record import Record, WholeFold, held_by_blocked, tells_of_beginning
 from tests.simulation.simulated_city import START
 

@@ -101,7 +101,7 @@ async def _submitted(world: World, author: str, event: SubmissionEvent) -> str |
 
 def in_its_time(world: World, record: Record) -> Iterator[str]:
     """What is scheduled is not public before its time; that it is not long after is a rule for everything."""
-    from tests.simulation.nemesis import SKEW  # it needs the kinds of day, which need this
+    from tests.simulation.fault_scheduler import SKEW  # it needs the kinds of day, which need this
 
     for post in world.platforms.posts:
         request = record.fold.requests[post.request_id].request

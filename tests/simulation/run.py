@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.simulation.checks import problems
-from tests.simulation.moments import THEMES
+from tests.simulation.mutants import MUTANTS, mutated, with_those_behind
 from tests.simulation.once import shared
-from tests.simulation.plants import PLANTS, planted, with_those_behind
 from tests.simulation.simulated_city import SimulatedCity, make_simulated_city
+from tests.simulation.themes import THEMES
 from tests.simulation.world import World, play
 
 WORKERS = 2
@@ -36,10 +36,10 @@ class Outcome:
     steps: int
     trace: tuple[str, ...] = ()
 
-    def story(self, plants: tuple[str, ...] = (), theme: str = "") -> str:
+    def story(self, mutants: tuple[str, ...] = (), theme: str = "") -> str:
         """What broke, the end of the trace, and how to see it again."""
-        again = f"make sim SEED={self.seed}" if not plants else f"... python -m tests.simulation --seed {self.seed}"
-        again += "".join(f" --plant {name}" for name in plants) + (f" --theme {theme!r}" if theme else "")
+        again = f"make sim SEED={self.seed}" if not mutants else f"... python -m tests.simulation --seed {self.seed}"
+        again += "".join(f" --mutant {name}" for name in mutants) + (f" --theme {theme!r}" if theme else "")
         lines = [f"seed {self.seed}: {len(self.problems)} broken", *(f"  {one}" for one in self.problems)]
         return "\n".join([*lines, "the end of the trace:", *self.trace[-TAIL:], f"replay: {again}"])
 
@@ -56,12 +56,12 @@ def town() -> SimulatedCity:
     return _TOWN[0]
 
 
-def run(seed: int, plants: tuple[str, ...] = (), theme: str = "", *, whole: bool = False) -> Outcome:
+def run(seed: int, mutants: tuple[str, ...] = (), theme: str = "", *, whole: bool = False) -> Outcome:
     """Play one seed; ``theme``: instead of its own; ``whole`` keeps the trace also of a run without fault."""
     here = town()
     with shared(), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # who is killed leaves coroutines behind that never began
-        with planted(plants):
+        with mutated(mutants):
             world = play(here, seed, THEMES[theme] if theme else None)
         found = problems(world)
     outcome = _outcome(world, found, whole=whole)
@@ -100,16 +100,16 @@ def forget() -> None:
 
 
 def many(
-    seeds: Iterable[int], plants: tuple[str, ...] = (), theme: str = "", workers: int = WORKERS
+    seeds: Iterable[int], mutants: tuple[str, ...] = (), theme: str = "", workers: int = WORKERS
 ) -> Iterator[Outcome]:
     """Play seeds, some at a time, and yield each outcome as it comes, in order."""
     town()
     if workers < 2:
-        yield from (run(seed, plants, theme) for seed in seeds)
+        yield from (run(seed, mutants, theme) for seed in seeds)
         return
     context = multiprocessing.get_context("fork")
     with context.Pool(workers) as pool:
-        yield from pool.imap(_Job(plants, theme), seeds, chunksize=1 if plants else 4)
+        yield from pool.imap(_Job(mutants, theme), seeds, chunksize=1 if mutants else 4)
 
 
 MISFITS = ("AttributeError", "NameError", "TypeError")
@@ -118,7 +118,7 @@ MISFITS = ("AttributeError", "NameError", "TypeError")
 
 def first_caught(name: str, seeds: Iterable[int], workers: int = WORKERS) -> Outcome | None:
     """Return the first seed that is broken by a bug on its kind of day, and whole without it; None if there is none."""
-    theme = PLANTS[name].theme
+    theme = MUTANTS[name].theme
     for outcome in many(seeds, with_those_behind(name), theme, workers):
         for problem in outcome.problems:
             assert not any(word in problem for word in MISFITS), f"{name} does not fit the code any more: {problem}"
@@ -129,11 +129,11 @@ def first_caught(name: str, seeds: Iterable[int], workers: int = WORKERS) -> Out
 
 @dataclass(frozen=True)
 class _Job:
-    plants: tuple[str, ...]
+    mutants: tuple[str, ...]
     theme: str
 
     def __call__(self, seed: int) -> Outcome:
-        return run(seed, self.plants, self.theme)
+        return run(seed, self.mutants, self.theme)
 
 
 def clock() -> float:

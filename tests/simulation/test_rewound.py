@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.moments import Theme
 from tests.simulation.network import Weather
 from tests.simulation.once import shared
 from tests.simulation.run import forget, town
+from tests.simulation.themes import Theme
 from tests.simulation.world import World, play
 
 CHAOS = 45.0

@@ -1,4 +1,4 @@
-"""The seeded simulation in short: some seeds, the same seed twice, some planted bugs (all: ``make sim-plants``)."""
+"""The seeded simulation in short: some seeds, the same seed twice, some planted bugs (all: ``make sim-mutants``)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from unittest import mock
 import pytest
 
 from services.gatekeeper import handlers as gate
-from tests.simulation.moments import THEMES
-from tests.simulation.plants import PLANTS, Inapplicable, patches_of, planted
+from tests.simulation.mutants import MUTANTS, Inapplicable, mutated, patches_of
 from tests.simulation.run import first_caught, run
+from tests.simulation.themes import THEMES
 
 SEEDS = range(4)
 
@@ -54,7 +54,7 @@ def test_a_planted_bug_is_caught(name: str) -> None:
     assert first_caught(name, range(BOUND), workers=1) is not None, f"{name} was not caught within {BOUND} seeds"
 
 
-@pytest.mark.parametrize("name", PLANTS)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_each_bug_can_still_be_planted(name: str) -> None:
     """What it replaces is there, and is called as before; the bugs behind it and its kind of day are known."""
     assert patches_of(name)
@@ -62,8 +62,8 @@ def test_each_bug_can_still_be_planted(name: str) -> None:
         original = getattr(owner, attribute)
         if inspect.isroutine(original):
             _check_called_alike(original, replacement)
-    assert set(PLANTS[name].behind) <= set(PLANTS)
-    assert PLANTS[name].theme in {"", *THEMES}
+    assert set(MUTANTS[name].behind) <= set(MUTANTS)
+    assert MUTANTS[name].theme in {"", *THEMES}
 
 
 def _check_called_alike(original: Callable[..., Any], replacement: Callable[..., Any]) -> None:
@@ -90,5 +90,5 @@ def test_a_bug_whose_wall_has_moved_is_told() -> None:
     wall = gate.is_news  # type: ignore[attr-defined]
     with mock.patch.object(gate, "is_news", wall):
         del gate.is_news  # type: ignore[attr-defined]
-        with pytest.raises(Inapplicable, match="repeats_unchanged"), planted(("repeats_unchanged",)):
+        with pytest.raises(Inapplicable, match="repeats_unchanged"), mutated(("repeats_unchanged",)):
             pass

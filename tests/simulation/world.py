@@ -1,4 +1,4 @@
-"""One simulated run: the town's services, people who ask for things, a nemesis who breaks things, then calm."""
+"""One simulated run: the town's services, people who ask for things, faults that strike, then calm."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.kernel.base import crashpoints
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.messages.dependencies import EntryOf
 from services.kernel.runtime.service import Runtime
-from tests.simulation import moments, nemesis, people
+from tests.simulation import fault_scheduler, people, themes
 from tests.simulation.loop import OWNER, Killed, Process, Stuck, VirtualLoop
 from tests.simulation.network import Network
 from tests.simulation.platforms import Platforms, SimConnector
@@ -66,7 +66,7 @@ class Told:
 class World:
     """Everything of one seed."""
 
-    def __init__(self, town: SimulatedCity, seed: int, theme: moments.Theme | None = None) -> None:
+    def __init__(self, town: SimulatedCity, seed: int, theme: themes.Theme | None = None) -> None:
         self.town, self.seed = town, seed
         self.rng = Random(seed)
         random.seed(seed)
@@ -90,7 +90,7 @@ class World:
         self.crash_rate = 0.0
         self.calm = False
         self.platforms.sending = self._at_sending
-        self.theme = theme or moments.choose(self)
+        self.theme = theme or themes.choose(self)
 
     # --- telling ------------------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class World:
         if process is None or self.calm:
             return
         if self.rng.random() >= self.crash_rate:
-            moments.strike(self, process, point)
+            themes.strike(self, process, point)
             return
         slot = next(slot for slot in self.slots if slot.process is process)
         self.tell(process.name, f"CRASH POINT {point}")
@@ -181,7 +181,7 @@ class World:
     def _at_sending(self, process: Process) -> None:
         """Called between a worker's last look and its call."""
         if not self.calm:
-            moments.strike(self, process, "platform.sending")
+            themes.strike(self, process, "platform.sending")
 
     def change_control(self, *names: str) -> None:
         """Let somebody change control at this very moment."""
@@ -191,14 +191,14 @@ class World:
 
     async def play(self) -> None:
         """Play the seed."""
-        nemesis.settle_in(self)
+        fault_scheduler.settle_in(self)
         for slot in self.slots:
             self.start(slot)
         await asyncio.sleep(1.0)
         people.come(self)
-        nemesis.come(self)
+        fault_scheduler.come(self)
         await asyncio.sleep(self.theme.chaos)
-        nemesis.leave(self)
+        fault_scheduler.leave(self)
         await self._rest()
 
     async def _rest(self) -> None:
@@ -289,7 +289,7 @@ class _Watch(dict[str, Any]):
         return default
 
 
-def play(town: SimulatedCity, seed: int, theme: moments.Theme | None = None) -> World:
+def play(town: SimulatedCity, seed: int, theme: themes.Theme | None = None) -> World:
     """Play one seed and return the world at its end; ``theme``: instead of the one that the seed has."""
     gc.disable()
     world = World(town, seed, theme)

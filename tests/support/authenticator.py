@@ -102,9 +102,9 @@ class Authenticator:
         signed = data + hashlib.sha256(client).digest()
         return Answer(self.credential, data, client, self._sign(signed))
 
-    def sign(self, payload_type: str, statement: Contract, /, **lies: Any) -> Envelope:
-        """Sign a statement as an officer does in a browser; ``lies`` as in ``answer``."""
-        answer = self.answer(challenge_of(payload_type, statement.to_bytes()), **lies)
+    def sign(self, payload_type: str, statement: Contract, /, **wrong: Any) -> Envelope:
+        """Sign a statement as an officer does in a browser; ``wrong`` as in ``answer``."""
+        answer = self.answer(challenge_of(payload_type, statement.to_bytes()), **wrong)
         return sealed(payload_type, statement, answer)
 
     def register(self, challenge: bytes, /, *, flags: int | None = None, **said: Any) -> dict[str, Any]:
@@ -130,9 +130,9 @@ class Authenticator:
 
 
 def enrolment_of(
-    device: Authenticator, officer: str, token: str, at: datetime, /, realm: Realm = "live", **lies: Any
+    device: Authenticator, officer: str, token: str, at: datetime, /, realm: Realm = "live", **wrong: Any
 ) -> Envelope:
-    """Return what a new passkey signs to become an officer's; ``lies`` as in ``Authenticator.answer``."""
+    """Return what a new passkey signs to become an officer's; ``wrong`` as in ``Authenticator.answer``."""
     statement = Enrolment(
         realm=realm,
         officer=officer,
@@ -141,7 +141,7 @@ def enrolment_of(
         issued_at=at,
         expires_at=at + timedelta(minutes=2),
     )
-    return device.sign(ENROLMENT_TYPE, statement, **lies)
+    return device.sign(ENROLMENT_TYPE, statement, **wrong)
 
 
 def client_data(kind: str, challenge: bytes, at: str, /, **said: Any) -> bytes:

@@ -21,7 +21,7 @@ from services.kernel.control.order_rates import ORDERS_A_MINUTE, WITHDRAWALS_A_M
 from services.provision.broker.preflight import MOST_STORE_GB, STORE_GB_ELSEWHERE
 from services.web.drafts import KEPT
 from services.web.sessions import IDLE, LONGEST
-from tests.simulation.plants import PLANTS
+from tests.simulation.mutants import MUTANTS
 from tests.unit.test_docs import ROOT
 
 QUOTA = QuotaSection()
@@ -45,7 +45,7 @@ PROMISES = [
     ("docs/platforms.md", f"at most {LONGEST_WAIT_SECONDS:.0f} s at a time"),
     ("docs/platforms.md", f"a message's {MOST_ATTEMPTS}th attempt is its last"),
     ("docs/platforms.md", f"renewed by fan-out itself from {AHEAD.days} days before its end on"),
-    ("docs/reliability.md", f"{len(PLANTS)} known bugs can be switched on"),
+    ("docs/reliability.md", f"{len(MUTANTS)} known bugs can be switched on"),
     ("docs/scaling.md", f"the ledger has {SHARE[LEDGER]}, pictures {SHARE[MEDIA]}"),
     ("docs/security.md", f"{WITHDRAWALS_A_MINUTE} withdrawals, {ORDERS_A_MINUTE} EOC orders and"),
     ("docs/security.md", f"EOC orders and {ORDERS_A_MINUTE} orders to the registry a minute for one officer"),

@@ -22,7 +22,7 @@ def request_view(
     withdrawn: bool,
     as_of: int,
     replaced_by: str | None = None,
-    letters: tuple[DeadLetterView, ...] = (),
+    dead_letters: tuple[DeadLetterView, ...] = (),
     put_aside: DeadLetterView | None = None,
     waits: Collection[PostWait] = (),
     most: int | None = None,
@@ -36,7 +36,7 @@ def request_view(
         withdrawn: whether it was taken back.
         replaced_by: its cleared correction or recall.
         as_of: the sequence up to which the ledger is folded.
-        letters: the open dead letters that hold it up.
+        letters: the open ones that hold it up.
         put_aside: the one by which the work on its verdict was put aside.
         waits: what posts of it wait for.
         most: so many deliveries at most, those that need a look first; None: all, in the request's order.
@@ -51,7 +51,7 @@ def request_view(
         deliveries=tuple(_with_dead_letter(view, put_aside) for view in _deliveries(state, names, profiles, waits)),
         withdrawn=withdrawn,
         replaced_by=replaced_by,
-        dead_letters=letters,
+        dead_letters=dead_letters,
         as_of=as_of,
         previous=_bare(state.previous) if bare and state.previous is not None else state.previous,
         counts=counts,

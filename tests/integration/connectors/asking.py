@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from services.fanout.connectors.contract import CannotTell, Intent, Posted
 from services.fanout.connectors.inquiry import BringsInquiries, Inquiry
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import an_intent, published
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import an_intent, published
 
 ANSWER = "Yes (for now): boil it for a minute."
 BEGAN = datetime.now(UTC) - timedelta(minutes=5)
@@ -34,52 +34,52 @@ class Question(NamedTuple):
     url: str
 
 
-def answer_to(rig: EmulatedRig, address: str, **more: object) -> Intent:
-    return an_intent(rig.profile("fire"), ANSWER, request_id="rbbbbbbbbbbbb", answers=address, **more)  # type: ignore[arg-type]
+def answer_to(harness: EmulatedHarness, address: str, **more: object) -> Intent:
+    return an_intent(harness.profile("fire"), ANSWER, request_id="rbbbbbbbbbbbb", answers=address, **more)  # type: ignore[arg-type]
 
 
-async def opened(rig: EmulatedRig) -> Posted:
+async def opened(harness: EmulatedHarness) -> Posted:
     """Post what people may ask about."""
-    return await published(rig.connector, an_intent(rig.profile("fire"), "Boil water."))
+    return await published(harness.connector, an_intent(harness.profile("fire"), "Boil water."))
 
 
-async def inquiries(rig: EmulatedRig) -> tuple[Inquiry, ...]:
-    assert isinstance(rig.connector, BringsInquiries)
-    found = await rig.connector.inquiries(rig.profile("fire"), BEGAN)
+async def inquiries(harness: EmulatedHarness) -> tuple[Inquiry, ...]:
+    assert isinstance(harness.connector, BringsInquiries)
+    found = await harness.connector.inquiries(harness.profile("fire"), BEGAN)
     assert not isinstance(found, CannotTell), found
     return tuple(found)
 
 
-async def asked(rig: EmulatedRig, under: str = "", text: str = "May I drink it?") -> Question:
+async def asked(harness: EmulatedHarness, under: str = "", text: str = "May I drink it?") -> Question:
     """Have somebody ask, under the post that is named, or where there is one at hand."""
-    if rig.platform == "linkedin":
-        rig.emulator.discussion.others.add(OTHERS)
-        number = rig.emulator.discussion.ask(JO, text, OTHERS)
+    if harness.platform == "linkedin":
+        harness.emulator.discussion.others.add(OTHERS)
+        number = harness.emulator.discussion.ask(JO, text, OTHERS)
         inner = f"activity%3A{OTHERS.rpartition(':')[2]}%2C{number}"
         address = f"{LINKEDIN}/feed/update/{OTHERS}/?commentUrn=urn%3Ali%3Acomment%3A({inner})"
         return Question(f"urn:li:comment:({OTHERS},{number})", address)
-    name = rig.emulator.ask("jo", text, under or (await opened(rig)).remote_id)
-    if rig.platform == "facebook":
-        return Question(name, address_of(rig, name))
-    return Question(name, next(one.url for one in await inquiries(rig) if one.id == name))
+    name = harness.emulator.ask("jo", text, under or (await opened(harness)).remote_id)
+    if harness.platform == "facebook":
+        return Question(name, address_of(harness, name))
+    return Question(name, next(one.url for one in await inquiries(harness) if one.id == name))
 
 
-def address_of(rig: EmulatedRig, name: str) -> str:
+def address_of(harness: EmulatedHarness, name: str) -> str:
     """The address of a comment on Facebook."""
-    return next(str(one["permalink_url"]) for one in rig.emulator.asked if one["id"] == name)
+    return next(str(one["permalink_url"]) for one in harness.emulator.asked if one["id"] == name)
 
 
-def words_under(rig: EmulatedRig, above: str) -> list[tuple[str, str]]:
+def words_under(harness: EmulatedHarness, above: str) -> list[tuple[str, str]]:
     """What is under it: who, and in what words."""
-    if rig.platform == "linkedin":
-        return [(one["actor"], one["message"]["text"]) for one in rig.emulator.discussion.under(above)]
-    if rig.platform == "facebook":
-        return [(one["from"]["id"], one["message"]) for one in rig.emulator.under(above)]
-    if rig.platform == "threads":
-        return [(f"city{post.account}", post.text) for post in rig.emulator.posts if post.under == above]
-    return [(one["username"], one["text"]) for one in rig.emulator.under(above)]
+    if harness.platform == "linkedin":
+        return [(one["actor"], one["message"]["text"]) for one in harness.emulator.discussion.under(above)]
+    if harness.platform == "facebook":
+        return [(one["from"]["id"], one["message"]) for one in harness.emulator.under(above)]
+    if harness.platform == "threads":
+        return [(f"city{post.account}", post.text) for post in harness.emulator.posts if post.under == above]
+    return [(one["username"], one["text"]) for one in harness.emulator.under(above)]
 
 
-def forget(rig: EmulatedRig) -> None:
+def forget(harness: EmulatedHarness) -> None:
     """Lose what was noted on disk, as a machine that is set up anew has."""
-    shutil.rmtree(rig.city.var / "website" / "live" / f"{rig.platform}-containers", ignore_errors=True)
+    shutil.rmtree(harness.city.var / "website" / "live" / f"{harness.platform}-containers", ignore_errors=True)

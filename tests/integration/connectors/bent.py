@@ -10,7 +10,7 @@ from tests.support.emulators.bending import Bends
 
 
 class Bent(Protocol):
-    """A rig over HTTP."""
+    """A harness over HTTP."""
 
     @property
     def bends(self) -> Bends:
@@ -26,5 +26,5 @@ class Bent(Protocol):
         ...
 
     def restart(self) -> Connector:
-        """Return a fresh connector that remembers nothing; the rig closes it."""
+        """Return a fresh connector that remembers nothing; the harness closes it."""
         ...

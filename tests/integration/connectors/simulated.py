@@ -1,4 +1,4 @@
-"""The simulator's platform as a rig: what it proves is about connectors only if its own one keeps the contract."""
+"""The simulator's platform as a harness: what it proves is about connectors only if its own one keeps the contract."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import Connector
-from tests.integration.connectors.rigs import Seen, a_profile
+from tests.integration.connectors.harnesses import Seen, a_profile
 from tests.simulation.platforms import Platforms, SimConnector
 from tests.simulation.realtime import LivingProcess, RealTimeLoop
 
 
-class SimulatedRig:
+class SimulatedHarness:
     """A simulated platform that honours keys, on the running loop's real time."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class SimulatedRig:
         return found
 
     async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
-        raise NotImplementedError("the nemesis of the simulation says how it misbehaves")
+        raise NotImplementedError("the simulation says how it misbehaves")
 
     async def close(self) -> None:
         await self.connector.close()

@@ -15,7 +15,7 @@ from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.linkedin.connector import LinkedInConnector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.connectors.x.connector import XConnector
-from tests.integration.connectors.rigs import a_profile
+from tests.integration.connectors.harnesses import a_profile
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 DID = "did:plc:abcdefghijklmnopqrstuvwx"

@@ -30,14 +30,14 @@ from tests.integration.connectors.asking import (
     opened,
     words_under,
 )
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import PICTURE, an_intent, other, published, store
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import PICTURE, an_intent, other, published, store
 
 ON_EACH = pytest.mark.parametrize("emulated", list(OWN), indirect=True)
 
 
 @ON_EACH
-async def test_an_answer_stands_under_the_question_once(emulated: EmulatedRig) -> None:
+async def test_an_answer_stands_under_the_question_once(emulated: EmulatedHarness) -> None:
     """A repeat by another process finds it, it reads back as it was approved, and other words are told."""
     question = await asked(emulated)
     intent = answer_to(emulated, question.url)
@@ -59,7 +59,7 @@ async def test_an_answer_stands_under_the_question_once(emulated: EmulatedRig) -
 
 
 @pytest.mark.parametrize("emulated", ["facebook", "linkedin"], indirect=True)
-async def test_an_answer_is_taken_back_by_its_id_or_without(emulated: EmulatedRig) -> None:
+async def test_an_answer_is_taken_back_by_its_id_or_without(emulated: EmulatedHarness) -> None:
     question = await asked(emulated)
     intent = answer_to(emulated, question.url)
     posted = await published(emulated.connector, intent)
@@ -71,7 +71,7 @@ async def test_an_answer_is_taken_back_by_its_id_or_without(emulated: EmulatedRi
 
 
 async def test_an_answer_has_an_address_of_its_own(
-    facebook: EmulatedRig, linkedin: EmulatedRig, threads: EmulatedRig, instagram: EmulatedRig
+    facebook: EmulatedHarness, linkedin: EmulatedHarness, threads: EmulatedHarness, instagram: EmulatedHarness
 ) -> None:
     post = await opened(facebook)
     number = post.remote_id.partition("_")[2]
@@ -88,7 +88,7 @@ async def test_an_answer_has_an_address_of_its_own(
 
 
 @ON_EACH
-async def test_the_same_words_under_another_question_are_another_answer(emulated: EmulatedRig) -> None:
+async def test_the_same_words_under_another_question_are_another_answer(emulated: EmulatedHarness) -> None:
     first, second = await asked(emulated), await asked(emulated, text="And I?")
     await published(emulated.connector, answer_to(emulated, first.url))
     forget(emulated)
@@ -126,7 +126,7 @@ def _not_there(platform: str, post: str) -> tuple[str, ...]:
 
 
 @ON_EACH
-async def test_what_is_not_there_is_not_answered(emulated: EmulatedRig) -> None:
+async def test_what_is_not_there_is_not_answered(emulated: EmulatedHarness) -> None:
     """Nothing is posted: an answer without its question would be a message that nobody asked for."""
     post = await opened(emulated)
     for address in _not_there(emulated.platform, post.url):
@@ -140,7 +140,7 @@ async def test_what_is_not_there_is_not_answered(emulated: EmulatedRig) -> None:
 
 
 @ON_EACH
-async def test_a_lost_answer_is_looked_for_and_nothing_stands_twice(emulated: EmulatedRig) -> None:
+async def test_a_lost_answer_is_looked_for_and_nothing_stands_twice(emulated: EmulatedHarness) -> None:
     question = await asked(emulated)
     intent = answer_to(emulated, question.url)
     emulated.emulator.misbehave("drop_after")
@@ -170,7 +170,7 @@ _LINKEDIN = (
     indirect=["emulated"],
 )
 async def test_while_it_cannot_be_looked_for_the_answer_waits(
-    emulated: EmulatedRig, errors: tuple[tuple[str, str, str, Cause], ...]
+    emulated: EmulatedHarness, errors: tuple[tuple[str, str, str, Cause], ...]
 ) -> None:
     """At the first look, and on Threads and Instagram at the second one too."""
     question = await asked(emulated)
@@ -188,7 +188,7 @@ async def test_while_it_cannot_be_looked_for_the_answer_waits(
 
 
 @pytest.mark.parametrize("emulated", ["facebook", "instagram"], indirect=True)
-async def test_what_is_about_an_answer_stands_where_that_stands(emulated: EmulatedRig) -> None:
+async def test_what_is_about_an_answer_stands_where_that_stands(emulated: EmulatedHarness) -> None:
     """A correction follows by the address that the answer had, where no comment can be edited."""
     question = await asked(emulated)
     plain = an_intent(emulated.profile("fire"), "Correction: three minutes.", request_id="rcccccccccccc")
@@ -197,7 +197,7 @@ async def test_what_is_about_an_answer_stands_where_that_stands(emulated: Emulat
 
 
 @pytest.mark.parametrize("emulated", ["facebook", "linkedin"], indirect=True)
-async def test_only_the_pages_own_comment_is_deleted(emulated: EmulatedRig) -> None:
+async def test_only_the_pages_own_comment_is_deleted(emulated: EmulatedHarness) -> None:
     """Its token could delete those of others, too."""
     question = await asked(emulated)
     theirs, above = question.id, emulated.emulator.posts[0].id if emulated.emulator.posts else OTHERS
@@ -212,7 +212,7 @@ async def test_only_the_pages_own_comment_is_deleted(emulated: EmulatedRig) -> N
     [("facebook", 8_000, 1), ("linkedin", 1_250, 0), ("instagram", 300, 0)],
     indirect=["emulated"],
 )
-async def test_a_comment_holds_so_much(emulated: EmulatedRig, most: int, pictures: int) -> None:
+async def test_a_comment_holds_so_much(emulated: EmulatedHarness, most: int, pictures: int) -> None:
     """So many characters, and so many pictures, and not one more."""
     address = (await asked(emulated)).url
     for text, count in (("a" * most, 0), ("a" * (most + 1), 0), ("A map.", pictures), ("Maps.", pictures + 1)):

@@ -27,8 +27,8 @@ from services.fanout.connectors.inquiry import BringsInquiries
 from services.fanout.connectors.listing import ListsPosts
 from tests.integration.connectors.asking import answer_to, asked, forget, words_under
 from tests.integration.connectors.bent import Bent
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import GROWING, an_intent, published, store
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import GROWING, an_intent, published, store
 from tests.support.emulators.bending import ways_to_bend
 
 TRIALS = 40
@@ -40,14 +40,16 @@ TEXTS = ("text", "message", "caption", "commentary", "content")
 Look = Callable[[Connector, Intent, Posted], Awaitable[Any]]
 
 
-async def stands(rig: Bent, intent: Intent) -> int:
-    found = rig.stands(intent.profile)
+async def stands(harness: Bent, intent: Intent) -> int:
+    found = harness.stands(intent.profile)
     found = await found if inspect.isawaitable(found) else found
     return sum(intent.content.parts[0] in one.text for one in found)
 
 
-def a_message(rig: Bent, number: int) -> Intent:
-    return an_intent(rig.profile("fire"), f"Boil water, says {number}.", request_id=f"r{number:012d}", timeout=BOUND)
+def a_message(harness: Bent, number: int) -> Intent:
+    return an_intent(
+        harness.profile("fire"), f"Boil water, says {number}.", request_id=f"r{number:012d}", timeout=BOUND
+    )
 
 
 async def bounded(call: Awaitable[Any]) -> Any:
@@ -158,7 +160,7 @@ async def _published(connector: Connector, intent: Intent, posted: Posted) -> An
 @pytest.mark.parametrize("look", [_published, _reconciled, _read_back, _retracted])
 @pytest.mark.parametrize("emulated", ["facebook", "linkedin", "threads", "instagram"], indirect=True)
 async def test_an_answer_to_somebody_is_not_called_absent_for_a_value_of_a_wrong_kind(
-    emulated: EmulatedRig, look: Look
+    emulated: EmulatedHarness, look: Look
 ) -> None:
     """Nor written a second time, nor said to be deleted while it stands."""
     ways: list[tuple[int, str, Any]] = [(0, "", None)]

@@ -25,12 +25,12 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.listing import ListsPosts
 from services.kernel.base.clock import monotonic
-from tests.integration.connectors.rigs import (
+from tests.integration.connectors.harnesses import (
     GROWING,
     PICTURE,
-    Rig,
+    Harness,
     Seen,
-    WebsiteRig,
+    WebsiteHarness,
     an_intent,
     other,
     published,
@@ -41,142 +41,142 @@ from tests.support.stopwatch import Stopwatch
 TEXT = 'Boil water in Cedar Valley.\n\nDetails: https://mission.example/water?a=1&b=2 <now> "please"'
 
 
-async def test_a_post_stands_with_its_exact_text(rig: Rig) -> None:
+async def test_a_post_stands_with_its_exact_text(harness: Harness) -> None:
     """What the public sees is what was in the intent, with nothing of it taken for markup."""
-    fire = rig.profile("fire")
-    posted = await published(rig.connector, an_intent(fire, TEXT))
+    fire = harness.profile("fire")
+    posted = await published(harness.connector, an_intent(fire, TEXT))
     assert posted.url
     assert posted.remote_id
     assert posted.note == ""
-    assert [Seen(TEXT)] == await rig.stands(fire)
+    assert [Seen(TEXT)] == await harness.stands(fire)
 
 
-async def test_a_repeat_is_the_same_post(rig: Rig) -> None:
+async def test_a_repeat_is_the_same_post(harness: Harness) -> None:
     """Same key, same bytes: one post, and the repeat is told where it is."""
-    intent = an_intent(rig.profile("fire"), TEXT)
-    first = await rig.connector.publish(intent, store)
-    again = await rig.connector.publish(intent, store)
+    intent = an_intent(harness.profile("fire"), TEXT)
+    first = await harness.connector.publish(intent, store)
+    again = await harness.connector.publish(intent, store)
     assert isinstance(first, Posted)
     assert first == again
-    assert len(await rig.stands(intent.profile)) == 1
+    assert len(await harness.stands(intent.profile)) == 1
 
 
-async def test_a_repeat_by_a_new_process_is_the_same_post(rig: Rig) -> None:
+async def test_a_repeat_by_a_new_process_is_the_same_post(harness: Harness) -> None:
     """A connector that remembers nothing makes no second post either."""
-    intent = an_intent(rig.profile("fire"), TEXT)
-    first = await rig.connector.publish(intent, store)
-    fresh = rig.restart()
+    intent = an_intent(harness.profile("fire"), TEXT)
+    first = await harness.connector.publish(intent, store)
+    fresh = harness.restart()
     assert first == await fresh.publish(intent, store)
-    assert len(await rig.stands(intent.profile)) == 1
+    assert len(await harness.stands(intent.profile)) == 1
     await fresh.close()
 
 
-async def test_repeats_at_the_same_time_are_one_post(rig: Rig) -> None:
+async def test_repeats_at_the_same_time_are_one_post(harness: Harness) -> None:
     """Ten calls with one key in parallel leave one post."""
-    intent = an_intent(rig.profile("fire"), TEXT)
-    results = await asyncio.gather(*(rig.connector.publish(intent, store) for _ in range(10)))
+    intent = an_intent(harness.profile("fire"), TEXT)
+    results = await asyncio.gather(*(harness.connector.publish(intent, store) for _ in range(10)))
     assert {type(result) for result in results} <= {Posted, Unknown}
-    assert len(await rig.stands(intent.profile)) == 1
+    assert len(await harness.stands(intent.profile)) == 1
 
 
-async def test_other_content_under_the_same_key_is_refused(rig: Rig) -> None:
+async def test_other_content_under_the_same_key_is_refused(harness: Harness) -> None:
     """A key stands for its bytes: other bytes never come back as if they were posted."""
-    intent = an_intent(rig.profile("fire"), TEXT)
-    await rig.connector.publish(intent, store)
-    result = await rig.connector.publish(other(intent, "Something else"), store)
+    intent = an_intent(harness.profile("fire"), TEXT)
+    await harness.connector.publish(intent, store)
+    result = await harness.connector.publish(other(intent, "Something else"), store)
     assert isinstance(result, Permanent)
-    assert [Seen(TEXT)] == await rig.stands(intent.profile)
+    assert [Seen(TEXT)] == await harness.stands(intent.profile)
 
 
-async def test_reconcile_sees_what_stands_and_what_does_not(rig: Rig) -> None:
+async def test_reconcile_sees_what_stands_and_what_does_not(harness: Harness) -> None:
     """Absent before, Posted with the same id after, also for a connector of another process."""
-    intent = an_intent(rig.profile("fire"), TEXT)
-    assert await rig.connector.reconcile(intent) == Absent()
-    posted = await rig.connector.publish(intent, store)
-    fresh = rig.restart()
+    intent = an_intent(harness.profile("fire"), TEXT)
+    assert await harness.connector.reconcile(intent) == Absent()
+    posted = await harness.connector.publish(intent, store)
+    fresh = harness.restart()
     assert posted == await fresh.reconcile(intent)
-    assert len(await rig.stands(intent.profile)) == 1
+    assert len(await harness.stands(intent.profile)) == 1
     await fresh.close()
 
 
-async def test_reconcile_takes_no_other_message_for_it(rig: Rig) -> None:
+async def test_reconcile_takes_no_other_message_for_it(harness: Harness) -> None:
     """Another text on the same profile, or the same text on another one, is not it."""
-    await rig.connector.publish(an_intent(rig.profile("fire"), "Another text", request_id="rother"), store)
-    await rig.connector.publish(an_intent(rig.profile("water"), TEXT), store)
-    assert await rig.connector.reconcile(an_intent(rig.profile("fire"), TEXT)) == Absent()
+    await harness.connector.publish(an_intent(harness.profile("fire"), "Another text", request_id="rother"), store)
+    await harness.connector.publish(an_intent(harness.profile("water"), TEXT), store)
+    assert await harness.connector.reconcile(an_intent(harness.profile("fire"), TEXT)) == Absent()
 
 
-async def test_retract_takes_it_back_and_may_be_repeated(rig: Rig) -> None:
+async def test_retract_takes_it_back_and_may_be_repeated(harness: Harness) -> None:
     """After it nothing is there, as declared; a second time, and of what never stood, it is Retracted as well."""
-    intent = an_intent(rig.profile("fire"), TEXT)
-    posted = await published(rig.connector, intent)
-    if not rig.connector.declaration.delete and not rig.connector.declaration.marks:
-        assert isinstance(await rig.connector.retract(intent, posted.remote_id), Permanent)
-        assert posted == await rig.connector.reconcile(intent)
+    intent = an_intent(harness.profile("fire"), TEXT)
+    posted = await published(harness.connector, intent)
+    if not harness.connector.declaration.delete and not harness.connector.declaration.marks:
+        assert isinstance(await harness.connector.retract(intent, posted.remote_id), Permanent)
+        assert posted == await harness.connector.reconcile(intent)
         return
-    assert await rig.connector.retract(intent, posted.remote_id) == Retracted()
-    assert await rig.stands(intent.profile) == []
-    assert await rig.connector.retract(intent, posted.remote_id) == Retracted()
-    assert await rig.connector.reconcile(intent) == Absent()
+    assert await harness.connector.retract(intent, posted.remote_id) == Retracted()
+    assert await harness.stands(intent.profile) == []
+    assert await harness.connector.retract(intent, posted.remote_id) == Retracted()
+    assert await harness.connector.reconcile(intent) == Absent()
 
 
-async def test_a_message_for_several_profiles_stands_on_each(rig: Rig) -> None:
+async def test_a_message_for_several_profiles_stands_on_each(harness: Harness) -> None:
     """Profiles do not mix, and to retract one leaves the other."""
-    fire, water = rig.profile("fire"), rig.profile("water")
-    results = await asyncio.gather(*(rig.connector.publish(an_intent(one, TEXT), store) for one in (fire, water)))
+    fire, water = harness.profile("fire"), harness.profile("water")
+    results = await asyncio.gather(*(harness.connector.publish(an_intent(one, TEXT), store) for one in (fire, water)))
     assert all(isinstance(result, Posted) for result in results)
     assert len({result.url for result in results if isinstance(result, Posted)}) == 2
-    retracted = await rig.connector.retract(an_intent(fire, TEXT), results[0].remote_id)  # type: ignore[union-attr]
-    assert await rig.stands(fire) == ([] if isinstance(retracted, Retracted) else [Seen(TEXT)])
-    assert [Seen(TEXT)] == await rig.stands(water)
+    retracted = await harness.connector.retract(an_intent(fire, TEXT), results[0].remote_id)  # type: ignore[union-attr]
+    assert await harness.stands(fire) == ([] if isinstance(retracted, Retracted) else [Seen(TEXT)])
+    assert [Seen(TEXT)] == await harness.stands(water)
 
 
-async def test_a_picture_carries_its_description(rig: Rig) -> None:
+async def test_a_picture_carries_its_description(harness: Harness) -> None:
     """Alt text arrives as it was written."""
-    fire = rig.profile("fire")
-    posted = await published(rig.connector, an_intent(fire, TEXT, pictures=(PICTURE,)))
+    fire = harness.profile("fire")
+    posted = await published(harness.connector, an_intent(fire, TEXT, pictures=(PICTURE,)))
     assert posted.note == ""
-    assert [Seen(TEXT, (PICTURE.alt,))] == await rig.stands(fire)
+    assert [Seen(TEXT, (PICTURE.alt,))] == await harness.stands(fire)
 
 
-async def test_a_picture_that_is_missing_blocks_nothing(rig: Rig) -> None:
+async def test_a_picture_that_is_missing_blocks_nothing(harness: Harness) -> None:
     """The text goes out, and the note says what is missing."""
     gone = Picture(sha256="0" * 64, media_type="image/png", alt="A picture that is nowhere")
-    fire = rig.profile("fire")
-    posted = await published(rig.connector, an_intent(fire, TEXT, pictures=(gone,)))
+    fire = harness.profile("fire")
+    posted = await published(harness.connector, an_intent(fire, TEXT, pictures=(gone,)))
     assert "picture 1" in posted.note
-    assert [Seen(TEXT)] == await rig.stands(fire)
+    assert [Seen(TEXT)] == await harness.stands(fire)
 
 
-async def test_check_says_that_a_good_profile_can_be_posted_to(rig: Rig) -> None:
+async def test_check_says_that_a_good_profile_can_be_posted_to(harness: Harness) -> None:
     """And posts nothing."""
-    assert (await rig.connector.check(rig.profile("fire"))).ok
-    assert await rig.stands(rig.profile("fire")) == []
+    assert (await harness.connector.check(harness.profile("fire"))).ok
+    assert await harness.stands(harness.profile("fire")) == []
 
 
-async def test_what_stands_is_listed_under_the_ids_of_its_receipt(rig: Rig) -> None:
+async def test_what_stands_is_listed_under_the_ids_of_its_receipt(harness: Harness) -> None:
     """So the watch knows our posts from others'; what was published before the time that it asks for is not listed."""
-    fire, began = rig.profile("fire"), datetime.now(UTC) - timedelta(minutes=1)
-    if not isinstance(rig.connector, ListsPosts):
-        pytest.skip(f"{rig.connector.platform} lists no profile's posts")
-    assert await rig.connector.posts_of(fire, began) == []
+    fire, began = harness.profile("fire"), datetime.now(UTC) - timedelta(minutes=1)
+    if not isinstance(harness.connector, ListsPosts):
+        pytest.skip(f"{harness.connector.platform} lists no profile's posts")
+    assert await harness.connector.posts_of(fire, began) == []
     usual = an_intent(fire, TEXT)
     # A Bluesky record is as old as it says itself.
     content = usual.content.model_copy(update={"created_at": datetime.now(UTC).replace(microsecond=0)})
     sha256 = canonical.sha256(content.to_bytes())
-    posted = await published(rig.connector, replace(usual, content=content, rendering_sha256=sha256))
-    listed = await rig.connector.posts_of(fire, began)
+    posted = await published(harness.connector, replace(usual, content=content, rendering_sha256=sha256))
+    listed = await harness.connector.posts_of(fire, began)
     assert not isinstance(listed, CannotTell), listed
     assert [(one.id, one.text) for one in listed] == [(posted.remote_id, TEXT)]
     assert listed[0].record
     assert began < listed[0].at
-    assert await rig.connector.posts_of(fire, datetime.now(UTC) + timedelta(minutes=1)) == []
+    assert await harness.connector.posts_of(fire, datetime.now(UTC) + timedelta(minutes=1)) == []
 
 
 # --- behind a network -------------------------------------------------------------------------------------
 
 
-async def test_too_slow_is_unknown_within_its_time(remote: Rig) -> None:
+async def test_too_slow_is_unknown_within_its_time(remote: Harness) -> None:
     """The call ends in time, and what lands later is found, once."""
     if getattr(remote, "keyless", False):
         pytest.skip("no key guards a repeat while the first call is under way: the worker waits for its settle time")
@@ -197,7 +197,7 @@ async def test_too_slow_is_unknown_within_its_time(remote: Rig) -> None:
     assert [Seen(TEXT)] == await remote.stands(intent.profile)
 
 
-async def test_a_rate_limit_is_retryable_after_the_time_it_names(remote: Rig) -> None:
+async def test_a_rate_limit_is_retryable_after_the_time_it_names(remote: Harness) -> None:
     """Nothing stands, and the same call works later."""
     await remote.misbehave("rate_limit", seconds=17)
     intent = an_intent(remote.profile("fire"), TEXT)
@@ -209,7 +209,7 @@ async def test_a_rate_limit_is_retryable_after_the_time_it_names(remote: Rig) ->
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after"])
-async def test_what_was_accepted_without_an_answer_is_found_again(remote: Rig, kind: str) -> None:
+async def test_what_was_accepted_without_an_answer_is_found_again(remote: Harness, kind: str) -> None:
     """Unknown, then reconcile finds exactly one, and a repeat adds none."""
     await remote.misbehave(kind)
     intent = an_intent(remote.profile("fire"), TEXT)
@@ -220,7 +220,7 @@ async def test_what_was_accepted_without_an_answer_is_found_again(remote: Rig, k
     assert [Seen(TEXT)] == await remote.stands(intent.profile)
 
 
-async def test_what_was_dropped_before_it_was_accepted_is_absent(remote: Rig) -> None:
+async def test_what_was_dropped_before_it_was_accepted_is_absent(remote: Harness) -> None:
     """Unknown, then Absent, then a repeat makes the one post."""
     await remote.misbehave("drop_before")
     intent = an_intent(remote.profile("fire"), TEXT)
@@ -230,7 +230,7 @@ async def test_what_was_dropped_before_it_was_accepted_is_absent(remote: Rig) ->
     assert [Seen(TEXT)] == await remote.stands(intent.profile)
 
 
-async def test_what_was_taken_down_is_posted_again_under_another_key(remote: Rig) -> None:
+async def test_what_was_taken_down_is_posted_again_under_another_key(remote: Harness) -> None:
     """A platform may keep a key, or a container, for what is gone; an officer's word brings another key.
 
     The post is there once, and where it is said to be: on Bluesky that is the address of before.
@@ -251,7 +251,7 @@ async def test_what_was_taken_down_is_posted_again_under_another_key(remote: Rig
     assert [one.text for one in await remote.stands(intent.profile)] == ["Boil water."]
 
 
-async def test_a_crash_between_send_and_answer_is_one_post(remote: Rig) -> None:
+async def test_a_crash_between_send_and_answer_is_one_post(remote: Harness) -> None:
     """A process that knows nothing of the call repeats it: it finds what is there."""
     await remote.misbehave("drop_after")
     intent = an_intent(remote.profile("fire"), TEXT)
@@ -264,7 +264,7 @@ async def test_a_crash_between_send_and_answer_is_one_post(remote: Rig) -> None:
 
 
 @pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
-async def test_each_limit_is_kept_to_the_last_one(remote: Rig, more: int, fits: bool) -> None:
+async def test_each_limit_is_kept_to_the_last_one(remote: Harness, more: int, fits: bool) -> None:
     """The longest text and the most pictures stand whole; one more is refused, and nothing of it is there."""
     limits = LIMITS.get(remote.connector.platform)
     if limits is None:
@@ -285,7 +285,7 @@ _UPLOADS = ("mastodon", "x", "facebook", "linkedin")
 
 
 @pytest.mark.parametrize("fault", ["error_before", "drop_before"])
-async def test_a_picture_that_the_platform_does_not_take_blocks_nothing(remote: Rig, fault: str) -> None:
+async def test_a_picture_that_the_platform_does_not_take_blocks_nothing(remote: Harness, fault: str) -> None:
     """The text stands, once, and the receipt says which picture is missing."""
     if remote.connector.platform not in _UPLOADS:
         pytest.skip("it takes no uploads")
@@ -296,7 +296,7 @@ async def test_a_picture_that_the_platform_does_not_take_blocks_nothing(remote: 
     assert [Seen(TEXT)] == await remote.stands(fire)
 
 
-async def test_an_account_that_is_refused_stops_no_other(remote: Rig) -> None:
+async def test_an_account_that_is_refused_stops_no_other(remote: Harness) -> None:
     """One is not let in: it is held back or refused, nothing of it is there, and the others go on at the same time."""
     if remote.connector.platform in ("folder", "bluesky"):
         pytest.skip("a place without accounts, or a real server, whose own suite closes an account")
@@ -312,11 +312,11 @@ async def test_an_account_that_is_refused_stops_no_other(remote: Rig) -> None:
 
 async def test_the_website_takes_as_much_as_it_says(tmp_path: Path) -> None:
     """The longest text stands whole; its own pages have no other limit than what rendering lets through."""
-    rig = WebsiteRig(tmp_path)
-    fire, text = rig.profile("fire"), "a" * LIMITS["website"].characters
+    harness = WebsiteHarness(tmp_path)
+    fire, text = harness.profile("fire"), "a" * LIMITS["website"].characters
     many = an_intent(fire, text, pictures=(PICTURE,) * LIMITS["website"].pictures)
-    await published(rig.connector, many)
-    page = (rig.city.site_folder / "messages" / many.request_id / "index.html").read_text()
+    await published(harness.connector, many)
+    page = (harness.city.site_folder / "messages" / many.request_id / "index.html").read_text()
     assert text in page
     assert page.count(html.escape(PICTURE.alt)) >= LIMITS["website"].pictures
-    await rig.close()
+    await harness.close()

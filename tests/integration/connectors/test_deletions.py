@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from services.fanout.connectors.contract import CannotTell, ReadsBack, Retracted, Retryable, Unknown
-from tests.integration.connectors.rigs import an_intent, store
+from tests.integration.connectors.harnesses import an_intent, store
 from tests.integration.connectors.small_servers import DID, Handler, a_page, says, serving, the_profile
 
 _URN = "urn:li:share:77"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
-from tests.integration.connectors.rigs import an_intent, store
+from tests.integration.connectors.harnesses import an_intent, store
 from tests.integration.connectors.small_servers import DOORS, says, serving, the_profile
 
 _NOT_ENROLLED = {

@@ -11,25 +11,25 @@ import pytest
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import Connector, Intent, Posted, PublishResult, Retracted, Retryable
 from services.fanout.following.answering import STANDS_ALONE, AnswersEarlier
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import MastodonRig, an_intent, published, store
-from tests.integration.connectors.send_only_rigs import SendOnlyRig
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import MastodonHarness, an_intent, published, store
+from tests.integration.connectors.send_only_harnesses import SendOnlyHarness
 
 CORRECTION = "Correction: to 5 pm."
 
 
 @pytest.fixture(params=["mastodon", "x", "threads"])
-async def shown(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MastodonRig | EmulatedRig]:
+async def shown(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MastodonHarness | EmulatedHarness]:
     """Each platform where what comes after a message answers its post, and where posts can be looked at."""
     kind = request.param
-    made = await (MastodonRig.open(tmp_path) if kind == "mastodon" else EmulatedRig.open(kind, tmp_path))
+    made = await (MastodonHarness.open(tmp_path) if kind == "mastodon" else EmulatedHarness.open(kind, tmp_path))
     yield made
     await made.close()
 
 
 @pytest.fixture
-async def telegram(tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
-    made = await SendOnlyRig("telegram", tmp_path).open()
+async def telegram(tmp_path: Path) -> AsyncIterator[SendOnlyHarness]:
+    made = await SendOnlyHarness("telegram", tmp_path).open()
     yield made
     await made.close()
 
@@ -53,7 +53,7 @@ async def corrected(connector: Connector, fire: Profile) -> tuple[Intent, Intent
 
 
 @pytest.mark.parametrize("again", ["reconcile", "publish"])
-async def test_a_correction_stands_for_itself_once(shown: MastodonRig | EmulatedRig, again: str) -> None:
+async def test_a_correction_stands_for_itself_once(shown: MastodonHarness | EmulatedHarness, again: str) -> None:
     """Also when its answer was lost: the next call, of another process, finds it."""
     fire = shown.profile("fire")
     earlier, correction, made = await corrected(shown.connector, fire)
@@ -67,7 +67,7 @@ async def test_a_correction_stands_for_itself_once(shown: MastodonRig | Emulated
     assert len(await shown.stands(fire)) == 1
 
 
-async def test_telegram_says_itself_what_is_gone(telegram: SendOnlyRig) -> None:
+async def test_telegram_says_itself_what_is_gone(telegram: SendOnlyHarness) -> None:
     """It shows no post to a bot; so its own refusal counts."""
     await corrected(telegram.connector, telegram.profile("fire"))
     assert [(one.text, one.under) for one in telegram.emulator.of("@fire")] == [(CORRECTION, "")]

@@ -19,9 +19,9 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from tests.integration.connectors.emulated_rigs import ACCOUNTS, EmulatedRig
-from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
-from tests.integration.connectors.send_only_rigs import _EMULATORS, ENDS
+from tests.integration.connectors.emulated_harnesses import ACCOUNTS, EmulatedHarness
+from tests.integration.connectors.harnesses import PICTURE, Seen, an_intent, published, store
+from tests.integration.connectors.send_only_harnesses import _EMULATORS, ENDS
 from tests.support.emulators.facebook import FacebookEmulator
 from tests.support.emulators.linkedin import LinkedInEmulator
 from tests.support.emulators.meta import MetaEmulator
@@ -101,7 +101,7 @@ BY_THEIR_OWN = {
     [(platform, code) for platform, codes in ERRORS.items() for code in codes],
     indirect=["emulated"],
 )
-async def test_each_documented_error_ends_right(emulated: EmulatedRig, code: str) -> None:
+async def test_each_documented_error_ends_right(emulated: EmulatedHarness, code: str) -> None:
     """In the platform's words, at the publication; and the other account goes on."""
     kind, cause = ERRORS[emulated.platform][code]
     two_steps = emulated.platform in ("threads", "instagram")
@@ -139,7 +139,7 @@ def test_no_error_of_a_place_that_shows_nothing_is_without_an_end(platform: str)
 
 
 @pytest.mark.parametrize("emulated", ["x", "facebook", "linkedin", "threads", "instagram"], indirect=True)
-async def test_a_token_of_another_account_is_never_used(emulated: EmulatedRig) -> None:
+async def test_a_token_of_another_account_is_never_used(emulated: EmulatedHarness) -> None:
     """It is found out beforehand, and by each call."""
     fire = emulated.profile("fire")
     emulated.write_token("fire", emulated.token_of("water" if emulated.platform == "x" else ACCOUNTS["water"]))
@@ -157,7 +157,7 @@ async def test_a_token_of_another_account_is_never_used(emulated: EmulatedRig) -
 
 
 @pytest.mark.parametrize("emulated", ["facebook", "linkedin", "threads", "instagram"], indirect=True)
-async def test_what_cannot_be_seen_is_not_posted_again(emulated: EmulatedRig) -> None:
+async def test_what_cannot_be_seen_is_not_posted_again(emulated: EmulatedHarness) -> None:
     """The look comes before every call of a repeat, and without it nothing is sent."""
     intent = replace(an_intent(emulated.profile("fire"), TEXT), repeat=True)
     emulated.emulator.misbehave("error_before", on="read", calls=2)
@@ -170,7 +170,7 @@ async def test_what_cannot_be_seen_is_not_posted_again(emulated: EmulatedRig) ->
 
 @pytest.mark.parametrize("fault", ["error_before", "drop_after"])
 @pytest.mark.parametrize("emulated", ["x", "facebook", "linkedin"], indirect=True)
-async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(emulated: EmulatedRig, fault: str) -> None:
+async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(emulated: EmulatedHarness, fault: str) -> None:
     emulated.emulator.misbehave(fault, on="media")
     fire = emulated.profile("fire")
     posted = await published(emulated.connector, an_intent(fire, TEXT, pictures=(PICTURE,)))
@@ -200,7 +200,7 @@ async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(emulated: Emulat
     indirect=["emulated"],
     ids=lambda value: value[:12] if isinstance(value, str) else None,
 )
-async def test_the_limit_is_kept_to_the_last_character(emulated: EmulatedRig, text: str, fits: bool) -> None:
+async def test_the_limit_is_kept_to_the_last_character(emulated: EmulatedHarness, text: str, fits: bool) -> None:
     """Threads counts emoji as bytes, and links; Instagram hashtags."""
     result = await emulated.connector.publish(an_intent(emulated.profile("fire"), text), store)
     assert isinstance(result, Posted if fits else Permanent)
@@ -208,7 +208,7 @@ async def test_the_limit_is_kept_to_the_last_character(emulated: EmulatedRig, te
 
 
 @pytest.mark.parametrize("emulated", ["facebook", "linkedin"], indirect=True)
-async def test_the_listing_is_read_to_its_end(emulated: EmulatedRig) -> None:
+async def test_the_listing_is_read_to_its_end(emulated: EmulatedHarness) -> None:
     """A hundred later posts of others do not hide it; more than five hundred end in nobody knowing."""
     intent, emulator = an_intent(emulated.profile("fire"), TEXT), emulated.emulator
     posted = await published(emulated.connector, intent)
@@ -230,7 +230,7 @@ async def test_the_listing_is_read_to_its_end(emulated: EmulatedRig) -> None:
     [("facebook", ("1002_1", "x", "1001")), ("linkedin", ("urn:li:person:1", "x", "../posts"))],
     indirect=["emulated"],
 )
-async def test_only_this_pages_posts_are_deleted(emulated: EmulatedRig, others: tuple[str, ...]) -> None:
+async def test_only_this_pages_posts_are_deleted(emulated: EmulatedHarness, others: tuple[str, ...]) -> None:
     intent = an_intent(emulated.profile("fire"), TEXT)
     posted = await published(emulated.connector, intent)
     for remote_id in others:
@@ -253,14 +253,14 @@ async def test_only_this_pages_posts_are_deleted(emulated: EmulatedRig, others: 
     ],
     indirect=["emulated"],
 )
-async def test_the_check_brings_what_the_accounts_page_says(emulated: EmulatedRig, shows: str | None) -> None:
+async def test_the_check_brings_what_the_accounts_page_says(emulated: EmulatedHarness, shows: str | None) -> None:
     """X's address as what it stands for; Instagram's own login documents no such field, so nothing is said of it."""
     found = (await emulated.connector.check(emulated.profile("fire"))).shows
     assert found is None if shows is None else shows in (found or "")
 
 
 @pytest.mark.parametrize("emulated", ["x", "linkedin"], indirect=True)
-async def test_a_clock_of_ours_that_is_ahead_hides_nothing(emulated: EmulatedRig) -> None:
+async def test_a_clock_of_ours_that_is_ahead_hides_nothing(emulated: EmulatedHarness) -> None:
     """The platform stamps a post earlier than the request was made by our clock; its Date tells by how much."""
     emulated.emulator.behind = timedelta(minutes=4)
     intent = an_intent(emulated.profile("fire"), TEXT)
@@ -273,7 +273,7 @@ async def test_a_clock_of_ours_that_is_ahead_hides_nothing(emulated: EmulatedRig
 
 
 @pytest.mark.parametrize("emulated", ["x", "linkedin"], indirect=True)
-async def test_the_same_words_before_the_request_are_not_it(emulated: EmulatedRig) -> None:
+async def test_the_same_words_before_the_request_are_not_it(emulated: EmulatedHarness) -> None:
     """By the platform's clock as well."""
     emulated.emulator.behind = timedelta(minutes=50)
     await published(emulated.restart(), an_intent(emulated.profile("fire"), TEXT, request_id="rolder"))

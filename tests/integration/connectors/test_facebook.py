@@ -17,14 +17,14 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.connectors.facebook.connector import RIGHTS
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import PICTURE, Seen, an_intent, published, store
 from tests.support.emulators.base import Fault
 
 TEXT = "Boil water in Cedar Valley."
 
 
-async def test_an_error_that_published_is_looked_for(facebook: EmulatedRig) -> None:
+async def test_an_error_that_published_is_looked_for(facebook: EmulatedHarness) -> None:
     """The look comes before every call, and without it nothing is sent."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     facebook.emulator.misbehave("error_after")
@@ -37,7 +37,7 @@ async def test_an_error_that_published_is_looked_for(facebook: EmulatedRig) -> N
     assert [Seen(TEXT)] == await facebook.stands(intent.profile)
 
 
-async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(facebook: EmulatedRig) -> None:
+async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(facebook: EmulatedHarness) -> None:
     """A listing that lagged hid the post: Meta's refusal of the same words means that it is to be looked for."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     facebook.emulator.misbehave("drop_after")
@@ -50,7 +50,7 @@ async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(facebook: Em
     assert len(facebook.emulator.posts) == 1
 
 
-async def test_a_duplicate_that_the_page_does_not_show_is_a_refusal(facebook: EmulatedRig) -> None:
+async def test_a_duplicate_that_the_page_does_not_show_is_a_refusal(facebook: EmulatedHarness) -> None:
     """And while the Page's posts cannot be seen nobody knows."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     facebook.emulator.misbehave("error", code="duplicate")
@@ -62,7 +62,7 @@ async def test_a_duplicate_that_the_page_does_not_show_is_a_refusal(facebook: Em
     assert isinstance(await facebook.connector.publish(intent, store), Unknown)
 
 
-async def test_a_read_back_tells_a_picture_that_is_missing_or_was_added(facebook: EmulatedRig) -> None:
+async def test_a_read_back_tells_a_picture_that_is_missing_or_was_added(facebook: EmulatedHarness) -> None:
     """Of one and of several; the preview of a link is none."""
     assert isinstance(facebook.connector, ReadsBack)
     for number, pictures in enumerate(((), (PICTURE,), (PICTURE, PICTURE))):
@@ -81,7 +81,7 @@ async def test_a_read_back_tells_a_picture_that_is_missing_or_was_added(facebook
             assert [one for one, _ in getattr(found, "differences", ())] == ([kind] if kind else [])
 
 
-async def test_a_right_that_a_token_lacks_is_named_where_meta_says_it(facebook: EmulatedRig) -> None:
+async def test_a_right_that_a_token_lacks_is_named_where_meta_says_it(facebook: EmulatedHarness) -> None:
     """Meta may say it to the application alone: then nothing is said of it."""
     fire = facebook.profile("fire")
     assert (await facebook.connector.check(fire)).ok
@@ -92,7 +92,7 @@ async def test_a_right_that_a_token_lacks_is_named_where_meta_says_it(facebook: 
     assert (await facebook.connector.check(fire)).ok
 
 
-async def test_what_time_or_a_right_mends_holds_the_message_back(facebook: EmulatedRig) -> None:
+async def test_what_time_or_a_right_mends_holds_the_message_back(facebook: EmulatedHarness) -> None:
     """Limits of Pages' and system users' tokens, a right that is missing, at the post and at the look before it."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     for on in ("post", "read"):
@@ -105,7 +105,7 @@ async def test_what_time_or_a_right_mends_holds_the_message_back(facebook: Emula
     await published(facebook.connector, intent)
 
 
-async def test_a_repeat_that_is_a_duplicate_is_not_called_absent(facebook: EmulatedRig) -> None:
+async def test_a_repeat_that_is_a_duplicate_is_not_called_absent(facebook: EmulatedHarness) -> None:
     """The listing lags for longer than the settle time: it is most likely this message, and a person looks."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     facebook.emulator.misbehave("error_after")
@@ -125,7 +125,7 @@ async def test_a_repeat_that_is_a_duplicate_is_not_called_absent(facebook: Emula
 
 
 @pytest.mark.parametrize("refused", [2, 9])
-async def test_a_picture_that_is_refused_at_the_post_blocks_nothing(facebook: EmulatedRig, refused: int) -> None:
+async def test_a_picture_that_is_refused_at_the_post_blocks_nothing(facebook: EmulatedHarness, refused: int) -> None:
     """It is sent again a moment later, and goes out without it in the end."""
     fire = facebook.profile("fire")
     facebook.emulator.refuses_pictures = refused
@@ -134,7 +134,7 @@ async def test_a_picture_that_is_refused_at_the_post_blocks_nothing(facebook: Em
     assert ("Missing or invalid image file" in posted.note) == (refused == 9)
 
 
-async def test_a_duplicate_is_not_sent_without_its_pictures(facebook: EmulatedRig) -> None:
+async def test_a_duplicate_is_not_sent_without_its_pictures(facebook: EmulatedHarness) -> None:
     """It may be this very post."""
     facebook.emulator.misbehave("error", code="duplicate")
     intent = an_intent(facebook.profile("fire"), TEXT, pictures=(PICTURE,))
@@ -142,7 +142,7 @@ async def test_a_duplicate_is_not_sent_without_its_pictures(facebook: EmulatedRi
     assert facebook.emulator.calls["post"] == 1
 
 
-async def test_a_listing_that_goes_on_without_a_cursor_is_not_at_its_end(facebook: EmulatedRig) -> None:
+async def test_a_listing_that_goes_on_without_a_cursor_is_not_at_its_end(facebook: EmulatedHarness) -> None:
     """What is behind it may be this very post, which would be made twice."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     await published(facebook.connector, intent)
@@ -159,7 +159,7 @@ async def test_a_listing_that_goes_on_without_a_cursor_is_not_at_its_end(faceboo
     assert isinstance(await fresh.reconcile(intent), Posted)
 
 
-async def test_an_empty_page_of_a_listing_is_not_its_end(facebook: EmulatedRig) -> None:
+async def test_an_empty_page_of_a_listing_is_not_its_end(facebook: EmulatedHarness) -> None:
     """Meta leaves out of a page what may not be seen: only a listing that names no next page is over."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     await published(facebook.connector, intent)
@@ -175,7 +175,7 @@ async def test_an_empty_page_of_a_listing_is_not_its_end(facebook: EmulatedRig) 
     assert emulator.calls["post"] == 1
 
 
-async def test_a_duplicate_of_what_this_call_was_refused_is_not_called_failed(facebook: EmulatedRig) -> None:
+async def test_a_duplicate_of_what_this_call_was_refused_is_not_called_failed(facebook: EmulatedHarness) -> None:
     """The first answer said that it is refused, the next one that it is there, and the listing may lag."""
     facebook.emulator.misbehave("error", code="picture")
     facebook.emulator.misbehave("error", code="duplicate")

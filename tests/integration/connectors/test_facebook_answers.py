@@ -8,8 +8,8 @@ import pytest
 
 from services.fanout.connectors.contract import Absent, Altered, ReadsBack
 from tests.integration.connectors.asking import ANSWER, FACEBOOK, address_of, answer_to, opened, words_under
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import PICTURE, published
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import PICTURE, published
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tests.integration.connectors.rigs import PICTURE, published
         "/photo.php?fbid=77&set=a.1",
     ],
 )
-async def test_a_post_of_the_page_is_answered_by_any_of_its_addresses(facebook: EmulatedRig, address: str) -> None:
+async def test_a_post_of_the_page_is_answered_by_any_of_its_addresses(facebook: EmulatedHarness, address: str) -> None:
     """Also one that does not hold its number: the Page's posts are looked through for it."""
     post = await opened(facebook)
     link = FACEBOOK + address.format(post=post.remote_id.partition("_")[2])
@@ -37,7 +37,7 @@ async def test_a_post_of_the_page_is_answered_by_any_of_its_addresses(facebook: 
     assert words_under(facebook, question) == [("1001", ANSWER)]
 
 
-async def test_an_answer_to_an_answer_stands_beside_it(facebook: EmulatedRig) -> None:
+async def test_an_answer_to_an_answer_stands_beside_it(facebook: EmulatedHarness) -> None:
     """Facebook shows two levels; the same words under another comment are another message."""
     post = await opened(facebook)
     question = facebook.emulator.ask("Jo", "May I drink it?", post.remote_id)
@@ -51,7 +51,7 @@ async def test_an_answer_to_an_answer_stands_beside_it(facebook: EmulatedRig) ->
     assert await facebook.connector.reconcile(answer_to(facebook, address_of(facebook, elsewhere))) == Absent()
 
 
-async def test_a_comments_picture_reads_back(facebook: EmulatedRig) -> None:
+async def test_a_comments_picture_reads_back(facebook: EmulatedHarness) -> None:
     post = await opened(facebook)
     intent = answer_to(facebook, post.url, pictures=(PICTURE,))
     posted = await published(facebook.connector, intent)

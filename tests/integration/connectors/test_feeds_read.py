@@ -11,7 +11,7 @@ import feedparser
 import pytest
 from lxml import etree
 
-from tests.integration.connectors.rigs import PICTURE, WebsiteRig, a_profile, an_intent, store
+from tests.integration.connectors.harnesses import PICTURE, WebsiteHarness, a_profile, an_intent, store
 
 FIRE = a_profile("fire", "website")
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -25,7 +25,7 @@ TEXTS = [
 ]
 
 
-async def test_a_reader_of_others_finds_every_entry_whole(website: WebsiteRig) -> None:
+async def test_a_reader_of_others_finds_every_entry_whole(website: WebsiteHarness) -> None:
     """RFC 4287: ids, times, links, authors and language of each; no complaint about any document."""
     for number, text in enumerate(TEXTS):
         language = "ar" if number == 1 else "en"
@@ -49,7 +49,7 @@ async def test_a_reader_of_others_finds_every_entry_whole(website: WebsiteRig) -
         assert [entry.content[0].language for entry in feed.entries][-2] == "ar"
 
 
-async def test_every_feed_is_one_by_the_grammar_of_the_rfc(website: WebsiteRig) -> None:
+async def test_every_feed_is_one_by_the_grammar_of_the_rfc(website: WebsiteHarness) -> None:
     """The site's, the profile's and their older parts, with pictures, two languages and one that was withdrawn."""
     intents = [
         an_intent(
@@ -70,7 +70,7 @@ async def test_every_feed_is_one_by_the_grammar_of_the_rfc(website: WebsiteRig) 
 
 
 @pytest.mark.parametrize("damage", ["no id", "two ids", "no title", "no date", "a word as date", "a link to nowhere"])
-async def test_the_grammar_finds_what_is_wrong(website: WebsiteRig, damage: str) -> None:
+async def test_the_grammar_finds_what_is_wrong(website: WebsiteHarness, damage: str) -> None:
     await website.connector.publish(an_intent(FIRE, TEXTS[0]), store)
     feed = etree.parse(website.city.site_folder / "feed.atom").getroot()
     entry = feed.find(f"{ATOM}entry")

@@ -23,7 +23,7 @@ from services.kernel.base.network.web import Running
 from services.townsquare import make_accounts
 from services.townsquare.posts import PostDraft
 from services.townsquare.server import Townsquare
-from tests.integration.connectors.rigs import a_city, a_profile, an_intent, published
+from tests.integration.connectors.harnesses import a_city, a_profile, an_intent, published
 from tests.support.emulators.facebook import FacebookEmulator, token_of
 
 BEGAN = datetime.now(UTC) - timedelta(minutes=5)

@@ -9,15 +9,15 @@ import pytest
 
 from schemas.platforms import LITTLE_TEXT
 from services.fanout.connectors.contract import Altered, CannotTell, Cause, HandedOver, Permanent, Unknown
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, published, store
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import PICTURE, Seen, an_intent, published, store
 from tests.support.emulators.linkedin import LinkedInEmulator, shown
 
 TEXT = "Boil water in Cedar Valley."
 
 
 @pytest.mark.parametrize("text", [f"before {mark} after" for mark in LITTLE_TEXT] + [LITTLE_TEXT, "a\\\\(b) #now @you"])
-async def test_no_mark_cuts_the_text(linkedin: EmulatedRig, text: str) -> None:
+async def test_no_mark_cuts_the_text(linkedin: EmulatedHarness, text: str) -> None:
     """Each mark of little text is shown as itself; unescaped it would end the post in silence."""
     fire = linkedin.profile("fire")
     await published(linkedin.connector, an_intent(fire, text))
@@ -25,7 +25,7 @@ async def test_no_mark_cuts_the_text(linkedin: EmulatedRig, text: str) -> None:
     assert shown(text) != text
 
 
-async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(linkedin: EmulatedRig) -> None:
+async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(linkedin: EmulatedHarness) -> None:
     """The post that the answer names is looked at; a ghost, which nobody sees, is none."""
     intent = an_intent(linkedin.profile("fire"), TEXT)
     posted = await linkedin.connector.publish(intent, store)
@@ -41,7 +41,7 @@ async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(linkedin: Em
     assert len(await linkedin.stands(intent.profile)) == 1
 
 
-async def test_a_duplicate_is_looked_for_in_whatever_form_it_is_said(linkedin: EmulatedRig) -> None:
+async def test_a_duplicate_is_looked_for_in_whatever_form_it_is_said(linkedin: EmulatedHarness) -> None:
     """The answer was lost, and the repeat is refused with the error's name among its details: it is public."""
     linkedin.emulator.with_details = True
     intent = an_intent(linkedin.profile("fire"), TEXT)
@@ -49,7 +49,7 @@ async def test_a_duplicate_is_looked_for_in_whatever_form_it_is_said(linkedin: E
     assert posted == await linkedin.restart().publish(intent, store)
 
 
-async def test_a_duplicate_of_an_earlier_call_that_is_not_shown_is_for_a_person(linkedin: EmulatedRig) -> None:
+async def test_a_duplicate_of_an_earlier_call_that_is_not_shown_is_for_a_person(linkedin: EmulatedHarness) -> None:
     """A listing that lags: the earlier call's post is most likely there, so nobody says that it failed."""
     linkedin.emulator.misbehave("error", code="duplicate")
     repeat = replace(an_intent(linkedin.profile("fire"), TEXT), repeat=True)
@@ -58,7 +58,7 @@ async def test_a_duplicate_of_an_earlier_call_that_is_not_shown_is_for_a_person(
     assert "look at the profile" in result.reason
 
 
-async def test_pictures_carry_their_descriptions(linkedin: EmulatedRig) -> None:
+async def test_pictures_carry_their_descriptions(linkedin: EmulatedHarness) -> None:
     fire = linkedin.profile("fire")
     await linkedin.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE, PICTURE)), store)
     assert [Seen(TEXT, (PICTURE.alt, PICTURE.alt))] == await linkedin.stands(fire)
@@ -66,7 +66,7 @@ async def test_pictures_carry_their_descriptions(linkedin: EmulatedRig) -> None:
 
 @pytest.mark.parametrize("refusals", [2, 9])
 async def test_pictures_that_are_refused_with_the_post_are_left_out_in_the_end(
-    linkedin: EmulatedRig, refusals: int
+    linkedin: EmulatedHarness, refusals: int
 ) -> None:
     """LinkedIn may still work on them: a moment later they may be good, and else the text goes out."""
     linkedin.emulator.refuses_images = refusals
@@ -79,7 +79,7 @@ async def test_pictures_that_are_refused_with_the_post_are_left_out_in_the_end(
 @pytest.mark.parametrize(
     "elsewhere", ["https://linkedin.com.evil.example", "http://www.linkedin.com", "https://a@b.linkedin.com"]
 )
-async def test_no_picture_and_no_token_goes_to_another_host(linkedin: EmulatedRig, elsewhere: str) -> None:
+async def test_no_picture_and_no_token_goes_to_another_host(linkedin: EmulatedHarness, elsewhere: str) -> None:
     """An answer that names a host that is not LinkedIn's is not obeyed."""
     linkedin.emulator.upload_to = elsewhere
     fire = linkedin.profile("fire")
@@ -88,14 +88,14 @@ async def test_no_picture_and_no_token_goes_to_another_host(linkedin: EmulatedRi
 
 
 @pytest.mark.parametrize(("role", "ok"), [("ADMINISTRATOR", True), ("ANALYST", False), ("", False)])
-async def test_a_check_says_what_the_token_may_do(linkedin: EmulatedRig, role: str, ok: bool) -> None:
+async def test_a_check_says_what_the_token_may_do(linkedin: EmulatedHarness, role: str, ok: bool) -> None:
     linkedin.emulator.role = role
     health = await linkedin.connector.check(linkedin.profile("fire"))
     assert health.ok is ok
     assert ok or "CONTENT_ADMINISTRATOR" in health.detail
 
 
-async def test_a_post_that_was_changed_is_told_in_what(linkedin: EmulatedRig) -> None:
+async def test_a_post_that_was_changed_is_told_in_what(linkedin: EmulatedHarness) -> None:
     """Text, pictures, their descriptions and who may see it are compared with what was approved."""
     intent = an_intent(linkedin.profile("fire"), TEXT, pictures=(PICTURE, PICTURE))
     posted = await published(linkedin.connector, intent)
@@ -117,7 +117,7 @@ async def test_a_post_that_was_changed_is_told_in_what(linkedin: EmulatedRig) ->
     assert set(await told()) == {"text", "visibility"}
 
 
-async def test_the_check_says_what_is_left_of_the_day(linkedin: EmulatedRig) -> None:
+async def test_the_check_says_what_is_left_of_the_day(linkedin: EmulatedHarness) -> None:
     """By what the page lists, since LinkedIn names no number."""
     fire = linkedin.profile("fire")
     await linkedin.connector.publish(an_intent(fire, TEXT), store)
@@ -133,7 +133,7 @@ async def test_the_check_says_what_is_left_of_the_day(linkedin: EmulatedRig) -> 
     assert (health.ok, health.cause) == (False, Cause.LIMIT)
 
 
-async def test_a_post_that_is_worked_on_is_no_failure_of_the_platform(linkedin: EmulatedRig) -> None:
+async def test_a_post_that_is_worked_on_is_no_failure_of_the_platform(linkedin: EmulatedHarness) -> None:
     """Nobody can tell yet; and the breaker, which counts the platform's failures, does not hear of it."""
     intent = an_intent(linkedin.profile("fire"), TEXT)
     posted = await published(linkedin.connector, intent)

@@ -9,8 +9,8 @@ import pytest
 from services.fanout.connectors.contract import CannotTell, Retryable
 from services.fanout.connectors.linkedin.comments import Thread, named
 from tests.integration.connectors.asking import ANSWER, LINKEDIN, OTHERS, OWN, answer_to, asked, words_under
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import an_intent, published, store
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import an_intent, published, store
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_addresses_name_posts_and_comments(path: str, thread: Thread | None) -> 
     assert named(f"https://elsewhere.example{path}", LINKEDIN) is None
 
 
-async def test_an_answer_to_a_post_of_the_page_or_of_others(linkedin: EmulatedRig) -> None:
+async def test_an_answer_to_a_post_of_the_page_or_of_others(linkedin: EmulatedHarness) -> None:
     linkedin.emulator.discussion.others.add(OTHERS)
     own = await published(linkedin.connector, an_intent(linkedin.profile("fire"), "Boil water."))
     for above, address in (
@@ -50,7 +50,7 @@ async def test_an_answer_to_a_post_of_the_page_or_of_others(linkedin: EmulatedRi
         assert words_under(linkedin, above) == [(OWN["linkedin"], ANSWER)]
 
 
-async def test_a_comment_at_no_time_cannot_be_told(linkedin: EmulatedRig) -> None:
+async def test_a_comment_at_no_time_cannot_be_told(linkedin: EmulatedHarness) -> None:
     """Nothing is posted beside it, and it is no failure of the connector's own."""
     question, address = await asked(linkedin)
     intent = answer_to(linkedin, address)

@@ -22,19 +22,19 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.mastodon.answering import status_at
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.clock import SystemClock
-from tests.integration.connectors.rigs import MastodonRig, an_intent, published, store
+from tests.integration.connectors.harnesses import MastodonHarness, an_intent, published, store
 from tests.support.broker import PATIENCE
 
 ANSWER = ("Yes: boil it for a minute. (1/2)", "The reception centre has water. (2/2)")
 
 
-async def asked(mastodon: MastodonRig) -> str:
+async def asked(mastodon: MastodonHarness) -> str:
     """Have another account post a question; return its address."""
     posted = await published(mastodon.connector, an_intent(mastodon.profile("water"), "May I drink it?"))
     return posted.url
 
 
-async def test_an_answer_stands_under_the_post_once(mastodon: MastodonRig) -> None:
+async def test_an_answer_stands_under_the_post_once(mastodon: MastodonHarness) -> None:
     """Its first part answers the post; a repeat by another process finds it; it reads back as it was approved."""
     question = await asked(mastodon)
     intent = an_intent(mastodon.profile("fire"), *ANSWER, request_id="rbbbbbbbbbbbb", answers=question)
@@ -49,7 +49,7 @@ async def test_an_answer_stands_under_the_post_once(mastodon: MastodonRig) -> No
     assert len(await mastodon.statuses(mastodon.profile("fire"))) == len(ANSWER)
 
 
-async def test_a_post_of_another_server_is_answered_by_its_address_there(mastodon: MastodonRig) -> None:
+async def test_a_post_of_another_server_is_answered_by_its_address_there(mastodon: MastodonHarness) -> None:
     """The server is asked to fetch it, and its own id for the copy is answered; a repeat finds what is there."""
     question = (await asked(mastodon)).rpartition("/")[2]
     address = "https://elsewhere.example/@jo/1234"
@@ -65,7 +65,7 @@ async def test_a_post_of_another_server_is_answered_by_its_address_there(mastodo
     await again.close()
 
 
-async def test_the_same_words_that_answer_nothing_are_another_message(mastodon: MastodonRig) -> None:
+async def test_the_same_words_that_answer_nothing_are_another_message(mastodon: MastodonHarness) -> None:
     question = await asked(mastodon)
     fire = mastodon.profile("fire")
     await published(mastodon.connector, an_intent(fire, *ANSWER))
@@ -73,7 +73,7 @@ async def test_the_same_words_that_answer_nothing_are_another_message(mastodon: 
     assert await mastodon.connector.reconcile(intent) == Absent()
 
 
-async def test_what_is_not_there_is_not_answered(mastodon: MastodonRig) -> None:
+async def test_what_is_not_there_is_not_answered(mastodon: MastodonHarness) -> None:
     """Nothing is posted: an answer without its question would be a message that nobody asked for."""
     fire = mastodon.profile("fire")
     for address in (f"{mastodon.running.url}/@water/987654321", "https://elsewhere.example/@jo/1234"):
@@ -85,7 +85,7 @@ async def test_what_is_not_there_is_not_answered(mastodon: MastodonRig) -> None:
     assert await mastodon.stands(fire) == []
 
 
-async def test_an_answer_may_outlive_its_question(mastodon: MastodonRig) -> None:
+async def test_an_answer_may_outlive_its_question(mastodon: MastodonHarness) -> None:
     """A repeat after the question is gone is not told as failed: the answer may stand."""
     question = await asked(mastodon)
     intent = an_intent(mastodon.profile("fire"), request_id="rbbbbbbbbbbbb", answers=question)
@@ -96,7 +96,7 @@ async def test_an_answer_may_outlive_its_question(mastodon: MastodonRig) -> None
     assert isinstance(await mastodon.restart().reconcile(intent), CannotTell)
 
 
-async def test_while_it_cannot_be_looked_for_the_answer_waits(mastodon: MastodonRig) -> None:
+async def test_while_it_cannot_be_looked_for_the_answer_waits(mastodon: MastodonHarness) -> None:
     question = await asked(mastodon)
     intent = an_intent(mastodon.profile("fire"), request_id="rbbbbbbbbbbbb", answers=question)
     await mastodon.running.stop()
@@ -104,7 +104,7 @@ async def test_while_it_cannot_be_looked_for_the_answer_waits(mastodon: Mastodon
 
 
 @pytest.mark.parametrize("form", ["{base}/@water/{id}", "{base}/users/water/statuses/{id}", "{base}/web/@water/{id}"])
-async def test_an_address_is_found_by_the_page_or_by_search(mastodon: MastodonRig, form: str) -> None:
+async def test_an_address_is_found_by_the_page_or_by_search(mastodon: MastodonHarness, form: str) -> None:
     """The server's own pages name the status; what has another form is looked for, and not guessed."""
     question = (await asked(mastodon)).rpartition("/")[2]
     token = mastodon.city.token_path("fire-mastodon").read_text().strip()
@@ -117,7 +117,7 @@ async def test_an_address_is_found_by_the_page_or_by_search(mastodon: MastodonRi
     assert found == question if "/web/" not in form else isinstance(found, Permanent)
 
 
-async def test_intake_lets_through_what_connectors_can_answer(mastodon: MastodonRig) -> None:
+async def test_intake_lets_through_what_connectors_can_answer(mastodon: MastodonHarness) -> None:
     """What a platform's limits say at submission is what its connector declares."""
     made = connectors(mastodon.city, "https://mission.example")
     try:

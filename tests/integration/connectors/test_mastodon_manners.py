@@ -15,19 +15,19 @@ from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from services.kernel.base.settings.city_platforms import ServerLimits
 from services.townsquare.manners import count
-from tests.integration.connectors.rigs import MastodonRig, an_intent, published, store
+from tests.integration.connectors.harnesses import MastodonHarness, an_intent, published, store
 
-Opens = Callable[..., Awaitable[MastodonRig]]
+Opens = Callable[..., Awaitable[MastodonHarness]]
 MARKED = "5*3*2 = 30 sandbags. _Bring_ a shovel.\n- gloves\n- boots"
 
 
 @pytest.fixture
 async def opens(tmp_path: Path) -> AsyncIterator[Opens]:
     """Start townsquares that have manners of their own."""
-    made: list[MastodonRig] = []
+    made: list[MastodonHarness] = []
 
-    async def start(**manners: Any) -> MastodonRig:
-        made.append(await MastodonRig.open(tmp_path / str(len(made)), **manners))
+    async def start(**manners: Any) -> MastodonHarness:
+        made.append(await MastodonHarness.open(tmp_path / str(len(made)), **manners))
         return made[-1]
 
     yield start

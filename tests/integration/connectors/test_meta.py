@@ -20,8 +20,8 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from tests.integration.connectors.asking import forget
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import GROWING, PICTURE, Seen, an_intent, published, store
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import GROWING, PICTURE, Seen, an_intent, published, store
 from tests.support.emulators.base import Fault
 from tests.support.emulators.meta import UNPREPARED
 from tests.support.mission import PATIENCE
@@ -31,7 +31,7 @@ TEXT = "Boil water in Cedar Valley."
 
 @pytest.mark.parametrize("noted", [True, False])
 @pytest.mark.parametrize("fault", ["drop_after", "error_after", "drop_before", "error_before"])
-async def test_a_lost_answer_to_the_publication_is_one_post(meta: EmulatedRig, fault: str, noted: bool) -> None:
+async def test_a_lost_answer_to_the_publication_is_one_post(meta: EmulatedHarness, fault: str, noted: bool) -> None:
     """A fresh process asks the container that was noted, or, where the note is lost, the account's own posts."""
     intent = an_intent(meta.profile("fire"), TEXT)
     meta.emulator.misbehave(fault)
@@ -43,7 +43,7 @@ async def test_a_lost_answer_to_the_publication_is_one_post(meta: EmulatedRig, f
     assert [Seen(TEXT)] == await meta.stands(intent.profile)
 
 
-async def test_a_published_container_that_is_not_listed_yet_is_not_posted_again(meta: EmulatedRig) -> None:
+async def test_a_published_container_that_is_not_listed_yet_is_not_posted_again(meta: EmulatedHarness) -> None:
     intent = an_intent(meta.profile("fire"), TEXT)
     meta.emulator.misbehave("drop_after")
     await meta.connector.publish(intent, store)
@@ -56,7 +56,7 @@ async def test_a_published_container_that_is_not_listed_yet_is_not_posted_again(
 
 
 @pytest.mark.parametrize("state", ["ERROR", "EXPIRED"])
-async def test_a_container_that_is_over_is_made_anew(meta: EmulatedRig, state: str) -> None:
+async def test_a_container_that_is_over_is_made_anew(meta: EmulatedHarness, state: str) -> None:
     intent = an_intent(meta.profile("fire"), TEXT)
     meta.emulator.misbehave("drop_before")
     await meta.connector.publish(intent, store)
@@ -66,7 +66,9 @@ async def test_a_container_that_is_over_is_made_anew(meta: EmulatedRig, state: s
     assert [Seen(TEXT)] == await meta.stands(intent.profile)
 
 
-async def test_a_post_that_is_shown_otherwise_and_unknown_by_its_id_is_a_persons_to_look_at(meta: EmulatedRig) -> None:
+async def test_a_post_that_is_shown_otherwise_and_unknown_by_its_id_is_a_persons_to_look_at(
+    meta: EmulatedHarness,
+) -> None:
     """Its container says that it is published: "it is not there" would be a lie, and so would a recall be."""
     meta.emulator.alters = lambda text: text.replace("Cedar", "C.")
     intent = an_intent(meta.profile("fire"), TEXT)
@@ -84,7 +86,7 @@ async def test_a_post_that_is_shown_otherwise_and_unknown_by_its_id_is_a_persons
     assert isinstance(await fresh.reconcile(intent), Posted)
 
 
-async def test_a_container_whose_state_is_not_told_is_not_absent(meta: EmulatedRig) -> None:
+async def test_a_container_whose_state_is_not_told_is_not_absent(meta: EmulatedHarness) -> None:
     intent = an_intent(meta.profile("fire"), TEXT)
     meta.emulator.misbehave("drop_before")
     assert isinstance(await meta.connector.publish(intent, store), Unknown)
@@ -95,7 +97,7 @@ async def test_a_container_whose_state_is_not_told_is_not_absent(meta: EmulatedR
     assert await meta.restart().reconcile(intent) == Absent()
 
 
-async def test_a_container_that_the_platform_loses_at_once_is_made_anew(meta: EmulatedRig) -> None:
+async def test_a_container_that_the_platform_loses_at_once_is_made_anew(meta: EmulatedHarness) -> None:
     """It was ready, and its publication does not find it: nothing is published by it, also on the next try."""
     intent = an_intent(meta.profile("fire"), TEXT)
     meta.emulator.misbehave("error", code="lost")
@@ -104,7 +106,7 @@ async def test_a_container_that_the_platform_loses_at_once_is_made_anew(meta: Em
     assert len(meta.emulator.containers) == 2
 
 
-async def test_containers_that_are_lost_again_and_again_hold_it_back(meta: EmulatedRig) -> None:
+async def test_containers_that_are_lost_again_and_again_hold_it_back(meta: EmulatedHarness) -> None:
     intent = an_intent(meta.profile("fire"), TEXT)
     meta.emulator.misbehave("error", code="lost", calls=3)
     held = await meta.connector.publish(intent, store)
@@ -115,7 +117,7 @@ async def test_containers_that_are_lost_again_and_again_hold_it_back(meta: Emula
     assert [Seen(TEXT)] == await meta.stands(intent.profile)
 
 
-async def test_a_noted_container_that_is_not_known_any_more_is_made_anew(meta: EmulatedRig) -> None:
+async def test_a_noted_container_that_is_not_known_any_more_is_made_anew(meta: EmulatedHarness) -> None:
     intent = an_intent(meta.profile("fire"), TEXT)
     meta.emulator.misbehave("drop_before")
     await meta.connector.publish(intent, store)
@@ -124,7 +126,7 @@ async def test_a_noted_container_that_is_not_known_any_more_is_made_anew(meta: E
     assert [Seen(TEXT)] == await meta.stands(intent.profile)
 
 
-async def test_of_an_older_container_that_is_lost_it_is_looked_before_another_is_made(meta: EmulatedRig) -> None:
+async def test_of_an_older_container_that_is_lost_it_is_looked_before_another_is_made(meta: EmulatedHarness) -> None:
     """The call before may still be under way: it is another attempt's to begin anew."""
     intent = an_intent(meta.profile("fire"), TEXT)
     meta.emulator.misbehave("drop_before")
@@ -136,7 +138,7 @@ async def test_of_an_older_container_that_is_lost_it_is_looked_before_another_is
     assert [Seen(TEXT)] == await meta.stands(intent.profile)
 
 
-async def test_what_is_prepared_slowly_is_waited_for_and_gone_on_with(meta: EmulatedRig) -> None:
+async def test_what_is_prepared_slowly_is_waited_for_and_gone_on_with(meta: EmulatedHarness) -> None:
     meta.emulator.prepares_for = 1.0
     quick = an_intent(meta.profile("fire"), TEXT)
     await published(meta.connector, quick)
@@ -152,7 +154,7 @@ async def test_what_is_prepared_slowly_is_waited_for_and_gone_on_with(meta: Emul
     assert len(meta.emulator.containers) == made
 
 
-async def test_a_check_says_how_many_posts_are_left(meta: EmulatedRig) -> None:
+async def test_a_check_says_how_many_posts_are_left(meta: EmulatedHarness) -> None:
     meta.emulator.quota = 3
     assert "3 posts left" in (await meta.connector.check(meta.profile("fire"))).detail
     for number in range(3):
@@ -165,7 +167,7 @@ async def test_a_check_says_how_many_posts_are_left(meta: EmulatedRig) -> None:
 
 
 @pytest.mark.parametrize("code", ["fetch", "ratio", "format"])
-async def test_pictures_that_are_not_taken_block_nothing(meta: EmulatedRig, code: str) -> None:
+async def test_pictures_that_are_not_taken_block_nothing(meta: EmulatedHarness, code: str) -> None:
     """Threads goes without them; Instagram shows the words in their place; the receipt says so."""
     meta.emulator.misbehave("error", on="media", code=code)
     fire = meta.profile("fire")
@@ -174,7 +176,7 @@ async def test_pictures_that_are_not_taken_block_nothing(meta: EmulatedRig, code
     assert [Seen(TEXT)] == await meta.stands(fire)
 
 
-async def test_words_that_cannot_be_prepared_are_no_matter_of_a_credential(threads: EmulatedRig) -> None:
+async def test_words_that_cannot_be_prepared_are_no_matter_of_a_credential(threads: EmulatedHarness) -> None:
     """They are tried again, and the receipt has the platform's own words."""
     threads.emulator.fails_to_prepare = 1
     intent = an_intent(threads.profile("fire"), TEXT)
@@ -185,13 +187,13 @@ async def test_words_that_cannot_be_prepared_are_no_matter_of_a_credential(threa
     await published(threads.restart(), replace(intent, repeat=True))
 
 
-async def test_a_picture_that_cannot_be_prepared_is_told_in_the_platforms_words(meta: EmulatedRig) -> None:
+async def test_a_picture_that_cannot_be_prepared_is_told_in_the_platforms_words(meta: EmulatedHarness) -> None:
     meta.emulator.fails_to_prepare = 1
     posted = await published(meta.connector, an_intent(meta.profile("fire"), TEXT, pictures=(PICTURE,)))
     assert UNPREPARED in posted.note
 
 
-async def test_of_two_pictures_the_one_that_is_taken_is_posted(meta: EmulatedRig) -> None:
+async def test_of_two_pictures_the_one_that_is_taken_is_posted(meta: EmulatedHarness) -> None:
     """Also where the first of them is refused."""
     fire, other = meta.profile("fire"), PICTURE.model_copy(update={"alt": "The other one."})
     meta.emulator.misbehave("error", on="media", code="fetch")
@@ -200,7 +202,7 @@ async def test_of_two_pictures_the_one_that_is_taken_is_posted(meta: EmulatedRig
     assert posted.note.startswith("a picture is missing: ")
 
 
-async def test_a_site_that_the_platform_cannot_reach_holds_instagram_back(instagram: EmulatedRig) -> None:
+async def test_a_site_that_the_platform_cannot_reach_holds_instagram_back(instagram: EmulatedHarness) -> None:
     """It is the city's to mend, and nothing is lost."""
     assert instagram._site is not None
     await instagram._site.stop()
@@ -211,7 +213,7 @@ async def test_a_site_that_the_platform_cannot_reach_holds_instagram_back(instag
     assert "website" in result.reason
 
 
-async def test_a_text_that_cannot_be_drawn_needs_a_picture(instagram: EmulatedRig) -> None:
+async def test_a_text_that_cannot_be_drawn_needs_a_picture(instagram: EmulatedHarness) -> None:
     fire = instagram.profile("fire")
     refused = await instagram.connector.publish(an_intent(fire, "ਪਾਣੀ ਉਬਾਲੋ"), store)
     assert isinstance(refused, Permanent)
@@ -219,7 +221,7 @@ async def test_a_text_that_cannot_be_drawn_needs_a_picture(instagram: EmulatedRi
     await published(instagram.connector, drawn)
 
 
-async def test_a_chain_stands_in_order_goes_on_and_is_taken_back(threads: EmulatedRig) -> None:
+async def test_a_chain_stands_in_order_goes_on_and_is_taken_back(threads: EmulatedHarness) -> None:
     """An answer that was lost in its middle leaves no part twice; all parts are deleted, the last first."""
     intent = an_intent(threads.profile("fire"), "One. (1/3)", "Two. (2/3)", "Three. (3/3)")
     threads.emulator.faults.append(Fault("drop_after", skip=1))
@@ -241,7 +243,7 @@ async def test_a_chain_stands_in_order_goes_on_and_is_taken_back(threads: Emulat
     assert await threads.connector.read_back(intent, first.remote_id) == Absent()  # type: ignore[attr-defined]
 
 
-async def test_a_part_goes_on_where_the_one_before_it_is_not_shown_at_once(threads: EmulatedRig) -> None:
+async def test_a_part_goes_on_where_the_one_before_it_is_not_shown_at_once(threads: EmulatedHarness) -> None:
     """Threads has been seen not to find a post of a moment ago: the rest comes a second later, and no part is lost."""
     intent = an_intent(threads.profile("fire"), "One. (1/3)", "Two. (2/3)", "Three. (3/3)")
     threads.emulator.faults.append(Fault("error", on="media", code="lost", skip=1, calls=2))
@@ -257,7 +259,7 @@ async def test_a_part_goes_on_where_the_one_before_it_is_not_shown_at_once(threa
 
 
 @pytest.mark.parametrize("code", ["lost", "too_long"])
-async def test_a_part_that_is_refused_ends_its_chain(threads: EmulatedRig, code: str) -> None:
+async def test_a_part_that_is_refused_ends_its_chain(threads: EmulatedHarness, code: str) -> None:
     """For its own sake, or as the platform says, when it is asked, that the part before it is gone."""
     intent = an_intent(threads.profile("fire"), "One. (1/2)", "Two. (2/2)")
     threads.emulator.faults.append(Fault("error", on="media", code="lost", skip=1))
@@ -270,7 +272,7 @@ async def test_a_part_that_is_refused_ends_its_chain(threads: EmulatedRig, code:
     assert not refused.gone
 
 
-async def test_a_post_that_is_shown_otherwise_is_told_at_once(meta: EmulatedRig) -> None:
+async def test_a_post_that_is_shown_otherwise_is_told_at_once(meta: EmulatedHarness) -> None:
     """What is shown after its publication is compared with what was approved, before any later look."""
     meta.emulator.alters = lambda text: text.replace("Cedar", "C.")
     intent = an_intent(meta.profile("fire"), TEXT)
@@ -278,7 +280,7 @@ async def test_a_post_that_is_shown_otherwise_is_told_at_once(meta: EmulatedRig)
     assert "shows the text otherwise" in result.note
 
 
-async def test_deletions_are_limited_too(threads: EmulatedRig) -> None:
+async def test_deletions_are_limited_too(threads: EmulatedHarness) -> None:
     intent = an_intent(threads.profile("fire"), TEXT)
     posted = await published(threads.connector, intent)
     threads.emulator.deletions = 0
@@ -287,7 +289,7 @@ async def test_deletions_are_limited_too(threads: EmulatedRig) -> None:
     assert result.cause is Cause.LIMIT
 
 
-async def test_a_read_back_tells_pictures_and_place(meta: EmulatedRig) -> None:
+async def test_a_read_back_tells_pictures_and_place(meta: EmulatedHarness) -> None:
     """One that is gone or was added, on both; and on Threads a part that is elsewhere."""
     assert isinstance(meta.connector, ReadsBack)
     for number, pictures in enumerate(((PICTURE,), (PICTURE, PICTURE))):
@@ -309,23 +311,23 @@ async def test_a_read_back_tells_pictures_and_place(meta: EmulatedRig) -> None:
     assert await meta.connector.read_back(words, posted.remote_id) == posted
 
 
-async def test_a_clock_of_ours_that_is_ahead_hides_no_post(rig_of_meta: EmulatedRig) -> None:
+async def test_a_clock_of_ours_that_is_ahead_hides_no_post(harness_of_meta: EmulatedHarness) -> None:
     """What a lost answer left is stamped by the platform's clock, before the request was made by ours."""
-    rig_of_meta.emulator.behind = timedelta(minutes=20)
-    intent = an_intent(rig_of_meta.profile("fire"), TEXT)
-    rig_of_meta.emulator.misbehave("drop_after")
-    assert isinstance(await rig_of_meta.connector.publish(intent, store), Unknown)
-    forget(rig_of_meta)
-    fresh = rig_of_meta.restart()
+    harness_of_meta.emulator.behind = timedelta(minutes=20)
+    intent = an_intent(harness_of_meta.profile("fire"), TEXT)
+    harness_of_meta.emulator.misbehave("drop_after")
+    assert isinstance(await harness_of_meta.connector.publish(intent, store), Unknown)
+    forget(harness_of_meta)
+    fresh = harness_of_meta.restart()
     assert isinstance(await fresh.reconcile(intent), Posted)
     await published(fresh, replace(intent, repeat=True))
-    assert [Seen(TEXT)] == await rig_of_meta.stands(intent.profile)
+    assert [Seen(TEXT)] == await harness_of_meta.stands(intent.profile)
 
 
-async def test_the_same_words_before_the_request_are_no_post_of_it(rig_of_meta: EmulatedRig) -> None:
+async def test_the_same_words_before_the_request_are_no_post_of_it(harness_of_meta: EmulatedHarness) -> None:
     """By the platform's clock, too: half an hour before is before, though it is after by ours."""
-    rig_of_meta.emulator.behind = timedelta(minutes=50)
-    await published(rig_of_meta.connector, an_intent(rig_of_meta.profile("fire"), TEXT, request_id="rearlier"))
-    rig_of_meta.emulator.behind = timedelta(minutes=20)
-    intent = an_intent(rig_of_meta.profile("fire"), TEXT)
-    assert await rig_of_meta.connector.reconcile(intent) == Absent()
+    harness_of_meta.emulator.behind = timedelta(minutes=50)
+    await published(harness_of_meta.connector, an_intent(harness_of_meta.profile("fire"), TEXT, request_id="rearlier"))
+    harness_of_meta.emulator.behind = timedelta(minutes=20)
+    intent = an_intent(harness_of_meta.profile("fire"), TEXT)
+    assert await harness_of_meta.connector.reconcile(intent) == Absent()

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retracted, Retryable, Unknown
 from tests.integration.connectors.asking import ANSWER, answer_to, asked, inquiries, opened, words_under
-from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.rigs import an_intent, published, store
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
+from tests.integration.connectors.harnesses import an_intent, published, store
 from tests.support.stopwatch import Stopwatch
 
 
-async def test_the_accounts_own_answers_are_no_inquiries(meta: EmulatedRig) -> None:
+async def test_the_accounts_own_answers_are_no_inquiries(meta: EmulatedHarness) -> None:
     """Nor are the later parts of its threads; what people write under an answer is."""
     post = await opened(meta)
     question = await asked(meta, post.remote_id)
@@ -28,14 +28,14 @@ async def test_the_accounts_own_answers_are_no_inquiries(meta: EmulatedRig) -> N
     assert ("city1001", ANSWER) in words_under(meta, above)
 
 
-async def test_a_post_of_the_account_is_answered_by_its_address(meta: EmulatedRig) -> None:
+async def test_a_post_of_the_account_is_answered_by_its_address(meta: EmulatedHarness) -> None:
     post = await opened(meta)
     address = post.url.replace("https://www.", "https://")
     await published(meta.connector, answer_to(meta, address))
     assert words_under(meta, post.remote_id) == [("city1001", ANSWER)]
 
 
-async def test_an_answer_may_outlive_its_question(threads: EmulatedRig) -> None:
+async def test_an_answer_may_outlive_its_question(threads: EmulatedHarness) -> None:
     """Whether it is there cannot be told by its words alone, so a person looks; without such words it is not."""
     question = await asked(threads)
     intent = answer_to(threads, question.url)
@@ -53,7 +53,7 @@ async def test_an_answer_may_outlive_its_question(threads: EmulatedRig) -> None:
     assert words_under(threads, question.id) == []
 
 
-async def test_a_published_answer_that_is_not_listed_outlives_its_question_too(threads: EmulatedRig) -> None:
+async def test_a_published_answer_that_is_not_listed_outlives_its_question_too(threads: EmulatedHarness) -> None:
     """Its container says that it is published: a listing that shows it otherwise, or late, says nothing."""
     intent = answer_to(threads, (await asked(threads)).url)
     threads.emulator.misbehave("drop_after")
@@ -66,7 +66,7 @@ async def test_a_published_answer_that_is_not_listed_outlives_its_question_too(t
     assert not isinstance(await again.retract(intent, ""), Retracted)
 
 
-async def test_an_answer_on_threads_is_taken_back_without_its_id(threads: EmulatedRig) -> None:
+async def test_an_answer_on_threads_is_taken_back_without_its_id(threads: EmulatedHarness) -> None:
     question = await asked(threads)
     intent = answer_to(threads, question.url)
     await published(threads.connector, intent)
@@ -74,7 +74,7 @@ async def test_an_answer_on_threads_is_taken_back_without_its_id(threads: Emulat
     assert words_under(threads, question.id) == []
 
 
-async def test_all_calls_for_an_answer_end_with_one_deadline(meta: EmulatedRig) -> None:
+async def test_all_calls_for_an_answer_end_with_one_deadline(meta: EmulatedHarness) -> None:
     """The time that it takes to find what is answered is taken from the post's: nothing lands after the lease."""
     post = await opened(meta)
     question = await asked(meta, post.remote_id)

@@ -25,7 +25,7 @@ from services.fanout.connectors.threads.connector import ThreadsConnector
 from services.fanout.watching.renewal import CredentialRenewal
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.logs import logger
-from tests.integration.connectors.emulated_rigs import EmulatedRig
+from tests.integration.connectors.emulated_harnesses import EmulatedHarness
 from tests.support.emulators.oauth import CLIENT, SECRET
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -36,25 +36,25 @@ SIXTY_DAYS = timedelta(seconds=5_183_944)
 class Renewing:
     """One profile's credential with an end, the emulator of its platform, and a copy of fan-out that renews."""
 
-    def __init__(self, rig: EmulatedRig) -> None:
-        self.rig, self.clock = rig, ManualClock(NOW)
-        self.profile = rig.profile("fire")
-        self.path = rig.city.token_path(self.profile.id)
+    def __init__(self, harness: EmulatedHarness) -> None:
+        self.harness, self.clock = harness, ManualClock(NOW)
+        self.profile = harness.profile("fire")
+        self.path = harness.city.token_path(self.profile.id)
         self.connector = self._connector()
         self.copy = self.restart()
 
     def _connector(self) -> Connector:
-        city, url = self.rig.city, self.rig.emulator.url
-        if self.rig.platform == "linkedin":
+        city, url = self.harness.city, self.harness.emulator.url
+        if self.harness.platform == "linkedin":
             return LinkedInConnector(url, "202511", city.token_path, site=url, clock=self.clock)
         make = {"threads": (ThreadsConnector, "v1.0"), "instagram": (InstagramConnector, "v24.0")}
-        kind, version = make[self.rig.platform]
+        kind, version = make[self.harness.platform]
         around = Surroundings(city.token_path, city.var / "notes", PublicPictures(city.site_folder, url))
         return kind(url, version, around, site="https://social.example", clock=self.clock)
 
     def restart(self) -> CredentialRenewal:
         return CredentialRenewal(
-            self.rig.city, self.clock, logger(service="fanout"), {self.rig.platform: self.connector}.get
+            self.harness.city, self.clock, logger(service="fanout"), {self.harness.platform: self.connector}.get
         )
 
     def ends_in(self, left: timedelta) -> None:
@@ -62,7 +62,7 @@ class Renewing:
 
     def connected_with(self, refresh: str) -> None:
         """Have the platform's application be one that gets refresh tokens."""
-        self.rig.emulator.refresh_token = refresh
+        self.harness.emulator.refresh_token = refresh
         path = renewal_path(self.path)
         path.touch(mode=0o600)
         path.write_text(Application(CLIENT, SECRET, refresh).kept())
@@ -73,11 +73,11 @@ class Renewing:
 
 @contextlib.asynccontextmanager
 async def _renewing(platform: str, folder: Path) -> AsyncIterator[Renewing]:
-    rig = await EmulatedRig.open(platform, folder)
-    made = Renewing(rig)
+    harness = await EmulatedHarness.open(platform, folder)
+    made = Renewing(harness)
     yield made
     await made.connector.close()
-    await rig.close()
+    await harness.close()
 
 
 @pytest.fixture(params=["threads", "instagram", "linkedin"])
@@ -109,7 +109,7 @@ async def test_a_year_passes_without_a_person(renewing: Renewing) -> None:
         assert end is not None
         assert end - renewing.clock.now() > timedelta(days=39)
         renewing.clock.time += DAY
-    assert 15 <= renewing.rig.emulator.renewed <= 20
+    assert 15 <= renewing.harness.emulator.renewed <= 20
     assert renewing.copy.not_renewed == {}
     assert stat.S_IMODE(renewed_path(renewing.path).stat().st_mode) == 0o600
     assert (await renewing.connector.check(renewing.profile)).ok
@@ -124,18 +124,18 @@ async def test_an_end_that_nobody_noted_is_learnt(renewing: Renewing) -> None:
     assert end is not None
     assert end > NOW + timedelta(days=59)
     await renewing.turn()
-    assert renewing.rig.emulator.renewed == 1
+    assert renewing.harness.emulator.renewed == 1
 
 
 async def test_a_refusal_is_told_and_tried_again_the_next_day(renewing: Renewing) -> None:
     renewing.ends_in(timedelta(days=35))
     before = renewing.path.read_bytes()
-    renewing.rig.emulator.misbehave("error", code="unauthorized", on="other", calls=1)
+    renewing.harness.emulator.misbehave("error", code="unauthorized", on="other", calls=1)
     await renewing.turn()
     assert "refuses the credential" in renewing.copy.not_renewed[renewing.profile.id]
     assert renewing.path.read_bytes() == before, "what still works is kept"
     await renewing.turn()
-    assert renewing.rig.emulator.renewed == 0
+    assert renewing.harness.emulator.renewed == 0
     old = read_token(renewing.path)
     renewing.clock.time += DAY
     await renewing.turn()
@@ -152,15 +152,15 @@ async def test_a_refresh_token_that_was_given_is_kept_though_the_server_is_away_
     kind, code = away
     linkedin.connected_with("refresh")
     linkedin.ends_in(timedelta(days=20))
-    linkedin.rig.emulator.misbehave(kind, code=code, on="read")
+    linkedin.harness.emulator.misbehave(kind, code=code, on="read")
     await linkedin.turn()
     assert linkedin.copy.not_renewed == {}
     assert read_renewal(linkedin.path) == Application(CLIENT, SECRET, "refresh+").kept()
-    assert linkedin.rig.emulator.refresh_token == "refresh+"
+    assert linkedin.harness.emulator.refresh_token == "refresh+"
     linkedin.clock.time += timedelta(days=45)
     await linkedin.turn()
     assert linkedin.copy.not_renewed == {}
-    assert linkedin.rig.emulator.renewed == 2
+    assert linkedin.harness.emulator.renewed == 2
 
 
 async def test_two_copies_renew_once(renewing: Renewing) -> None:
@@ -168,13 +168,13 @@ async def test_two_copies_renew_once(renewing: Renewing) -> None:
     other = renewing.restart()
     await renewing.turn()
     await other.turn([renewing.profile])
-    assert renewing.rig.emulator.renewed == 1
+    assert renewing.harness.emulator.renewed == 1
 
 
 async def test_a_token_of_another_account_is_not_stored(threads: Renewing) -> None:
     threads.ends_in(timedelta(days=35))
     before = threads.path.read_bytes()
-    threads.rig.emulator.new_token_of = "1002"
+    threads.harness.emulator.new_token_of = "1002"
     await threads.turn()
     assert "does not open the account" in threads.copy.not_renewed[threads.profile.id]
     assert threads.path.read_bytes() == before
@@ -193,14 +193,14 @@ async def test_what_is_kept_elsewhere_is_renewed_there(
     threads.ends_in(timedelta(days=20))
     await threads.turn()
     assert "kept elsewhere" in threads.copy.not_renewed[threads.profile.id]
-    assert threads.rig.emulator.renewed == 0
+    assert threads.harness.emulator.renewed == 0
 
 
 async def test_without_a_refresh_token_a_person_connects_linkedin_again(linkedin: Renewing) -> None:
     linkedin.ends_in(timedelta(days=20))
     await linkedin.turn()
     assert "a person connects it again" in linkedin.copy.not_renewed[linkedin.profile.id]
-    assert sum(linkedin.rig.emulator.calls.values()) == 0
+    assert sum(linkedin.harness.emulator.calls.values()) == 0
 
 
 async def test_a_refresh_token_that_changes_is_kept(linkedin: Renewing) -> None:
@@ -214,7 +214,7 @@ async def test_a_token_that_opens_nothing_replaces_none(linkedin: Renewing) -> N
     linkedin.connected_with("refresh")
     linkedin.ends_in(timedelta(days=20))
     before = read_token(linkedin.path)
-    linkedin.rig.emulator.misbehave("error", code="unauthorized", on="read")
+    linkedin.harness.emulator.misbehave("error", code="unauthorized", on="read")
     await linkedin.turn()
     assert "with the new token" in linkedin.copy.not_renewed[linkedin.profile.id]
     assert read_token(linkedin.path) == before
@@ -224,11 +224,11 @@ async def test_a_right_that_was_taken_away_is_named(linkedin: Renewing, threads:
     """By the check: LinkedIn is asked by the application where that is kept, Threads by the token itself."""
     linkedin.connected_with("refresh")
     assert (await linkedin.connector.check(linkedin.profile)).ok
-    linkedin.rig.emulator.logins.withheld = frozenset({"r_organization_social"})
+    linkedin.harness.emulator.logins.withheld = frozenset({"r_organization_social"})
     health = await linkedin.connector.check(linkedin.profile)
     assert (health.ok, health.detail) == (False, "the token lacks the rights r_organization_social")
     assert (await threads.connector.check(threads.profile)).ok
-    threads.rig.emulator._granted = ("threads_basic",)
+    threads.harness.emulator._granted = ("threads_basic",)
     health = await threads.connector.check(threads.profile)
     assert "lacks the rights threads_content_publish, " in health.detail
 
@@ -254,8 +254,8 @@ async def test_a_sealed_credential_stays_sealed(renewing: Renewing, tmp_path: Pa
 
 async def test_no_reason_holds_what_a_server_repeats_of_a_renewal(renewing: Renewing) -> None:
     """The old token stands in the address of Meta's call, LinkedIn's refresh token and secret in its body."""
-    held = "a-refresh-token-of-a-year" if renewing.rig.platform == "linkedin" else "IGQVJYa-token-of-sixty-days"
-    if renewing.rig.platform == "linkedin":
+    held = "a-refresh-token-of-a-year" if renewing.harness.platform == "linkedin" else "IGQVJYa-token-of-sixty-days"
+    if renewing.harness.platform == "linkedin":
         renewing.connected_with(held)
     else:
         renewing.path.write_text(held)
@@ -263,7 +263,7 @@ async def test_no_reason_holds_what_a_server_repeats_of_a_renewal(renewing: Rene
     moved = web.Response(status=308, headers={"Location": f"https://moved.example{path}"})
     not_found = web.json_response({"message": f"Cannot GET {path}", "error": "Not Found"}, status=404)
     for bend in (lambda _answer: moved, lambda _answer: not_found):
-        renewing.rig.bends.begin((0, bend))
+        renewing.harness.bends.begin((0, bend))
         await renewing.turn()
         why = renewing.copy.not_renewed[renewing.profile.id]
         assert [held[at : at + 8] for at in range(len(held) - 7) if held[at : at + 8] in why] == []

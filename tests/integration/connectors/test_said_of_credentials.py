@@ -11,8 +11,8 @@ from aiohttp import web
 
 from services.fanout.connectors.calls.hiding import place_of, secrets_in, without
 from services.fanout.connectors.contract import Permanent, Retryable, Unknown
-from tests.integration.connectors.rigs import an_intent, store
-from tests.integration.connectors.send_only_rigs import SendOnlyRig
+from tests.integration.connectors.harnesses import an_intent, store
+from tests.integration.connectors.send_only_harnesses import SendOnlyHarness
 from tests.support.emulators.mail import PASSWORD, MailServer
 from tests.support.emulators.telegram import TOKEN
 
@@ -56,8 +56,8 @@ def pieces(secret: str) -> set[str]:
 
 
 @pytest.fixture(params=list(PATHS))
-async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
-    made = await SendOnlyRig(request.param, tmp_path).open()
+async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SendOnlyHarness]:
+    made = await SendOnlyHarness(request.param, tmp_path).open()
     if request.param in ("slack", "teams"):
         made.write_token(made.profile("fire"), f"{made.emulator.url}{PATHS[request.param]}")  # type: ignore[attr-defined]
     yield made
@@ -66,44 +66,44 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[S
 
 @pytest.mark.parametrize("says", SAYS.values(), ids=list(SAYS))
 async def test_no_reason_holds_a_credential_that_a_server_repeats(
-    rig: SendOnlyRig, says: Callable[[str], web.Response]
+    harness: SendOnlyHarness, says: Callable[[str], web.Response]
 ) -> None:
     """A host that has moved, a framework's error, a line of text, a failure that cuts it: of a post, a check, a recall.
 
     The rest of what is said stays.
     """
-    secret = SECRETS.get(rig.platform) or rig.token("fire")
-    path = PATHS[rig.platform] + (f"?access_token={secret}" if rig.platform == "nextdoor" else "")
-    intent = an_intent(rig.profile("fire"), "Boil water.")
+    secret = SECRETS.get(harness.platform) or harness.token("fire")
+    path = PATHS[harness.platform] + (f"?access_token={secret}" if harness.platform == "nextdoor" else "")
+    intent = an_intent(harness.profile("fire"), "Boil water.")
 
     def bent(_answer: web.Response) -> web.Response:
         return says(path)
 
     said = []
-    rig.bends.begin((0, bent))
-    result = await rig.connector.publish(intent, store)
+    harness.bends.begin((0, bent))
+    result = await harness.connector.publish(intent, store)
     assert isinstance(result, Permanent | Retryable | Unknown)
     said.append(result.reason)
-    rig.bends.begin((0, bent))
-    said.append((await rig.restart().check(intent.profile)).detail)
-    rig.bends.begin((0, bent))
-    recalled = await rig.restart().retract(intent, "1001")
+    harness.bends.begin((0, bent))
+    said.append((await harness.restart().check(intent.profile)).detail)
+    harness.bends.begin((0, bent))
+    recalled = await harness.restart().retract(intent, "1001")
     assert isinstance(recalled, Permanent | Retryable | Unknown)
     said.append(recalled.reason)
     for reason in said:
         assert [one for one in pieces(secret) if one in reason] == []
     assert any(words in said[0] for words in ("https://moved.example", "Cannot POST", "no route for", "failed"))
-    assert "city.toml" not in said[0] or rig.platform in ("telegram", "nextdoor")
+    assert "city.toml" not in said[0] or harness.platform in ("telegram", "nextdoor")
 
 
 async def test_no_reason_holds_a_password_that_a_mail_server_repeats(tmp_path: Path) -> None:
-    rig = await SendOnlyRig("email", tmp_path).open()
-    assert isinstance(rig.emulator, MailServer)
-    rig.emulator.misbehave("error", code=f"550 5.7.1 Rejected, of AUTH {PASSWORD}")
-    result = await rig.connector.publish(an_intent(rig.profile("fire"), "Boil water."), store)
+    harness = await SendOnlyHarness("email", tmp_path).open()
+    assert isinstance(harness.emulator, MailServer)
+    harness.emulator.misbehave("error", code=f"550 5.7.1 Rejected, of AUTH {PASSWORD}")
+    result = await harness.connector.publish(an_intent(harness.profile("fire"), "Boil water."), store)
     assert isinstance(result, Permanent)
     assert "Rejected, of AUTH …" in result.reason
-    await rig.close()
+    await harness.close()
 
 
 def test_what_is_hidden_and_what_stays() -> None:

@@ -28,8 +28,8 @@ from services.fanout.connectors.contract import FetchMedia, Intent, Posted, Publ
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted
 from services.kernel.base.clock import SystemClock
+from tests.integration.connectors.harnesses import GROWING, a_profile, an_intent
 from tests.integration.connectors.peer import Peer, peer
-from tests.integration.connectors.rigs import GROWING, a_profile, an_intent
 from tests.support.mission import PATIENCE
 from tests.support.stopwatch import Stopwatch
 

@@ -20,13 +20,13 @@ from services.kernel.base.errors import BadInput
 from services.townsquare import make_accounts, start
 from services.townsquare.__main__ import main
 from services.townsquare.posts import PostDraft, Posts
-from tests.integration.connectors.rigs import PNG, MastodonRig, a_city, an_intent, store
+from tests.integration.connectors.harnesses import PNG, MastodonHarness, a_city, an_intent, store
 from tests.integration.connectors.test_website import Outline
 from tests.support.mission import PATIENCE, eventually
 
 
 @asynccontextmanager
-async def as_user(mastodon: MastodonRig, name: str | None) -> AsyncIterator[aiohttp.ClientSession]:
+async def as_user(mastodon: MastodonHarness, name: str | None) -> AsyncIterator[aiohttp.ClientSession]:
     headers = {}
     if name is not None:
         token = mastodon.city.token_path(f"{name}-mastodon").read_text().strip()
@@ -41,7 +41,7 @@ async def post(session: aiohttp.ClientSession, text: str, key: str | None = None
         return response.status, await response.json()
 
 
-async def test_a_key_gives_the_first_post_again_whatever_the_body_says(mastodon: MastodonRig) -> None:
+async def test_a_key_gives_the_first_post_again_whatever_the_body_says(mastodon: MastodonHarness) -> None:
     """As Mastodon does: the same key with another body is answered with the first post, in silence."""
     async with as_user(mastodon, "fire") as fire, as_user(mastodon, "water") as water:
         _, first = await post(fire, "One", key="k")
@@ -51,7 +51,7 @@ async def test_a_key_gives_the_first_post_again_whatever_the_body_says(mastodon:
     assert others["id"] != first["id"]
 
 
-async def test_a_key_whose_post_was_deleted_answers_not_found(mastodon: MastodonRig) -> None:
+async def test_a_key_whose_post_was_deleted_answers_not_found(mastodon: MastodonHarness) -> None:
     """As Mastodon does: it remembers the id for an hour, and looks for that; another key posts."""
     async with as_user(mastodon, "fire") as fire:
         _, first = await post(fire, "One", key="k")
@@ -62,7 +62,7 @@ async def test_a_key_whose_post_was_deleted_answers_not_found(mastodon: Mastodon
         assert (status, "reply to" in answer["error"]) == (404, True)
 
 
-async def test_many_at_once_with_one_key_are_one_post(mastodon: MastodonRig) -> None:
+async def test_many_at_once_with_one_key_are_one_post(mastodon: MastodonHarness) -> None:
     async with as_user(mastodon, "fire") as fire:
         answers = await asyncio.gather(*(post(fire, "One", key="k") for _ in range(20)))
     assert len({answer["id"] for _, answer in answers}) == 1
@@ -134,7 +134,7 @@ async def test_a_broken_line_is_named(tmp_path: Path) -> None:
         ({"status": ["x"]}, "is a text"),
     ],
 )
-async def test_a_bad_post_is_refused_with_words(mastodon: MastodonRig, body: dict[str, Any], words: str) -> None:
+async def test_a_bad_post_is_refused_with_words(mastodon: MastodonHarness, body: dict[str, Any], words: str) -> None:
     async with as_user(mastodon, "fire") as fire, fire.post("/api/v1/statuses", json=body) as response:
         assert response.status in (404, 422)
         assert words in (await response.json())["error"]
@@ -142,13 +142,13 @@ async def test_a_bad_post_is_refused_with_words(mastodon: MastodonRig, body: dic
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[]", b"\xff", b"[" * 100_000])
-async def test_a_body_that_is_no_object_is_refused(mastodon: MastodonRig, raw: bytes) -> None:
+async def test_a_body_that_is_no_object_is_refused(mastodon: MastodonHarness, raw: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     async with as_user(mastodon, "fire") as fire, fire.post("/api/v1/statuses", data=raw, headers=headers) as response:
         assert response.status == 400
 
 
-async def test_who_has_no_token_posts_deletes_and_reads_sources_of_nothing(mastodon: MastodonRig) -> None:
+async def test_who_has_no_token_posts_deletes_and_reads_sources_of_nothing(mastodon: MastodonHarness) -> None:
     """401 without a token, 404 for what is another account's."""
     async with as_user(mastodon, "fire") as fire:
         _, made = await post(fire, "Mine")
@@ -160,7 +160,7 @@ async def test_who_has_no_token_posts_deletes_and_reads_sources_of_nothing(masto
     assert len(await mastodon.stands(mastodon.profile("fire"))) == 1
 
 
-async def test_a_picture_must_be_one(mastodon: MastodonRig) -> None:
+async def test_a_picture_must_be_one(mastodon: MastodonHarness) -> None:
     """What is not a JPEG, PNG or WebP by its bytes is refused, and so is one picture for two posts."""
     async with as_user(mastodon, "fire") as fire:
         form = aiohttp.FormData()
@@ -173,7 +173,7 @@ async def test_a_picture_must_be_one(mastodon: MastodonRig) -> None:
         assert (await post(fire, "Two", media_ids=[media["id"]]))[0] == 422
 
 
-async def test_fault_injection_needs_the_token(mastodon: MastodonRig) -> None:
+async def test_fault_injection_needs_the_token(mastodon: MastodonHarness) -> None:
     """Nobody without the file's token changes how the platform behaves; a bad order is named."""
     async with aiohttp.ClientSession(mastodon.running.url) as session:
         assert (await session.post("/admin/faults", json={"kind": "slow"})).status == 403
@@ -187,7 +187,7 @@ async def test_fault_injection_needs_the_token(mastodon: MastodonRig) -> None:
         assert await (await session.get("/admin/faults", headers=headers)).json() == []
 
 
-async def test_a_fault_hits_the_account_that_it_names_only(mastodon: MastodonRig) -> None:
+async def test_a_fault_hits_the_account_that_it_names_only(mastodon: MastodonHarness) -> None:
     token = (mastodon.city.var / "townsquare" / "admin.token").read_text().strip()
     order = json.dumps({"kind": "rate_limit", "account": "water", "seconds": 5})
     async with aiohttp.ClientSession(mastodon.running.url) as session:
@@ -201,7 +201,7 @@ async def test_a_fault_hits_the_account_that_it_names_only(mastodon: MastodonRig
 # --- faults: what each kind does ---------------------------------------------------------------------------
 
 
-async def test_a_page_of_html_comes_instead_of_an_answer_before_or_after_the_post(mastodon: MastodonRig) -> None:
+async def test_a_page_of_html_comes_instead_of_an_answer_before_or_after_the_post(mastodon: MastodonHarness) -> None:
     for kind, status, stand in (("html_before", 200, 0), ("html_before", 502, 0), ("html_after", 200, 1)):
         await mastodon.misbehave(kind, status=status)
         async with (
@@ -212,14 +212,14 @@ async def test_a_page_of_html_comes_instead_of_an_answer_before_or_after_the_pos
         assert len(await mastodon.stands(mastodon.profile("fire"))) == stand
 
 
-async def test_a_flood_is_ten_megabytes_and_the_post_stands(mastodon: MastodonRig) -> None:
+async def test_a_flood_is_ten_megabytes_and_the_post_stands(mastodon: MastodonHarness) -> None:
     await mastodon.misbehave("flood_after")
     async with as_user(mastodon, "fire") as fire, fire.post("/api/v1/statuses", json={"status": "x"}) as response:
         assert len(await response.read()) >= 10 * 1024 * 1024
     assert len(await mastodon.stands(mastodon.profile("fire"))) == 1
 
 
-async def test_a_drip_gives_its_answer_byte_by_byte(mastodon: MastodonRig) -> None:
+async def test_a_drip_gives_its_answer_byte_by_byte(mastodon: MastodonHarness) -> None:
     """The whole answer, in many pieces, over about the time that was asked for."""
     await mastodon.misbehave("drip", seconds=1)
     began = monotonic()
@@ -231,7 +231,7 @@ async def test_a_drip_gives_its_answer_byte_by_byte(mastodon: MastodonRig) -> No
 
 
 @pytest.mark.parametrize(("kind", "stand"), [("never_before", 0), ("never_after", 1)])
-async def test_it_can_say_nothing_at_all(mastodon: MastodonRig, kind: str, stand: int) -> None:
+async def test_it_can_say_nothing_at_all(mastodon: MastodonHarness, kind: str, stand: int) -> None:
     await mastodon.misbehave(kind)
     async with as_user(mastodon, "fire") as fire:
         asked = asyncio.create_task(post(fire, "x"))
@@ -246,7 +246,7 @@ async def test_it_can_say_nothing_at_all(mastodon: MastodonRig, kind: str, stand
     assert await stands()
 
 
-async def test_a_post_can_vanish_after_it_was_accepted(mastodon: MastodonRig) -> None:
+async def test_a_post_can_vanish_after_it_was_accepted(mastodon: MastodonHarness) -> None:
     """Answered with 200 and its id, and gone for good a moment later, also after a restart."""
     await mastodon.misbehave("vanish", seconds=3)
     async with as_user(mastodon, "fire") as fire:
@@ -262,7 +262,7 @@ async def test_a_post_can_vanish_after_it_was_accepted(mastodon: MastodonRig) ->
     await again.close()
 
 
-async def test_a_listing_can_lag_behind_while_the_post_itself_stands(mastodon: MastodonRig) -> None:
+async def test_a_listing_can_lag_behind_while_the_post_itself_stands(mastodon: MastodonHarness) -> None:
     async with as_user(mastodon, "fire") as fire:
         _, made = await post(fire, "x")
         path = f"/api/v1/accounts/{made['account']['id']}/statuses"
@@ -273,7 +273,7 @@ async def test_a_listing_can_lag_behind_while_the_post_itself_stands(mastodon: M
         assert (await fire.get(f"/api/v1/statuses/{made['id']}")).status == 200
 
 
-async def test_a_refusal_begins_in_the_middle_of_a_burst(mastodon: MastodonRig) -> None:
+async def test_a_refusal_begins_in_the_middle_of_a_burst(mastodon: MastodonHarness) -> None:
     """From the third call on, for two calls; in the platform's words."""
     await mastodon.misbehave("unauthorized", skip=2, calls=2)
     async with as_user(mastodon, "fire") as fire:
@@ -282,7 +282,7 @@ async def test_a_refusal_begins_in_the_middle_of_a_burst(mastodon: MastodonRig) 
     assert answers[2][1]["error"] == "The access token is invalid"
 
 
-async def test_a_suspended_account_is_refused_for_reading_and_posting(mastodon: MastodonRig) -> None:
+async def test_a_suspended_account_is_refused_for_reading_and_posting(mastodon: MastodonHarness) -> None:
     await mastodon.misbehave("suspended", on="any", calls=2)
     async with as_user(mastodon, "fire") as fire:
         status, body = await post(fire, "x")
@@ -293,7 +293,7 @@ async def test_a_suspended_account_is_refused_for_reading_and_posting(mastodon: 
 
 @pytest.mark.parametrize(("seconds", "header"), [(7, "7"), (None, None)])
 async def test_a_rate_limit_says_how_long_or_nothing(
-    mastodon: MastodonRig, seconds: float | None, header: str | None
+    mastodon: MastodonHarness, seconds: float | None, header: str | None
 ) -> None:
     await mastodon.misbehave("rate_limit", seconds=seconds)
     async with as_user(mastodon, "fire") as fire, fire.post("/api/v1/statuses", json={"status": "x"}) as response:
@@ -301,7 +301,7 @@ async def test_a_rate_limit_says_how_long_or_nothing(
         assert response.headers.get("Retry-After") == header
 
 
-async def test_pages_have_language_landmarks_headings_and_descriptions(mastodon: MastodonRig) -> None:
+async def test_pages_have_language_landmarks_headings_and_descriptions(mastodon: MastodonHarness) -> None:
     """Front, profile, post, thread, and what is not there; nothing of a post becomes markup."""
     evil = '<script>alert(1)</script> "quoted" https://mission.example/"onmouseover=alert(1)'
     fire = mastodon.profile("fire")
@@ -329,7 +329,7 @@ async def test_pages_have_language_landmarks_headings_and_descriptions(mastodon:
             assert "default-src 'none'" in response.headers["Content-Security-Policy"], path
 
 
-async def test_older_posts_are_on_the_next_pages(mastodon: MastodonRig) -> None:
+async def test_older_posts_are_on_the_next_pages(mastodon: MastodonHarness) -> None:
     """Following "Older posts" from the front page reaches every post once."""
     async with as_user(mastodon, "fire") as fire:
         for number in range(45):
@@ -359,7 +359,7 @@ def test_the_accounts_file_holds_no_token_and_is_the_owners_only(tmp_path: Path)
     assert [(one["id"], one["username"]) for one in json.loads(text)] == [("1001", "fire"), ("1002", "water")]
 
 
-async def test_a_new_account_can_post_without_a_restart(mastodon: MastodonRig) -> None:
+async def test_a_new_account_can_post_without_a_restart(mastodon: MastodonHarness) -> None:
     """The file is read again when it changes."""
     token = make_accounts(mastodon.city.folder, [("forestry", "Forestry", "")])["forestry"]
     headers = {"Authorization": f"Bearer {token}"}
@@ -367,7 +367,7 @@ async def test_a_new_account_can_post_without_a_restart(mastodon: MastodonRig) -
         assert (await post(session, "x"))[0] == 200
 
 
-async def test_no_accounts_no_townsquare_port_in_use(tmp_path: Path, mastodon: MastodonRig) -> None:
+async def test_no_accounts_no_townsquare_port_in_use(tmp_path: Path, mastodon: MastodonHarness) -> None:
     """Each is one clear error."""
     with pytest.raises(BadInput, match="no accounts"):
         await start(a_city(tmp_path / "empty"), 0)

@@ -13,7 +13,7 @@ from aiohttp import web
 from services.fanout.connectors.contract import Permanent, Posted, PublishResult, Unknown
 from services.fanout.connectors.webhook.connector import WebhookConnector
 from services.kernel.base.network.web import serve
-from tests.integration.connectors.rigs import a_profile, an_intent, store
+from tests.integration.connectors.harnesses import a_profile, an_intent, store
 from tests.support.emulators.hooks import SECRET
 
 

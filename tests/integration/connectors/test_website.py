@@ -17,18 +17,18 @@ from services.fanout.connectors.registry import connectors
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.preview import serve_site
 from services.kernel.base.files import locked
-from tests.integration.connectors.rigs import PICTURE, PNG, WebsiteRig, a_profile, an_intent, published, store
+from tests.integration.connectors.harnesses import PICTURE, PNG, WebsiteHarness, a_profile, an_intent, published, store
 
 FIRE, WATER = a_profile("fire", "website"), a_profile("water", "website")
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
-def site_of(website: WebsiteRig) -> WebsiteConnector:
+def site_of(website: WebsiteHarness) -> WebsiteConnector:
     assert isinstance(website.connector, WebsiteConnector)
     return website.connector
 
 
-def read(website: WebsiteRig, path: str) -> str:
+def read(website: WebsiteHarness, path: str) -> str:
     return (website.city.site_folder / path).read_text()
 
 
@@ -57,11 +57,11 @@ class Outline(HTMLParser):
             self.ids.append(str(values["id"]))
 
 
-def all_pages(website: WebsiteRig) -> list[Path]:
+def all_pages(website: WebsiteHarness) -> list[Path]:
     return sorted(website.city.site_folder.rglob("*.html"))
 
 
-async def test_every_page_has_language_landmarks_headings_and_descriptions(website: WebsiteRig) -> None:
+async def test_every_page_has_language_landmarks_headings_and_descriptions(website: WebsiteHarness) -> None:
     """WCAG 2.2: 3.1.1, 1.3.1, 2.4.1, 1.1.1, over all kinds of pages."""
     for number, severity in enumerate(("minor", "moderate", "severe", "extreme", None)):
         intent = an_intent(FIRE, f"Text {number}", request_id=f"r{number}", pictures=(PICTURE,), severity=severity)
@@ -82,7 +82,7 @@ async def test_every_page_has_language_landmarks_headings_and_descriptions(websi
         assert "script" not in outline.tags, page
 
 
-async def test_nothing_of_a_message_becomes_markup(website: WebsiteRig) -> None:
+async def test_nothing_of_a_message_becomes_markup(website: WebsiteHarness) -> None:
     """Text, alt text and a profile's words are escaped wherever they stand."""
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(1)> https://mission.example/"onmouseover=alert(1)'
     profile = FIRE.model_copy(update={"purpose": evil, "identification": evil, "disclosure": evil})
@@ -96,7 +96,7 @@ async def test_nothing_of_a_message_becomes_markup(website: WebsiteRig) -> None:
 
 
 @pytest.mark.parametrize("severity", ["minor", "moderate", "severe", "extreme"])
-async def test_severity_is_a_word_and_a_colour(website: WebsiteRig, severity: str) -> None:
+async def test_severity_is_a_word_and_a_colour(website: WebsiteHarness, severity: str) -> None:
     """On the message's page, on the profile's page and on the front page."""
     await website.connector.publish(an_intent(FIRE, "Flood.", severity=severity), store)
     for path in ("index.html", "profiles/fire-website/index.html", "messages/raaaaaaaaaaaa/index.html"):
@@ -105,7 +105,7 @@ async def test_severity_is_a_word_and_a_colour(website: WebsiteRig, severity: st
         assert f"</span>{severity.capitalize()}</p>" in page
 
 
-async def test_a_profiles_page_carries_its_statements(website: WebsiteRig) -> None:
+async def test_a_profiles_page_carries_its_statements(website: WebsiteHarness) -> None:
     """Purpose, identification, disclosure (section 1, Transparency (i))."""
     await website.connector.publish(an_intent(FIRE), store)
     page = read(website, "profiles/fire-website/index.html")
@@ -113,7 +113,7 @@ async def test_a_profiles_page_carries_its_statements(website: WebsiteRig) -> No
         assert statement in page
 
 
-async def test_the_url_of_a_post_leads_to_its_text_and_its_profile(website: WebsiteRig) -> None:
+async def test_the_url_of_a_post_leads_to_its_text_and_its_profile(website: WebsiteHarness) -> None:
     """The page is there, and so is the place that the fragment names; tried over HTTP."""
     posted = await published(website.connector, an_intent(FIRE, "Flood."))
     assert posted.url == "https://mission.example/messages/raaaaaaaaaaaa/#fire-website"
@@ -126,7 +126,7 @@ async def test_the_url_of_a_post_leads_to_its_text_and_its_profile(website: Webs
     await running.stop()
 
 
-async def test_feeds_hold_the_messages_with_stable_ids(website: WebsiteRig) -> None:
+async def test_feeds_hold_the_messages_with_stable_ids(website: WebsiteHarness) -> None:
     """Atom and JSON Feed, overall and per profile, newest first, same ids in all and after a change."""
     for number in range(3):
         intent = an_intent(FIRE, f"Message & <{number}>", request_id=f"r{number}", severity="severe")
@@ -147,7 +147,7 @@ async def test_feeds_hold_the_messages_with_stable_ids(website: WebsiteRig) -> N
     assert [item["id"] for item in json.loads(read(website, "profiles/fire-website/feed.json"))["items"]] == ids
 
 
-async def test_a_withdrawn_message_shows_a_notice_and_nothing_of_its_text(website: WebsiteRig) -> None:
+async def test_a_withdrawn_message_shows_a_notice_and_nothing_of_its_text(website: WebsiteHarness) -> None:
     """On no page and in no feed, and its picture is gone; the page itself stays and says so."""
     intent = an_intent(FIRE, "Wrong alarm text", pictures=(PICTURE,), severity="extreme")
     await website.connector.publish(intent, store)
@@ -161,7 +161,7 @@ async def test_a_withdrawn_message_shows_a_notice_and_nothing_of_its_text(websit
     assert json.loads(read(website, "feed.json"))["items"][0]["_onevoice"]["withdrawn"] is True
 
 
-async def test_what_was_taken_back_does_not_come_back_by_a_late_repeat(website: WebsiteRig) -> None:
+async def test_what_was_taken_back_does_not_come_back_by_a_late_repeat(website: WebsiteHarness) -> None:
     """A repeat after retract is refused."""
     intent = an_intent(FIRE)
     await website.connector.publish(intent, store)
@@ -170,7 +170,7 @@ async def test_what_was_taken_back_does_not_come_back_by_a_late_repeat(website: 
     assert await website.stands(FIRE) == []
 
 
-async def test_an_older_revision_never_follows_a_newer_one(website: WebsiteRig) -> None:
+async def test_an_older_revision_never_follows_a_newer_one(website: WebsiteHarness) -> None:
     """Revision 2 replaces the text; revision 1 is refused from then on."""
     await website.connector.publish(an_intent(FIRE, "First"), store)
     await published(website.connector, an_intent(FIRE, "Second", revision=2))
@@ -178,14 +178,14 @@ async def test_an_older_revision_never_follows_a_newer_one(website: WebsiteRig) 
     assert [seen.text for seen in await website.stands(FIRE)] == ["Second"]
 
 
-async def test_a_picture_is_copied_whole(website: WebsiteRig) -> None:
+async def test_a_picture_is_copied_whole(website: WebsiteHarness) -> None:
     """The bytes that were approved."""
     await website.connector.publish(an_intent(FIRE, pictures=(PICTURE,)), store)
     (copied,) = website.city.site_folder.rglob("*.png")
     assert copied.read_bytes() == PNG
 
 
-async def test_the_mirror_shows_a_message_that_stands_elsewhere(website: WebsiteRig) -> None:
+async def test_the_mirror_shows_a_message_that_stands_elsewhere(website: WebsiteHarness) -> None:
     """A page and a place in the front page and the feed, without a post on a website profile (Transparency (ii))."""
     mastodon = a_profile("fire", "mastodon")
     intent = an_intent(mastodon, "Posted elsewhere")
@@ -203,7 +203,7 @@ async def test_the_mirror_shows_a_message_that_stands_elsewhere(website: Website
     assert not (website.city.site_folder / "profiles").exists()
 
 
-async def test_the_mirror_shows_that_it_was_taken_back(website: WebsiteRig) -> None:
+async def test_the_mirror_shows_that_it_was_taken_back(website: WebsiteHarness) -> None:
     """When it is nowhere any more, the text goes."""
     site = site_of(website)
     intent = an_intent(a_profile("fire", "mastodon"), "Posted elsewhere")
@@ -214,7 +214,7 @@ async def test_the_mirror_shows_that_it_was_taken_back(website: WebsiteRig) -> N
     assert "Posted elsewhere" not in page
 
 
-async def test_a_mirrored_message_may_be_a_post_too(website: WebsiteRig) -> None:
+async def test_a_mirrored_message_may_be_a_post_too(website: WebsiteHarness) -> None:
     """Mirror first or post first: one page, both places."""
     intent = an_intent(FIRE, "Both")
     mirrored = an_intent(a_profile("fire", "mastodon"), "Both")
@@ -230,7 +230,7 @@ async def test_a_mirrored_message_may_be_a_post_too(website: WebsiteRig) -> None
     assert "this website" in page
 
 
-async def test_a_month_is_archived_in_parts_that_lead_to_each_other(website: WebsiteRig) -> None:
+async def test_a_month_is_archived_in_parts_that_lead_to_each_other(website: WebsiteHarness) -> None:
     """Every message is in exactly one part, and following the links from the newest part reaches all."""
     website.connector = website.small()
     for number in range(8):
@@ -251,7 +251,7 @@ async def test_a_month_is_archived_in_parts_that_lead_to_each_other(website: Web
     assert f"archive/{month}/" in front
 
 
-async def test_publishing_does_not_rewrite_what_it_does_not_touch(website: WebsiteRig) -> None:
+async def test_publishing_does_not_rewrite_what_it_does_not_touch(website: WebsiteHarness) -> None:
     """With many messages there, one more writes a handful of files, whatever their number."""
     written = []
     for number in range(60):
@@ -263,7 +263,7 @@ async def test_publishing_does_not_rewrite_what_it_does_not_touch(website: Websi
     assert written[-1] <= written[1]
 
 
-async def test_a_site_that_cannot_be_locked_surely_posted_nothing(website: WebsiteRig) -> None:
+async def test_a_site_that_cannot_be_locked_surely_posted_nothing(website: WebsiteHarness) -> None:
     """A file where the state's folder should be: Retryable, and check says so."""
     website.city.var.mkdir()
     (website.city.var / "website").write_text("in the way")
@@ -273,7 +273,7 @@ async def test_a_site_that_cannot_be_locked_surely_posted_nothing(website: Websi
     assert str(website.city.folder) not in health.detail
 
 
-async def test_a_call_that_ended_while_the_site_was_locked_is_surely_not_made(website: WebsiteRig) -> None:
+async def test_a_call_that_ended_while_the_site_was_locked_is_surely_not_made(website: WebsiteHarness) -> None:
     """Not behind its back either, when the lock is let go of: that may be after an activation."""
     with locked(website.city.var / "website" / "live" / "lock"):
         answer = await website.connector.publish(an_intent(FIRE, "Late", request_id="rlate", timeout=0.5), store)
@@ -283,7 +283,7 @@ async def test_a_call_that_ended_while_the_site_was_locked_is_surely_not_made(we
     assert not (website.city.site_folder / "messages" / "rlate").exists()
 
 
-async def test_a_call_that_was_given_up_while_the_site_was_locked_is_not_made(website: WebsiteRig) -> None:
+async def test_a_call_that_was_given_up_while_the_site_was_locked_is_not_made(website: WebsiteHarness) -> None:
     """The caller's own time-out cancels it, before its own end."""
     with locked(website.city.var / "website" / "live" / "lock"), pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
@@ -292,7 +292,7 @@ async def test_a_call_that_was_given_up_while_the_site_was_locked_is_not_made(we
     assert [seen.text for seen in await website.stands(FIRE)] == ["Next"]
 
 
-async def test_one_broken_file_of_the_state_blocks_no_other_message(website: WebsiteRig) -> None:
+async def test_one_broken_file_of_the_state_blocks_no_other_message(website: WebsiteHarness) -> None:
     """The others go out; the broken one is refused loudly."""
     await website.connector.publish(an_intent(FIRE, "Old", request_id="rold"), store)
     (website.city.var / "website" / "live" / "messages" / "rold.json").write_text("{")
@@ -304,19 +304,19 @@ async def test_one_broken_file_of_the_state_blocks_no_other_message(website: Web
 _OTHER_PROCESS = """
 import asyncio, sys
 from pathlib import Path
-from tests.integration.connectors.rigs import WebsiteRig, a_profile, an_intent, store
+from tests.integration.connectors.harnesses import WebsiteHarness, a_profile, an_intent, store
 async def main():
-    rig = WebsiteRig(Path(sys.argv[1]))
+    harness = WebsiteHarness(Path(sys.argv[1]))
     fire = a_profile("fire", "website")
     for number in range(8):
         intent = an_intent(fire, f"{sys.argv[2]} {number}", request_id=f"r{sys.argv[2]}{number}")
-        await rig.connector.publish(intent, store)
-    await rig.close()
+        await harness.connector.publish(intent, store)
+    await harness.close()
 asyncio.run(main())
 """
 
 
-async def test_several_processes_write_one_site(website: WebsiteRig) -> None:
+async def test_several_processes_write_one_site(website: WebsiteHarness) -> None:
     """Nothing of one is lost by another, on no page."""
     folder = str(website.city.folder)
     command = (sys.executable, "-c", _OTHER_PROCESS, folder)
@@ -327,7 +327,7 @@ async def test_several_processes_write_one_site(website: WebsiteRig) -> None:
         assert all(f"{name} {number}" in page for number in range(8))
 
 
-async def test_all_pages_can_be_made_again_from_the_state(website: WebsiteRig) -> None:
+async def test_all_pages_can_be_made_again_from_the_state(website: WebsiteHarness) -> None:
     """Lose every page: a moment later the site is as it was, though nothing is published."""
     for number in range(3):
         await website.connector.publish(an_intent(FIRE, f"Message {number}", request_id=f"r{number}"), store)
@@ -346,7 +346,7 @@ async def test_all_pages_can_be_made_again_from_the_state(website: WebsiteRig) -
 @pytest.mark.parametrize(
     "path", ["/../city.toml", "/%2e%2e/city.toml", "/.hidden", "/messages/../../city.toml", "//etc/passwd"]
 )
-async def test_the_preview_serves_nothing_outside_and_nothing_hidden(website: WebsiteRig, path: str) -> None:
+async def test_the_preview_serves_nothing_outside_and_nothing_hidden(website: WebsiteHarness, path: str) -> None:
     """Only pages, feeds, pictures and styles of the folder."""
     await website.connector.publish(an_intent(FIRE), store)
     (website.city.folder / "city.toml").write_text("secret = true")
@@ -361,7 +361,7 @@ async def test_the_preview_serves_nothing_outside_and_nothing_hidden(website: We
     await running.stop()
 
 
-async def test_an_exercise_says_so_on_every_page(website: WebsiteRig) -> None:
+async def test_an_exercise_says_so_on_every_page(website: WebsiteHarness) -> None:
     """The exercise realm has a folder, a memory and a banner of its own."""
     website.city.realm = "exercise"
     connector = website.restart()
@@ -372,7 +372,7 @@ async def test_an_exercise_says_so_on_every_page(website: WebsiteRig) -> None:
     assert not (website.city.folder / "site").exists()
 
 
-async def test_a_message_says_its_language_and_runs_in_its_direction(website: WebsiteRig) -> None:
+async def test_a_message_says_its_language_and_runs_in_its_direction(website: WebsiteHarness) -> None:
     """WCAG 2.2, 3.1.2; Atom's xml:lang and JSON Feed's language for readers; so does what is said about it."""
     arabic = an_intent(FIRE, "اغلوا الماء قبل الشرب.", request_id="rar", language="ar")
     await website.connector.publish(arabic, store)
@@ -391,7 +391,7 @@ async def test_a_message_says_its_language_and_runs_in_its_direction(website: We
     assert "سُحبت هذه الرسالة في" in page
 
 
-async def test_ids_in_feeds_stay_when_the_address_of_the_site_changes(website: WebsiteRig) -> None:
+async def test_ids_in_feeds_stay_when_the_address_of_the_site_changes(website: WebsiteHarness) -> None:
     """RFC 4287, 4.2.6: also of the feed itself; links lead to the new address."""
     await website.connector.publish(an_intent(FIRE, "One", request_id="r1"), store)
     before = ids_of(read(website, "feed.atom"))
@@ -405,7 +405,7 @@ async def test_ids_in_feeds_stay_when_the_address_of_the_site_changes(website: W
     assert feed["items"][1]["url"] == "https://www.mission.example/news/messages/r1/"
 
 
-async def test_a_reader_that_was_away_finds_every_message_by_the_links(website: WebsiteRig) -> None:
+async def test_a_reader_that_was_away_finds_every_message_by_the_links(website: WebsiteHarness) -> None:
     """RFC 5005, 4 and JSON Feed's next_url: also what was written before there were such documents."""
     website.connector = website.small()
     for number in range(10):
@@ -431,7 +431,7 @@ async def test_a_reader_that_was_away_finds_every_message_by_the_links(website: 
     assert found == wanted
 
 
-async def test_each_entry_of_a_feed_was_updated_at_another_time(website: WebsiteRig) -> None:
+async def test_each_entry_of_a_feed_was_updated_at_another_time(website: WebsiteHarness) -> None:
     """Also of those that are written, and taken back, together."""
     intents = [an_intent(FIRE, f"Message {number}", request_id=f"r{number}") for number in range(12)]
     await asyncio.gather(*(website.connector.publish(intent, store) for intent in intents))

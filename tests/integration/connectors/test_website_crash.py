@@ -24,19 +24,28 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.website.connector import WebsiteConnector, WebsiteMirror
 from services.fanout.connectors.website.pages import Site
 from services.kernel.base.clock import ManualClock
-from tests.integration.connectors.rigs import GROWING, PICTURE, PNG, WebsiteRig, a_profile, an_intent, published, store
+from tests.integration.connectors.harnesses import (
+    GROWING,
+    PICTURE,
+    PNG,
+    WebsiteHarness,
+    a_profile,
+    an_intent,
+    published,
+    store,
+)
 from tests.integration.connectors.test_website import read, site_of
 
 FIRE = a_profile("fire", "website")
 
 
-def nowhere(website: WebsiteRig, text: str) -> bool:
+def nowhere(website: WebsiteHarness, text: str) -> bool:
     """Say whether no page and no feed holds a text."""
     files = [one for one in website.city.site_folder.rglob("*") if one.is_file()]
     return not any(text in one.read_text() for one in files if one.suffix in (".html", ".atom", ".json"))
 
 
-async def kept_up(website: WebsiteRig) -> None:
+async def kept_up(website: WebsiteHarness) -> None:
     """A new process that publishes nothing, and looks once for what has ended."""
     fresh = website.restart()
     assert isinstance(fresh, WebsiteConnector)
@@ -49,7 +58,7 @@ async def kept_up(website: WebsiteRig) -> None:
 
 @pytest.mark.parametrize("in_the_way", ["messages/raaaaaaaaaaaa", "feed.atom", "archive"])
 async def test_what_a_crash_cut_short_is_shown_by_its_next_judged_call_alone(
-    website: WebsiteRig, in_the_way: str
+    website: WebsiteHarness, in_the_way: str
 ) -> None:
     """Killed between the state and the pages, or among the pages: it may be withdrawn by now, so that it is nowhere.
 
@@ -80,7 +89,7 @@ async def test_what_a_crash_cut_short_is_shown_by_its_next_judged_call_alone(
     assert "Cut short" in read(website, "messages/raaaaaaaaaaaa/index.html")
 
 
-async def test_a_correction_that_a_crash_cut_short_marks_nothing(website: WebsiteRig) -> None:
+async def test_a_correction_that_a_crash_cut_short_marks_nothing(website: WebsiteHarness) -> None:
     """The earlier page says nothing of it before it is shown, and says so then."""
     await published(website.connector, an_intent(FIRE, "Earlier", request_id="rearlier"))
     correction = an_intent(FIRE, "Corrected", act="correct", about="rearlier")
@@ -93,7 +102,7 @@ async def test_a_correction_that_a_crash_cut_short_marks_nothing(website: Websit
     assert correction.request_id in read(website, "messages/rearlier/index.html")
 
 
-async def test_what_a_crash_of_an_older_version_left_is_written(website: WebsiteRig) -> None:
+async def test_what_a_crash_of_an_older_version_left_is_written(website: WebsiteHarness) -> None:
     """It noted the messages alone, and each of them was behind its state."""
     await published(website.connector, an_intent(FIRE, "Survives"))
     (website.city.site_folder / "messages" / "raaaaaaaaaaaa" / "index.html").unlink()
@@ -102,7 +111,7 @@ async def test_what_a_crash_of_an_older_version_left_is_written(website: Website
     assert "Survives" in read(website, "messages/raaaaaaaaaaaa/index.html")
 
 
-async def test_while_a_page_may_still_land_nobody_says_that_it_is_not_there(website: WebsiteRig) -> None:
+async def test_while_a_page_may_still_land_nobody_says_that_it_is_not_there(website: WebsiteHarness) -> None:
     """The disk stalls behind the claim: the call and each look end without an answer, also those of the mirror."""
     await published(website.connector, an_intent(FIRE, "Before", request_id="rbefore"))
     address, real = website.city.var / "website" / "live" / "address.json", website.city.folder / "address.json"

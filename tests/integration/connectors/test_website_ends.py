@@ -16,7 +16,7 @@ import pytest_asyncio
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Pages, Site
 from services.kernel.base.clock import ManualClock
-from tests.integration.connectors.rigs import PICTURE, a_profile, an_intent, store
+from tests.integration.connectors.harnesses import PICTURE, a_profile, an_intent, store
 from tests.support.mission import PATIENCE
 
 FIRE, PARKS = a_profile("fire", "website"), a_profile("parks", "mastodon")
@@ -26,7 +26,7 @@ PAGE = "messages/raaaaaaaaaaaa/index.html"
 OVER = "This message was in force until 31 January 2026, 16:00 UTC. It is over."
 
 
-class Town:
+class WebsiteCity:
     """A site, its clock, and what the public reads."""
 
     def __init__(self, folder: Path) -> None:
@@ -57,13 +57,13 @@ class Town:
 
 
 @pytest_asyncio.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    made = Town(tmp_path)
+async def town(tmp_path: Path) -> AsyncIterator[WebsiteCity]:
+    made = WebsiteCity(tmp_path)
     yield made
     await made.site.close()
 
 
-async def test_what_is_over_says_so_and_leaves_what_holds_now(town: Town) -> None:
+async def test_what_is_over_says_so_and_leaves_what_holds_now(town: WebsiteCity) -> None:
     await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
     assert "Hydrants" in town.read("now/index.html")
     before = town.updated()
@@ -79,7 +79,7 @@ async def test_what_is_over_says_so_and_leaves_what_holds_now(town: Town) -> Non
     assert town.updated() > before
 
 
-async def test_nothing_is_over_before_its_end_or_without_one(town: Town) -> None:
+async def test_nothing_is_over_before_its_end_or_without_one(town: WebsiteCity) -> None:
     await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
     await town.site.publish(an_intent(FIRE, "Evacuation order.", request_id="rbbbbbbbbbbbb"), store)
     town.clock.time = END - timedelta(seconds=1)
@@ -90,7 +90,7 @@ async def test_nothing_is_over_before_its_end_or_without_one(town: Town) -> None
     assert "Evacuation order." in town.read("now/index.html")
 
 
-async def test_a_later_message_marks_what_is_over_too_and_only_once(town: Town) -> None:
+async def test_a_later_message_marks_what_is_over_too_and_only_once(town: WebsiteCity) -> None:
     await town.site.mirror(
         an_intent(PARKS, "The path is closed.", expires=END), {"parks-mastodon": "https://s.example/1"}, store
     )
@@ -109,7 +109,7 @@ async def test_a_later_message_marks_what_is_over_too_and_only_once(town: Town) 
     assert "The path" not in town.read("now/index.html")
 
 
-async def test_a_withdrawn_message_stays_withdrawn(town: Town) -> None:
+async def test_a_withdrawn_message_stays_withdrawn(town: WebsiteCity) -> None:
     intent = an_intent(FIRE, "Wrong road.", expires=END)
     await town.site.publish(intent, store)
     await town.site.retract(intent, "")
@@ -121,7 +121,7 @@ async def test_a_withdrawn_message_stays_withdrawn(town: Town) -> None:
     assert town.updated() == withdrawn
 
 
-async def test_a_new_revision_ends_when_it_says(town: Town) -> None:
+async def test_a_new_revision_ends_when_it_says(town: WebsiteCity) -> None:
     intent = an_intent(FIRE, "Until four.", expires=END)
     await town.site.publish(intent, store)
     later = END + timedelta(hours=2)
@@ -135,7 +135,7 @@ async def test_a_new_revision_ends_when_it_says(town: Town) -> None:
     assert "Until six." not in town.read("now/index.html")
 
 
-async def test_a_message_that_cannot_be_read_keeps_no_other_from_ending(town: Town) -> None:
+async def test_a_message_that_cannot_be_read_keeps_no_other_from_ending(town: WebsiteCity) -> None:
     await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
     other = an_intent(FIRE, "Broken.", request_id="rbbbbbbbbbbbb", expires=END - timedelta(hours=1))
     await town.site.publish(other, store)
@@ -145,7 +145,7 @@ async def test_a_message_that_cannot_be_read_keeps_no_other_from_ending(town: To
     assert OVER in town.read(PAGE)
 
 
-async def test_a_disk_that_refuses_is_told_and_tried_again(town: Town) -> None:
+async def test_a_disk_that_refuses_is_told_and_tried_again(town: WebsiteCity) -> None:
     await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
     town.clock.time = END
     (town.folder / "now").rename(town.folder / "away")
@@ -156,7 +156,7 @@ async def test_a_disk_that_refuses_is_told_and_tried_again(town: Town) -> None:
     assert "Hydrants" not in town.read("now/index.html")
 
 
-async def _one_failed_look(town: Town) -> None:
+async def _one_failed_look(town: WebsiteCity) -> None:
     task = asyncio.create_task(town.site.keep_up())
     await asyncio.sleep(0.3)
     assert not task.done()
@@ -164,7 +164,7 @@ async def _one_failed_look(town: Town) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_what_holds_now_has_the_most_severe_first(town: Town) -> None:
+async def test_what_holds_now_has_the_most_severe_first(town: WebsiteCity) -> None:
     """In a flood the order to leave is above the garbage; each of its pictures is fetched when it is looked at."""
     for number, (text, severity) in enumerate(
         [("Reception centre.", "minor"), ("Evacuate.", "extreme"), ("Boil water.", "severe"), ("Garbage.", None)]
@@ -184,7 +184,7 @@ async def test_what_holds_now_has_the_most_severe_first(town: Town) -> None:
 
 
 @pytest.mark.parametrize("act", ["recall", "correct", "all_clear"])
-async def test_what_shows_again_a_message_that_was_ended_holds_no_more(town: Town, act: str) -> None:
+async def test_what_shows_again_a_message_that_was_ended_holds_no_more(town: WebsiteCity, act: str) -> None:
     """A recall reaches no repost, which stays on its profile; people who look up what holds now do not act on it."""
     await town.site.publish(an_intent(FIRE, "Leave by Cedar.", request_id="ra"), store)
     await town.site.publish(an_intent(FIRE, "Again: leave by Cedar.", request_id="rb", act="repost", about="ra"), store)
@@ -198,7 +198,7 @@ async def test_what_shows_again_a_message_that_was_ended_holds_no_more(town: Tow
     assert "Parks: leave by Cedar." in town.read("index.html")
 
 
-async def test_the_last_change_tells_of_what_holds_no_more(town: Town) -> None:
+async def test_the_last_change_tells_of_what_holds_no_more(town: WebsiteCity) -> None:
     await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
     town.clock.time = END
     await town.look()

@@ -14,7 +14,7 @@ from services.fanout.connectors.contract import Cause, Connector, Retryable
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City, load_city
 from services.kernel.base.network.web import serve
-from tests.integration.connectors.rigs import KEY, a_profile, an_intent, published, store
+from tests.integration.connectors.harnesses import KEY, a_profile, an_intent, published, store
 from tests.support.emulators.base import Place
 from tests.support.emulators.hooks import SECRET, ReceiverEmulator
 from tests.support.emulators.mail import PASSWORD, USER, MailServer

@@ -53,18 +53,18 @@ class Browser:
         said: dict[str, Any] = canonical.loads(answer.data)
         return said
 
-    def order(self, action: Any, **lies: Any) -> Envelope:
-        return self.device.sign(ORDER_TYPE, order_of(self.officer, action, now()), **lies)
+    def order(self, action: Any, **wrong: Any) -> Envelope:
+        return self.device.sign(ORDER_TYPE, order_of(self.officer, action, now()), **wrong)
 
-    async def enroll(self, token: str, **lies: Any) -> dict[str, Any]:
-        made = enrolment_of(self.device, self.officer, token, now(), **lies)
+    async def enroll(self, token: str, **wrong: Any) -> dict[str, Any]:
+        made = enrolment_of(self.device, self.officer, token, now(), **wrong)
         return await self.send(subjects.DESK_WEB_ENROLL, made)
 
     async def preview(self, event: SubmissionEvent) -> PreviewReply:
         asked = BrowserPreview(officer=self.officer, event=event)
         return PreviewReply.from_value(await self.send(subjects.DESK_WEB_PREVIEW, asked))
 
-    def submission(self, event: SubmissionEvent, **lies: Any) -> Envelope:
+    def submission(self, event: SubmissionEvent, **wrong: Any) -> Envelope:
         statement = SubmissionStatement(
             realm="live",
             officer=self.officer,
@@ -73,13 +73,13 @@ class Browser:
             expires_at=now() + timedelta(minutes=2),
             nonce=secrets.token_hex(16),
         )
-        return self.device.sign(SUBMISSION_TYPE, statement, **lies)
+        return self.device.sign(SUBMISSION_TYPE, statement, **wrong)
 
     def statement(self, request: Request | PreviewReply) -> ApprovalStatement:
         return statement_on(request, self.officer, now())
 
-    def approval(self, request: Request | PreviewReply, **lies: Any) -> Approval:
-        return self.wrapped(self.device.sign(APPROVAL_TYPE, self.statement(request), **lies), request.request_id)
+    def approval(self, request: Request | PreviewReply, **wrong: Any) -> Approval:
+        return self.wrapped(self.device.sign(APPROVAL_TYPE, self.statement(request), **wrong), request.request_id)
 
     def wrapped(self, envelope: Envelope, request_id: str) -> Approval:
         return Approval(at=now(), request_id=request_id, officer=self.officer, envelope=envelope)
@@ -207,11 +207,11 @@ async def _attacks(mission: Mission, pio: Browser, shown: PreviewReply, approval
     assert await code(submit, pio.wrapped(other, shown.request_id)) == "approval.signature", "under another statement"
     as_cao = approval.model_copy(update={"officer": "cao"})
     assert await code(submit, as_cao) == "approval.sender"
-    for lies in ({"origin": "https://evil.example"}, {"crossOrigin": True}, {"flags": 1}, {"rp_id": "evil.example"}):
-        assert await code(submit, pio.approval(shown, **lies)) == "approval.signature", lies
-        assert await code(eoc, pio.order(Hold(on=True), **lies)) == "order.signature", lies
-        refused = pio.submission(an_event("Another one."), **lies)
-        assert await code(subjects.DESK_WEB_SUBMIT, refused) == "submission.signature", lies
+    for wrong in ({"origin": "https://evil.example"}, {"crossOrigin": True}, {"flags": 1}, {"rp_id": "evil.example"}):
+        assert await code(submit, pio.approval(shown, **wrong)) == "approval.signature", wrong
+        assert await code(eoc, pio.order(Hold(on=True), **wrong)) == "order.signature", wrong
+        refused = pio.submission(an_event("Another one."), **wrong)
+        assert await code(subjects.DESK_WEB_SUBMIT, refused) == "submission.signature", wrong
     stranger = Browser(mission, pio.web, "pio", phone_of("stranger"))
     assert await code(submit, stranger.approval(shown)) == "approval.signature"
     assert await code(eoc, stranger.order(Hold(on=True))) == "order.signature"

@@ -57,9 +57,9 @@ class _Graph:
         return tuple(reversed(steps))
 
 
-def explore(start: State, plants: Iterable[str] = ()) -> Found:
+def explore(start: State, mutants: Iterable[str] = ()) -> Found:
     """Walk through every state that can be reached; stop at the first that breaks an invariant."""
-    machine, graph = Machine(frozenset(plants)), _Graph()
+    machine, graph = Machine(frozenset(mutants)), _Graph()
     graph.add(start, 0, "")
     states, here, moves, posted = [start], 0, 0, 0
     ends: list[int] = []

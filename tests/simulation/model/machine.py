@@ -63,7 +63,7 @@ Local = tuple[Any, ...] | None
 SETTLE = LEASE
 """So long after a lease a platform without keys proves nothing by not showing a post."""
 
-PLANTS: dict[str, str] = {
+MUTANTS: dict[str, str] = {
     "no_fence": "an attempt is appended whatever the control revision",
     "effective_off": "each attempt on record counts",
     "void_called": "an attempt that does not count is called",
@@ -139,10 +139,10 @@ class Move(NamedTuple):
 class ModelFold(LedgerFold):
     """The fold of the services; control is folded once for all, and nothing is forgotten."""
 
-    def __init__(self, plants: frozenset[str]) -> None:
+    def __init__(self, mutants: frozenset[str]) -> None:
         super().__init__(Authority("live", frozenset(), 0), EVERYTHING - {"control"})
         self.controls: tuple[tuple[int, Entry], ...] = ()
-        self.plants = plants
+        self.mutants = mutants
 
     def take(self, seq: int, entry: Entry) -> str:
         """Fold the next entry; return why it is void, the empty text when it counts."""
@@ -151,14 +151,14 @@ class ModelFold(LedgerFold):
             self.control, self.control_seq, self.seq = cast.control(self.controls), seq, seq
             self.revisions.append((seq, self.control.posture))
             return ""
-        if "effective_off" in self.plants:
+        if "effective_off" in self.mutants:
             with mock.patch.object(fold_module, "void_because", return_value=""):
                 return self._folded(seq, entry)
         return self._folded(seq, entry)
 
     def _folded(self, seq: int, entry: Entry) -> str:
         void = self.apply(cast.stored(seq, entry), entry[6] if entry[0] == "attempt" else 0.0).void
-        frees = entry[0] == "receipt" and entry[3] == "lapsed" and "lapsed_frees_the_same" in self.plants
+        frees = entry[0] == "receipt" and entry[3] == "lapsed" and "lapsed_frees_the_same" in self.mutants
         if frees and not void:
             state = self.requests[REQUESTS[entry[1]]]
             state.targets[PROFILE].answered = True
@@ -187,9 +187,9 @@ class View:
 
 
 @lru_cache(maxsize=200_000)
-def view(ledger: tuple[Entry, ...], plants: frozenset[str] = frozenset()) -> View:
-    """Read a ledger as the services do; with ``plants`` as those do that have these bugs."""
-    fold, void = ModelFold(plants), {}
+def view(ledger: tuple[Entry, ...], mutants: frozenset[str] = frozenset()) -> View:
+    """Read a ledger as the services do; with ``mutants`` as those do that have these bugs."""
+    fold, void = ModelFold(mutants), {}
     for seq, entry in enumerate(ledger, 1):
         why = fold.take(seq, entry)
         if why:
@@ -203,12 +203,12 @@ FOLDED = frozenset({"effective_off", "lapsed_frees_the_same"})
 
 @dataclass
 class Machine:
-    """Yields the steps of a state. ``plants`` names bugs of ``PLANTS`` that are switched on."""
+    """Yields the steps of a state. ``mutants`` names bugs of ``MUTANTS`` that are switched on."""
 
-    plants: frozenset[str] = field(default_factory=frozenset)
+    mutants: frozenset[str] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
-        self._folded = self.plants & FOLDED
+        self._folded = self.mutants & FOLDED
 
     def view(self, ledger: tuple[Entry, ...]) -> View:
         """What the services know."""
@@ -270,7 +270,7 @@ class Machine:
         gates = _put(state.gates, number, None)
         known = now.state(entry[1])
         assert known is not None
-        if known.verdict_last != standing_seq and "verdict_without_cas" not in self.plants:
+        if known.verdict_last != standing_seq and "verdict_without_cas" not in self.mutants:
             yield Move(f"gate {number} is refused by compare-and-set", state._replace(gates=gates))
             return
         after = state._replace(gates=gates, ledger=(*state.ledger, entry))
@@ -281,7 +281,7 @@ class Machine:
         known, control = now.state(name), now.fold.control
         if known is None or not needs_decision(known, control.seq):
             return None
-        if "forgets_cleared" in self.plants and known.is_cleared:
+        if "forgets_cleared" in self.mutants and known.is_cleared:
             return None
         # An approval of 25 minutes outlasts every run, so that the time is the same for the policy.
         facts = facts_of(known, control, cast.at(0))
@@ -310,16 +310,16 @@ class Machine:
         yield Move("eoc_state appends eoc_active", after)
 
     def _barrier(self, state: State, now: View) -> Barrier:
-        if "barrier_does_not_wait" in self.plants:
+        if "barrier_does_not_wait" in self.mutants:
             return Barrier((), 0, ())
         flights = []
         for seq, entry in enumerate(state.ledger[: now.activating - 1], 1):
             if entry[0] != "attempt" or seq in now.void:
                 continue
             said = [one for one in state.ledger if one[0] == "receipt" and one[2] == seq]
-            ends = [one for one in said if one[3] != "lapsed" or "barrier_forgets_lapsed" in self.plants]
+            ends = [one for one in said if one[3] != "lapsed" or "barrier_forgets_lapsed" in self.mutants]
             by = ends[0][6] if ends else ""
-            if ends and (by == entry[5] or "sleeper_forgotten" in self.plants or ends[0][3] == "lapsed"):
+            if ends and (by == entry[5] or "sleeper_forgotten" in self.mutants or ends[0][3] == "lapsed"):
                 continue
             flights.append(Flight(seq, PROFILE, REQUESTS[entry[1]], entry[5], entry[6], by))
         return barrier(flights, self._heard(state), state.clock, LEASE)
@@ -369,9 +369,9 @@ class Machine:
     def _again(self, state: State, number: int, head: int, _began: float) -> Iterator[Move]:
         """Look at the work on a verdict, also once more at one that is in hand."""
         place, who = self._place(state.ledger, head), f"worker {number}"
-        lease = -LEASE_SLACK if "no_lease_wait" in self.plants else LEASE
+        lease = -LEASE_SLACK if "no_lease_wait" in self.mutants else LEASE
         step = next_step(place, cast.at(state.clock), state.clock, lease)
-        if "acked_beside_an_attempt" in self.plants and place.state.verdict_seq != head:
+        if "acked_beside_an_attempt" in self.mutants and place.state.verdict_seq != head:
             step = Done("a newer verdict is there")
         name, last = state.ledger[head - 1][1], place.target.receipt_last
         if isinstance(step, Done):
@@ -426,7 +426,7 @@ class Machine:
     def _settle(self, state: State, number: int, head: int, step: Settle, place: Place) -> Iterator[Move]:
         name = _name_of(step.attempt.request_id)
         landed = any(post[0] == name for post in state.posts)
-        if not landed and step.over_for < SETTLE and "absence_is_believed_at_once" not in self.plants:
+        if not landed and step.over_for < SETTLE and "absence_is_believed_at_once" not in self.mutants:
             if state.workers[number] is not None:
                 yield Move(f"worker {number} waits with {name}", _with(state, number, None))
             return  # not there yet proves nothing so early
@@ -438,7 +438,7 @@ class Machine:
         yield Move(f"worker {number} looks at the platform: {said.outcome}", after)
 
     def _then(self, usual: str) -> str:
-        return "ack" if "no_look_after" in self.plants else usual
+        return "ack" if "no_look_after" in self.mutants else usual
 
     def _post(
         self, state: State, number: int, head: int, began: float, attempt: int, posture: str, known: int
@@ -446,13 +446,13 @@ class Machine:
         """Append the attempt under the fence; the message id lets one attempt of a number in."""
         now, who = self.view(state.ledger), f"worker {number}"
         _, name, _, control_seq, *_ = state.ledger[head - 1]
-        if now.fold.control_seq != control_seq and "no_fence" not in self.plants:
+        if now.fold.control_seq != control_seq and "no_fence" not in self.mutants:
             yield Move(f"{who} is held back by the fence", _with(state, number, ("again", head, state.clock)))
             return
         same = (seq for seq, one in enumerate(state.ledger, 1) if one[0] == "attempt" and one[1:3] == (name, attempt))
         taken = next(same, 0)
         if taken:
-            mine = "duplicate_is_mine" in self.plants
+            mine = "duplicate_is_mine" in self.mutants
             local: Local = ("attempted", head, began, attempt, taken, posture, known) if mine else None
             yield Move(f"{who}: attempt {attempt} on {name} belongs to another", _with(state, number, local))
             return
@@ -471,7 +471,7 @@ class Machine:
         now, who = self.view(state.ledger), f"worker {number}"
         name, place = state.ledger[head - 1][1], self._place(state.ledger, head)
         target = place.target
-        if seq in now.void and "void_called" not in self.plants:
+        if seq in now.void and "void_called" not in self.mutants:
             yield Move(f"{who}: its attempt on {name} does not count", _with(state, number, None))
             return
         reason = ""
@@ -481,7 +481,7 @@ class Machine:
             same = str(now.fold.control.posture) == posture
             found = [code for code in self._violations(state.ledger, place) if not (same and code == CHANGED)]
             reason = found[0] if found else ""
-        if reason and not {"no_second_look", "void_called"} & self.plants:
+        if reason and not {"no_second_look", "void_called"} & self.mutants:
             held = self._end(state, number, head, seq, known, NotAttempted(reason))
             yield Move(f"{who} holds {name}: {reason}", held)
         else:
@@ -493,7 +493,7 @@ class Machine:
     ) -> Iterator[Move]:
         """Call the platform, if it is not too late for it."""
         who = f"worker {number}"
-        if not retry.may_start(state.clock - began, LEASE) and "late_call" not in self.plants:
+        if not retry.may_start(state.clock - began, LEASE) and "late_call" not in self.mutants:
             late = self._end(state, number, head, seq, known, NotAttempted("too late", late=True))
             yield Move(f"{who} is too late", late)
             return
@@ -531,7 +531,7 @@ class Machine:
             calls = state.calls if cut else tuple(call for call in state.calls if call != mine)
             free = mine.late or not cut or state.clock >= began + LEASE
             after = state._replace(calls=calls, lies=state.lies - (not free))
-            if "blind_repeat" in self.plants:
+            if "blind_repeat" in self.mutants:
                 yield Move(
                     f"{who} hears nothing and repeats",
                     _with(after, number, ("ready", head, began, attempt, seq, known)),
@@ -552,7 +552,7 @@ class Machine:
         if any(call.attempt_seq == seq and call.status == "sent" for call in state.calls):
             return
         name = state.ledger[head - 1][1]
-        if "wakes_unlooked" in self.plants or not any(post == (name, seq) for post in state.posts):
+        if "wakes_unlooked" in self.mutants or not any(post == (name, seq) for post in state.posts):
             yield Move(f"worker {number} does not find it", _with(state, number, ("again", head, state.clock)))
             return
         found = self._end(state, number, head, seq, known, Posted(cast.URL, "1"))
@@ -568,10 +568,10 @@ class Machine:
         record = ("receipt", name, seq, str(said.outcome), said.final, at, who)
         later = isinstance(result, NotAttempted) and result.late
         then = "later" if later else self._then("again")
-        if "acked_before_receipt" in self.plants:
+        if "acked_before_receipt" in self.mutants:
             then = "ack"
         after = self._to_record(state, number, head, record, known, then)
-        if "acked_before_receipt" in self.plants:
+        if "acked_before_receipt" in self.mutants:
             after = after._replace(acked=tuple(sorted({*after.acked, head})))
         return after
 
@@ -587,7 +587,7 @@ class Machine:
         assert known is not None
         last = known.target(PROFILE).receipt_last
         then: Local = None if after == "later" else (after, head, state.clock)
-        if last == expect or "receipt_without_cas" in self.plants:
+        if last == expect or "receipt_without_cas" in self.mutants:
             ledger = (*state.ledger, entry)
             done = _with(state, number, then)._replace(ledger=ledger)
             yield Move(f"{who} appends the receipt: {entry[3]}", done, self._receipt_breaks(state.ledger, entry))

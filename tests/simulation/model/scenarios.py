@@ -70,7 +70,7 @@ FULL: dict[str, State] = SHORT | {
 }
 """Explored by ``make faults``; minutes."""
 
-PLANTED: dict[tuple[str, ...], State] = {
+MUTANT_SCENES: dict[tuple[str, ...], State] = {
     ("no_fence", "effective_off", "no_second_look"): scene("activate"),
     ("effective_off",): both(),
     ("void_called",): both(),

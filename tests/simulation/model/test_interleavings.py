@@ -7,8 +7,8 @@ import pytest
 from services.kernel.base.crashpoints import POINTS
 from tests.simulation.model.explore import explore
 from tests.simulation.model.gaps import AFTER, gaps
-from tests.simulation.model.machine import PLANTS
-from tests.simulation.model.scenarios import PLANTED, SHORT
+from tests.simulation.model.machine import MUTANTS
+from tests.simulation.model.scenarios import MUTANT_SCENES, SHORT
 
 
 @pytest.mark.parametrize("name", SHORT)
@@ -20,16 +20,16 @@ def test_every_invariant_holds_in_every_interleaving(name: str) -> None:
     assert found.states > 40
 
 
-@pytest.mark.parametrize("plants", PLANTED, ids="+".join)
-def test_a_planted_bug_is_found(plants: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("mutants", MUTANT_SCENES, ids="+".join)
+def test_a_planted_bug_is_found(mutants: tuple[str, ...]) -> None:
     """The walls are what the tests believe them to be: without one of them an invariant breaks."""
-    found = explore(PLANTED[plants], plants)
-    assert found.broken, f"{plants} was not found in {found}"
+    found = explore(MUTANT_SCENES[mutants], mutants)
+    assert found.broken, f"{mutants} was not found in {found}"
     assert found.trace
 
 
 def test_each_bug_that_can_be_planted_is_tried() -> None:
-    assert {name for plants in PLANTED for name in plants} == set(PLANTS)
+    assert {name for mutants in MUTANT_SCENES for name in mutants} == set(MUTANTS)
 
 
 def test_the_second_look_is_not_the_only_wall() -> None:

@@ -1,7 +1,7 @@
 """A platform in a folder, behind the connector contract: it keeps every post that it is sent, also the second of two.
 
 It knows no idempotency, so a post made twice is seen; ``keyed``, as the website is, it does. It misbehaves on order,
-call by call, from any process: ``behave(profile, "slow 2", "rate_limit 0.1")``. Tricks on ``publish``:
+call by call, from any process: ``behave(profile, "slow 2", "rate_limit 0.1")``. Faults on ``publish``:
 
 slow S        takes S seconds, then posts            rate_limit S  not posted, asks to wait for S seconds
 error_after   posts, and answers with an unknown     drop          not posted, and nobody knows
@@ -70,39 +70,39 @@ class FolderPlatform(Connector):
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         profile = intent.profile.id
-        trick, _, argument = self._take(profile).partition(" ")
-        self._note(profile, f"publish {trick}")
-        if trick == "slow":
+        fault, _, argument = self._take(profile).partition(" ")
+        self._note(profile, f"publish {fault}")
+        if fault == "slow":
             left = 0.9 * intent.call_timeout
             await asyncio.sleep(min(float(argument), left))
             if float(argument) > left:
                 return Unknown("no answer in time")
-        while trick == "wait" and not (self.folder / f"{profile}.open").exists():  # noqa: ASYNC110 - across processes
+        while fault == "wait" and not (self.folder / f"{profile}.open").exists():  # noqa: ASYNC110 - across processes
             await asyncio.sleep(0.02)
-        if trick == "rate_limit":
+        if fault == "rate_limit":
             return Retryable("too many requests", after=float(argument))
-        if trick == "locked":
+        if fault == "locked":
             return Retryable("the channel takes nothing from this login", cause=Cause.CREDENTIAL)
-        if trick == "unreachable":
+        if fault == "unreachable":
             return Retryable("connection refused")
-        if trick == "refuse":
+        if fault == "refuse":
             return Permanent("the platform refuses this text")
-        if trick == "drop":
+        if fault == "drop":
             return Unknown("the connection was dropped")
-        if trick == "late":
+        if fault == "late":
             self._later[intent.idempotency_key] = (monotonic() + float(argument), intent)
             return Unknown("the connection was dropped")
         posted = self._post(intent, *[await _alt(one, fetch_media) for one in intent.content.pictures])
-        if trick == "error_after":
+        if fault == "error_after":
             return Unknown("500 after sending")
-        if trick == "crash":
+        if fault == "crash":
             raise RuntimeError("the connector has a bug")
         return posted
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
-        trick, _, argument = self._take(intent.profile.id, ON_RECONCILE).partition(" ")
-        self._note(intent.profile.id, f"reconcile {trick}")
-        if trick == "blind":
+        fault, _, argument = self._take(intent.profile.id, ON_RECONCILE).partition(" ")
+        self._note(intent.profile.id, f"reconcile {fault}")
+        if fault == "blind":
             return CannotTell("the timeline cannot be read", after=float(argument) if argument else None)
         found = self._known(intent)
         if found is not None:
@@ -128,9 +128,9 @@ class FolderPlatform(Connector):
 
     # --- for tests ----------------------------------------------------------------------------------------
 
-    def behave(self, profile: str, *tricks: str) -> None:
+    def behave(self, profile: str, *faults: str) -> None:
         """Tell what to do on the next calls for a profile."""
-        (self.folder / f"{profile}.tricks").write_text(json.dumps(list(tricks)))
+        (self.folder / f"{profile}.faults").write_text(json.dumps(list(faults)))
 
     def open(self, profile: str) -> None:
         """Let the call go on that waits."""
@@ -157,7 +157,7 @@ class FolderPlatform(Connector):
         return path.read_text().splitlines() if path.exists() else []
 
     def calls(self, profile: str) -> list[str]:
-        """The calls for a profile, with the trick that was played."""
+        """The calls for a profile, with the fault that was played."""
         path = self.folder / f"{profile}.calls"
         return path.read_text().splitlines() if path.exists() else []
 
@@ -192,13 +192,13 @@ class FolderPlatform(Connector):
         return Posted(f"https://{self.platform}.example/{profile}/{number}", f"{profile}-{number}")
 
     def _take(self, profile: str, kind: frozenset[str] = frozenset()) -> str:
-        """Take the next trick of a kind; without one, the next that is of none of the kinds."""
-        path = self.folder / f"{profile}.tricks"
-        tricks: list[str] = json.loads(path.read_text()) if path.exists() else []
-        mine = next((trick for trick in tricks if _is_of(trick.split()[0], kind)), "")
+        """Take the next fault of a kind; without one, the next that is of none of the kinds."""
+        path = self.folder / f"{profile}.faults"
+        faults: list[str] = json.loads(path.read_text()) if path.exists() else []
+        mine = next((fault for fault in faults if _is_of(fault.split()[0], kind)), "")
         if mine:
-            tricks.remove(mine)
-            path.write_text(json.dumps(tricks))
+            faults.remove(mine)
+            path.write_text(json.dumps(faults))
         return mine
 
     def _note(self, profile: str, what: str) -> None:
@@ -215,5 +215,5 @@ async def _alt(picture: Picture, fetch_media: FetchMedia) -> str | None:
     return picture.alt
 
 
-def _is_of(trick: str, kind: frozenset[str]) -> bool:
-    return trick in kind if kind else trick not in ON_RECONCILE | ON_RETRACT
+def _is_of(fault: str, kind: frozenset[str]) -> bool:
+    return fault in kind if kind else fault not in ON_RECONCILE | ON_RETRACT

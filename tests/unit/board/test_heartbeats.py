@@ -22,7 +22,7 @@ class Hearing:
 
     def __init__(self, apart: float) -> None:
         self.apart, self.clock = timedelta(seconds=apart), ManualClock(NOW)
-        nothing: Any = SimpleNamespace(answer=None, waiting=lambda: (), book=SimpleNamespace(waiting=lambda: ()))
+        nothing: Any = SimpleNamespace(answer=None, waiting=lambda: (), state=SimpleNamespace(waiting=lambda: ()))
         fold: Any = SimpleNamespace(taken_over={}, chain=SimpleNamespace(replaced={}), seq=0)
         read: Any = SimpleNamespace(newest=None)
         runtime: Any = SimpleNamespace(clock=self.clock, projection=read, control=control(), fold=fold)

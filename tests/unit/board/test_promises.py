@@ -25,7 +25,7 @@ MADE = request(next_update=BY)
 ID = MADE.request_id
 
 
-def book(*, cleared: bool = True) -> Promises:
+def promised(*, cleared: bool = True) -> Promises:
     """A message that promises an update within the hour."""
     made = Promises()
     made.note_request(MADE)
@@ -46,27 +46,27 @@ def open_at(made: Promises, when: timedelta, withdrawn: tuple[str, ...] = ()) ->
 
 
 def test_it_is_spoken_of_from_a_while_before_until_a_day_after() -> None:
-    made = book()
+    made = promised()
     assert open_at(made, -WARN_BEFORE - timedelta(seconds=1)) == []
     assert open_at(made, -WARN_BEFORE) == open_at(made, timedelta(hours=5)) == [ID]
     assert open_at(made, KEPT) == []
 
 
 def test_what_is_not_out_or_withdrawn_promises_nothing() -> None:
-    assert open_at(book(cleared=False), timedelta(0)) == []
-    assert open_at(book(), timedelta(0), (ID,)) == []
+    assert open_at(promised(cleared=False), timedelta(0)) == []
+    assert open_at(promised(), timedelta(0), (ID,)) == []
 
 
 @pytest.mark.parametrize("act", ["update", "correct", "all_clear", "recall"])
 def test_what_comes_after_it_keeps_it(act: Act) -> None:
-    made = book()
+    made = promised()
     made.note_request(follower("rnext", act))
     made.note_cleared("rnext", (ID,))
     assert open_at(made, timedelta(0)) == []
 
 
 def test_a_repost_says_nothing_new_and_a_revision_may_promise_otherwise() -> None:
-    made = book()
+    made = promised()
     made.note_request(follower("ragain", "repost"))
     made.note_cleared("ragain", (ID,))
     assert open_at(made, timedelta(0)) == [ID]
@@ -75,7 +75,7 @@ def test_a_repost_says_nothing_new_and_a_revision_may_promise_otherwise() -> Non
 
 
 def test_a_revision_of_what_was_cleared_promises_what_it_says_itself() -> None:
-    made = book()
+    made = promised()
     made.note_request(request(revision=2, next_update=BY + timedelta(hours=1)))
     assert open_at(made, -WARN_BEFORE) == []
     assert open_at(made, timedelta(hours=1) - WARN_BEFORE) == [ID]
@@ -100,7 +100,7 @@ def test_its_author_is_told_beside_the_officers() -> None:
     schedule = NoticeSchedule(
         ("pio@a.example",), (), timedelta(minutes=10), timedelta(minutes=20), {"clerk": "clerk@a.example"}
     )
-    waiting = list(book().open((), BY))
+    waiting = list(promised().open((), BY))
     (notice,) = due(waiting, (), None, schedule, BY)
     assert (notice.step, notice.to) == (Step.FIRST, ("pio@a.example", "clerk@a.example"))
     said = body(notice, [("17:00", "18:00")])
@@ -142,7 +142,7 @@ async def test_the_board_forgets_while_entries_come() -> None:
     fold(MADE)
     clock.time = BY + KEPT
     fold(request(request_id="rnext", next_update=BY + KEPT))
-    assert set(watch.book.made) == {"rnext"}
+    assert set(watch.promises.made) == {"rnext"}
 
 
 class _Ahead(ManualClock):
@@ -160,7 +160,7 @@ async def test_a_clock_that_is_ahead_forgets_no_promise() -> None:
     watch = PromiseWatch(runtime)
     await watch.take_up()
     ledger.told(Entry(1, subjects.request(ID), NOW, MADE.to_bytes(), {}), Applied(1, "request"))
-    watch.book.made[ID].cleared = True
+    watch.promises.made[ID].cleared = True
     clock.time = BY
     ledger.told(Entry(2, subjects.request("r2"), BY, request(request_id="r2").to_bytes(), {}), Applied(2, "request"))
     assert [one.request_id for one in watch.waiting()] == [ID]
@@ -180,6 +180,6 @@ async def test_what_comes_while_the_past_is_read_is_noted_behind_it() -> None:
     for one in (newer, MADE):
         entry = Entry(2, subjects.request(one.request_id), NOW, one.to_bytes(), {})
         ledger.told(entry, Applied(2, "request"))
-    assert watch.book.made == {}
+    assert watch.promises.made == {}
     await watch.take_up()
-    assert set(watch.book.made) == {ID}
+    assert set(watch.promises.made) == {ID}

@@ -8,7 +8,7 @@ from services.fanout.connectors.answers import split_on
 from services.fanout.connectors.contract import Permanent
 from services.fanout.connectors.linkedin.comments import Thread, named
 from services.fanout.connectors.telegram.answering import reply_parameters
-from tests.integration.connectors.rigs import a_profile, an_intent
+from tests.integration.connectors.harnesses import a_profile, an_intent
 
 SITES = ("https://www.example.com", "https://example.com/")
 CHANNEL = a_profile("fire", "telegram").model_copy(update={"account": "@mission"})

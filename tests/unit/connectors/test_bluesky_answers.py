@@ -13,7 +13,7 @@ from services.fanout.connectors.bluesky.reading import Reader
 from services.fanout.connectors.calls.http import Http
 from services.fanout.connectors.contract import CannotTell, Intent, Permanent
 from services.kernel.base.clock import SystemClock
-from tests.integration.connectors.rigs import a_profile, an_intent
+from tests.integration.connectors.harnesses import a_profile, an_intent
 from tests.support.broker import PATIENCE
 
 APP = "https://bsky.app"

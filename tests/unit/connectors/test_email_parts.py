@@ -10,7 +10,7 @@ import pytest
 
 from services.fanout.connectors.email.message import email_of, subject_of
 from services.fanout.connectors.email.transfer import is_about_us
-from tests.integration.connectors.rigs import a_profile, an_intent
+from tests.integration.connectors.harnesses import a_profile, an_intent
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.fanout.connectors.contract import HandedOver, Permanent
 from services.fanout.connectors.manual.connector import ManualConnector
-from tests.integration.connectors.rigs import a_profile, an_intent, store
+from tests.integration.connectors.harnesses import a_profile, an_intent, store
 
 PLACE = "https://alerts.example/console"
 ALERTS = a_profile("city", "manual").model_copy(update={"account": PLACE})

@@ -10,7 +10,7 @@ from services.fanout.connectors.x.api import read_post, rows_of
 from services.fanout.connectors.x.comparing import shows
 from services.fanout.connectors.x.oauth import Keys, authorization, read_keys
 from services.fanout.connectors.x.repost import under
-from tests.integration.connectors.rigs import a_profile, an_intent
+from tests.integration.connectors.harnesses import a_profile, an_intent
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from schemas.events.authority import Profile
 from services.desk.city.answering import profile_for
 from services.kernel.base.errors import BadInput
-from tests.integration.connectors.rigs import a_city, a_profile
+from tests.integration.connectors.harnesses import a_city, a_profile
 
 PLATFORMS = ("facebook", "instagram", "linkedin", "telegram", "threads", "x", "slack")
 

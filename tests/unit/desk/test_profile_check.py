@@ -12,7 +12,7 @@ from schemas.events.desk import ServiceHealth
 from services.desk.city.profile_check import budgets_by_profile, examine
 from services.fanout.connectors.contract import Health
 from services.fanout.connectors.credentials.tokens import expiry_path, renewal_path
-from tests.integration.connectors.rigs import a_city, a_profile
+from tests.integration.connectors.harnesses import a_city, a_profile
 
 
 def beat(*budgets: ProfileBudget) -> ServiceHealth:

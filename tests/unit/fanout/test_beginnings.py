@@ -28,7 +28,7 @@ from services.fanout.following.taking_back import TakesBack
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.state import RequestState
 from tests.support.virtual_time import in_virtual_time
-from tests.unit.fanout.test_posting_receipts import Rig
+from tests.unit.fanout.test_posting_receipts import Harness
 from tests.unit.fanout.world import NOW, profile, receipt, request
 from tests.unit.states import ended_target, state
 
@@ -100,15 +100,15 @@ async def test_behind_a_beginning_each_call_is_a_repeat() -> None:
 
 async def test_an_end_without_an_attempt_says_what_stands() -> None:
     """Also behind a later attempt that was held back before its call, and says nothing of it."""
-    rig, written = Rig(), []
+    harness, written = Harness(), []
 
     async def receipt_of(said: Receipt, _known: int) -> None:
         written.append(said)
 
-    rig.records.receipt = receipt_of  # type: ignore[method-assign, assignment]
+    harness.records.receipt = receipt_of  # type: ignore[method-assign, assignment]
     target = ended_target(receipt(attempt_seq=60), receipts=[(51, BEGUN), (61, receipt(attempt_seq=60))])
-    place = rig.place._replace(target=target)
-    await rig.settler.end(place, End(ReceiptOutcome.UNCONFIRMED, True, "it expired"), 61)
+    place = harness.place._replace(target=target)
+    await harness.settler.end(place, End(ReceiptOutcome.UNCONFIRMED, True, "it expired"), 61)
     assert [(one.attempt_seq, one.url, one.remote_id) for one in written] == [(0, PART.url, PART.remote_id)]
 
 

@@ -25,7 +25,7 @@ from services.kernel.fold.applied import Applied
 from services.kernel.fold.state import TargetState
 from services.kernel.ledger.entry import Entry
 from tests.support.virtual_time import in_virtual_time
-from tests.unit.fanout.test_posting_receipts import Rig
+from tests.unit.fanout.test_posting_receipts import Harness
 from tests.unit.fanout.world import NOW, attempt, profile, receipt
 from tests.unit.states import open_target
 
@@ -34,7 +34,7 @@ SEQ = 70
 AWAY = Unreachable("broker.unreachable", "the broker does not answer", "wait")
 
 
-class AttemptRig(Rig):
+class AttemptHarness(Harness):
     """A worker that puts the first attempt of a message on record; ``stand`` folds what it wrote."""
 
     def __init__(self) -> None:
@@ -93,96 +93,96 @@ def failing(error: BaseException) -> Callable[[], Awaitable[Any]]:
 
 
 async def test_what_stands_and_is_acked_is_called() -> None:
-    rig = AttemptRig()
-    assert await rig.attempt() == SEQ
-    assert isinstance(rig.next(), Wait), "its call may be under way"
+    harness = AttemptHarness()
+    assert await harness.attempt() == SEQ
+    assert isinstance(harness.next(), Wait), "its call may be under way"
 
 
 async def test_what_stands_without_its_ack_is_called_all_the_same() -> None:
-    rig = AttemptRig()
-    rig.on_append = failing(AWAY)
+    harness = AttemptHarness()
+    harness.on_append = failing(AWAY)
 
     async def folded() -> None:
-        rig.stand(rig.wrote[0])
-        assert isinstance(rig.next(), Wait), "while it is being recorded nobody says that it was not called"
+        harness.stand(harness.wrote[0])
+        assert isinstance(harness.next(), Wait), "while it is being recorded nobody says that it was not called"
 
-    rig.after = folded
-    assert await rig.attempt() == SEQ
-    assert isinstance(rig.next(), Wait)
+    harness.after = folded
+    assert await harness.attempt() == SEQ
+    assert isinstance(harness.next(), Wait)
 
 
 @pytest.mark.parametrize("where", ["append", "catch up", "fold behind", "killed"])
 async def test_what_was_given_up_and_lands_is_said_to_be_not_called(where: str) -> None:
     """The broker was away: it waited out its lease and what its platform may lag behind, or was left to a person."""
-    rig = AttemptRig()
-    rig.on_append, rig.after = {
-        "append": (failing(OSError("the connection is gone")), rig.nothing),
+    harness = AttemptHarness()
+    harness.on_append, harness.after = {
+        "append": (failing(OSError("the connection is gone")), harness.nothing),
         "catch up": (failing(AWAY), failing(AWAY)),
-        "fold behind": (rig.stored, failing(AWAY)),
-        "killed": (failing(asyncio.CancelledError()), rig.nothing),
+        "fold behind": (harness.stored, failing(AWAY)),
+        "killed": (failing(asyncio.CancelledError()), harness.nothing),
     }[where]
     with pytest.raises((Unreachable, OSError, asyncio.CancelledError)):
-        await rig.attempt()
+        await harness.attempt()
     if where != "fold behind":
-        assert rig.next() == Post(1), "nothing stands yet"
-        rig.stand(rig.wrote[0])
-    assert rig.next() == NotCalled(rig.wrote[0], SEQ)
-    assert await rig.settler.not_called(rig.place, rig.next()) == LookAgain()
-    assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
-    rig.target.answered = True
-    assert not isinstance(rig.next(), NotCalled), "said once"
+        assert harness.next() == Post(1), "nothing stands yet"
+        harness.stand(harness.wrote[0])
+    assert harness.next() == NotCalled(harness.wrote[0], SEQ)
+    assert await harness.settler.not_called(harness.place, harness.next()) == LookAgain()
+    assert harness.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+    harness.target.answered = True
+    assert not isinstance(harness.next(), NotCalled), "said once"
 
 
 async def test_what_is_not_in_the_fold_and_lands_later_was_not_called() -> None:
-    rig = AttemptRig()
-    rig.on_append = failing(AWAY)
-    assert await rig.attempt() == 0
-    assert rig.next() == Post(1)
-    rig.stand(rig.wrote[0])
-    assert rig.next() == NotCalled(rig.wrote[0], SEQ)
+    harness = AttemptHarness()
+    harness.on_append = failing(AWAY)
+    assert await harness.attempt() == 0
+    assert harness.next() == Post(1)
+    harness.stand(harness.wrote[0])
+    assert harness.next() == NotCalled(harness.wrote[0], SEQ)
 
 
 async def test_the_same_attempt_again_is_called_and_no_more_given_up() -> None:
     """The clock stood still between the two: their bytes are the same, and the second one is called."""
-    rig = AttemptRig()
-    rig.on_append = failing(AWAY)
-    assert await rig.attempt() == 0
-    rig.on_append = rig.stored
+    harness = AttemptHarness()
+    harness.on_append = failing(AWAY)
+    assert await harness.attempt() == 0
+    harness.on_append = harness.stored
 
     async def folded() -> None:
-        assert isinstance(rig.next(), Wait), "another task looks while the second one is being recorded"
+        assert isinstance(harness.next(), Wait), "another task looks while the second one is being recorded"
 
-    rig.after = folded
-    assert await rig.attempt() == SEQ
-    assert rig.wrote[0] == rig.wrote[1]
-    assert isinstance(rig.next(), Wait)
+    harness.after = folded
+    assert await harness.attempt() == SEQ
+    assert harness.wrote[0] == harness.wrote[1]
+    assert isinstance(harness.next(), Wait)
 
 
 async def test_the_first_of_two_that_were_given_up_may_be_the_one_that_stands() -> None:
-    rig = AttemptRig()
-    rig.on_append = failing(AWAY)
-    assert await rig.attempt() == 0
-    rig.clock.time += timedelta(seconds=1)
-    assert await rig.attempt() == 0
-    for one in rig.wrote:
-        rig.stand(one)
-        assert rig.next() == NotCalled(one, SEQ)
+    harness = AttemptHarness()
+    harness.on_append = failing(AWAY)
+    assert await harness.attempt() == 0
+    harness.clock.time += timedelta(seconds=1)
+    assert await harness.attempt() == 0
+    for one in harness.wrote:
+        harness.stand(one)
+        assert harness.next() == NotCalled(one, SEQ)
 
 
 @pytest.mark.parametrize("changes", [{"worker": "another-process"}, {"number": 2}, {"idempotency_key": "another"}])
 async def test_what_another_wrote_may_have_been_called(changes: dict[str, Any]) -> None:
     """Also under the name of this process: who has the key of fan-out may write so, and post."""
-    rig = AttemptRig()
-    rig.on_append = failing(AWAY)
-    assert await rig.attempt() == 0
-    rig.stand(rig.wrote[0].model_copy(update=changes))
-    assert isinstance(rig.next(), Wait)
+    harness = AttemptHarness()
+    harness.on_append = failing(AWAY)
+    assert await harness.attempt() == 0
+    harness.stand(harness.wrote[0].model_copy(update=changes))
+    assert isinstance(harness.next(), Wait)
 
 
 @in_virtual_time
 async def test_a_post_whose_attempt_failed_gives_back_what_it_took_of_the_quota() -> None:
-    rig = AttemptRig()
-    host = Host("host", HostLimit(at_once=1, host=Rate(3.0, 1 / 3_600.0, reserve=0.0)), rig.posting._runtime)
+    harness = AttemptHarness()
+    host = Host("host", HostLimit(at_once=1, host=Rate(3.0, 1 / 3_600.0, reserve=0.0)), harness.posting._runtime)
     connector: Any = SimpleNamespace(
         platform="mastodon", declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST), answers=False
     )
@@ -190,17 +190,17 @@ async def test_a_post_whose_attempt_failed_gives_back_what_it_took_of_the_quota(
     async def follow(*_: object) -> Follow:
         return Follow(connector)
 
-    parts = rig.parts
+    parts = harness.parts
     parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=follow)
     parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: connector, host=lambda _: host)
     parts._starts = Starts()
-    rig.on_append = failing(OSError("the connection is gone"))
+    harness.on_append = failing(OSError("the connection is gone"))
     slot: Any = SimpleNamespace(calling=lambda: None)
     for _ in range(5):
         with pytest.raises(OSError, match="gone"):
-            await rig.posting.post(rig.place, 1, slot)
-        assert host.quota.left(rig.clock.monotonic()) == 3.0
-    assert rig.places.given_up.holds(open_target(rig.wrote[-1]))
+            await harness.posting.post(harness.place, 1, slot)
+        assert host.quota.left(harness.clock.monotonic()) == 3.0
+    assert harness.places.given_up.holds(open_target(harness.wrote[-1]))
 
 
 def test_few_are_remembered_and_those_that_were_noted_last() -> None:
@@ -227,16 +227,16 @@ def test_of_one_place_the_newest_are_remembered() -> None:
 )
 def test_what_has_its_final_receipt_is_forgotten(final: bool, void: str, in_memory: bool, held: bool) -> None:
     """Also where the request left memory with it; what is no end of it takes nothing."""
-    rig, made = AttemptRig(), attempt()
+    harness, made = AttemptHarness(), attempt()
     other = made.model_copy(update={"profile": "parks-social"})
     for one in (made, other):
-        rig.places.given_up.note(one)
-    rig.target.receipt, rig.target.answered = receipt(final=final), True
+        harness.places.given_up.note(one)
+    harness.target.receipt, harness.target.answered = receipt(final=final), True
     if not in_memory:
-        rig.parts._runtime.fold.requests.clear()
-    for told in rig.told:
+        harness.parts._runtime.fold.requests.clear()
+    for told in harness.told:
         told(
             Entry(71, subjects.receipt(made.profile, made.request_id), NOW, b"", {}), Applied(71, "receipt", void=void)
         )
-    assert rig.places.given_up.holds(open_target(made)) is held
-    assert rig.places.given_up.holds(open_target(other))
+    assert harness.places.given_up.holds(open_target(made)) is held
+    assert harness.places.given_up.holds(open_target(other))

@@ -23,9 +23,9 @@ def with_passkeys(name: str = "mcpe", **changes: Any) -> ControlState:
     return replace(state, officers={**state.officers, name: person})
 
 
-def approval(device: Authenticator, officer: str = "mcpe", **lies: Any) -> Approval:
+def approval(device: Authenticator, officer: str = "mcpe", **wrong: Any) -> Approval:
     subject = request()
-    envelope = device.sign(APPROVAL_TYPE, statement(subject, officer), **lies)
+    envelope = device.sign(APPROVAL_TYPE, statement(subject, officer), **wrong)
     return Approval(at=NOW, request_id=subject.request_id, officer=officer, envelope=envelope)
 
 

@@ -60,7 +60,7 @@ class Records:
         self.receipts.append(receipt)
 
 
-class Rig:
+class Harness:
     """A posting worker that is beside another one, which delivers while this one is busy."""
 
     def __init__(self, policy: WhenUnknown = WhenUnknown.LOOK, of: Request | None = None) -> None:
@@ -137,10 +137,10 @@ class Rig:
 
 
 async def test_what_was_found_in_a_look_follows_on_what_stood_before_the_look() -> None:
-    rig = Rig()
+    harness = Harness()
     slot: Any = SimpleNamespace(calling=lambda: None)
-    await rig.settler.settle(rig.place, Settle(attempt(), 50, 20.0), slot)
-    assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+    await harness.settler.settle(harness.place, Settle(attempt(), 50, 20.0), slot)
+    assert harness.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 
 @pytest.mark.parametrize(
@@ -153,18 +153,18 @@ async def test_what_was_found_in_a_look_follows_on_what_stood_before_the_look() 
 )
 async def test_only_a_platform_that_can_be_asked_is_asked_again(policy: WhenUnknown, wrote: list[Any]) -> None:
     """What a platform can never show goes to a person at once, and is not asked for in vain for two minutes."""
-    rig = Rig(policy)
-    rig.found = CannotTell("it does not show what was sent to it")
+    harness = Harness(policy)
+    harness.found = CannotTell("it does not show what was sent to it")
     slot: Any = SimpleNamespace(calling=lambda: None)
-    outcome = await rig.settler.settle(rig.place, Settle(attempt(), 50, 1.0), slot)
-    assert rig.records.written == wrote
+    outcome = await harness.settler.settle(harness.place, Settle(attempt(), 50, 1.0), slot)
+    assert harness.records.written == wrote
     assert isinstance(outcome, Wait) == (policy is WhenUnknown.LOOK)
 
 
 async def test_what_is_open_on_a_profile_that_changed_its_platform_is_found_out_by_nobody() -> None:
     """There is no rendering for the new platform: the request became a dead letter and stayed `posting` for ever."""
-    rig = Rig()
-    found = await rig.settler.look(rig.place, attempt(platform="bluesky"))
+    harness = Harness()
+    found = await harness.settler.look(harness.place, attempt(platform="bluesky"))
     assert isinstance(found, CannotTell)
     assert "was on bluesky then, and is on mastodon by now" in found.reason
 
@@ -178,45 +178,45 @@ async def test_a_deletion_without_an_answer_is_made_again_and_not_looked_for(pol
     stands = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="5")
     content = PlatformContent(platform="mastodon", parts=("So.",), created_at=NOW, act="recall", about="r1")
     recall = request(request_id="rother", replaces="r1", renderings=(Rendering.of(content),))
-    rig = Rig(policy, recall)
-    rig.known = {"r1": state(earlier, targets={stands.profile: ended_target(stands)}), "rother": rig.state}
-    rig.asks = True
+    harness = Harness(policy, recall)
+    harness.known = {"r1": state(earlier, targets={stands.profile: ended_target(stands)}), "rother": harness.state}
+    harness.asks = True
     slot: Any = SimpleNamespace(calling=lambda: None)
-    outcome = await rig.settler.settle(rig.place, Settle(attempt(request_id="rother"), 50, 1.0), slot)
+    outcome = await harness.settler.settle(harness.place, Settle(attempt(request_id="rother"), 50, 1.0), slot)
     assert outcome == LookAgain()
-    [receipt_] = rig.records.receipts
+    [receipt_] = harness.records.receipts
     assert (receipt_.outcome, receipt_.final) == (ReceiptOutcome.UNCONFIRMED, False)
     assert "to repeat it is safe" in receipt_.reason
 
 
 async def test_who_slept_before_its_call_takes_back_nothing_that_another_delivered() -> None:
     """Found by the model (a worker dies, another stands still): it wrote ``withheld`` behind ``delivered``."""
-    rig = Rig()
-    lease, known = Lease(rig.clock, 15.0), rig.target.receipt_last
-    rig.another_delivers()
+    harness = Harness()
+    lease, known = Lease(harness.clock, 15.0), harness.target.receipt_last
+    harness.another_delivers()
     result = NotAttempted("another worker took it over")
     anything: Any = None
     fire = profile("fire-social")
     way = _PostingWay(fire, anything, Host("host", HostLimit(at_once=1), anything), anything)
-    call = _RecordedAttempt(rig.place, way, attempt(), 50, anything, lease, Posture.ROUTINE, known)
-    await rig.posting._conclude(call, result)
-    assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+    call = _RecordedAttempt(harness.place, way, attempt(), 50, anything, lease, Posture.ROUTINE, known)
+    await harness.posting._conclude(call, result)
+    assert harness.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 
 async def test_what_ends_without_a_post_follows_on_what_stood_before_it_was_looked_for() -> None:
     """Found by the simulation: while a recall's earlier post was read, another copy had delivered, and this one wrote
     ``withheld`` behind it.
     """
-    rig, anything = Rig(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
+    harness, anything = Harness(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
 
     async def nothing_there(*_: object) -> None:
-        rig.another_delivers()
+        harness.another_delivers()
 
-    parts: Any = rig.posting
+    parts: Any = harness.posting
     parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=nothing_there)
     parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: anything)
-    assert await rig.posting.post(rig.place, 2, cast("HostSlot", None)) == LookAgain()
-    assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+    assert await harness.posting.post(harness.place, 2, cast("HostSlot", None)) == LookAgain()
+    assert harness.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 
 @pytest.mark.parametrize("counts", [False, True])
@@ -224,16 +224,16 @@ async def test_an_end_that_does_not_count_is_not_written_again_at_once(counts: b
     """By a worker's clock that is more than a minute ahead the message has expired, and by the server's it has not: a
     void receipt and an alarm were written for each profile with every round trip.
     """
-    rig = Rig()
-    rig.target.answered, known = True, rig.target.receipt_last
+    harness = Harness()
+    harness.target.answered, known = True, harness.target.receipt_last
 
     async def receipt(said: Receipt, expect_last: int) -> Written:
-        rig.target.receipt_last = expect_last + 1
-        rig.target.receipt_seq = rig.target.receipt_last if counts else 0
-        return Written(rig.target.receipt_last, said)
+        harness.target.receipt_last = expect_last + 1
+        harness.target.receipt_seq = harness.target.receipt_last if counts else 0
+        return Written(harness.target.receipt_last, said)
 
-    rig.records.receipt = receipt  # type: ignore[method-assign, assignment]
-    outcome = await rig.settler.end(rig.place, End(ReceiptOutcome.EXPIRED, True, "it expired"), known)
+    harness.records.receipt = receipt  # type: ignore[method-assign, assignment]
+    outcome = await harness.settler.end(harness.place, End(ReceiptOutcome.EXPIRED, True, "it expired"), known)
     assert (outcome == LookAgain()) is counts
     assert counts or (isinstance(outcome, Wait) and outcome.delay >= 5.0)
 
@@ -241,17 +241,17 @@ async def test_an_end_that_does_not_count_is_not_written_again_at_once(counts: b
 @pytest.mark.parametrize("counts", [False, True])
 async def test_a_post_that_may_not_go_out_is_done_when_its_end_counts(counts: bool) -> None:
     """Else its message would be acked, and nothing on record."""
-    rig = Rig()
-    parts: Any = rig.posting
+    harness = Harness()
+    parts: Any = harness.posting
     quiet = SimpleNamespace(warning=lambda *_, **__: None)
-    parts._runtime = SimpleNamespace(log=quiet, present=rig.clock.now)
+    parts._runtime = SimpleNamespace(log=quiet, present=harness.clock.now)
 
     async def end(*_: object) -> LookAgain | Wait:
         return LookAgain() if counts else Wait(5.0, "it does not count")
 
     parts._settler = SimpleNamespace(end=end)
     found = (PostViolation("warrant.request_expired", "It expired."),)
-    outcome = await parts._refuse(rig.place, found)
+    outcome = await parts._refuse(harness.place, found)
     assert outcome == (Done("It expired.") if counts else Wait(5.0, "it does not count"))
 
 
@@ -259,69 +259,69 @@ async def test_a_post_that_may_not_go_out_is_done_when_its_end_counts(counts: bo
 @in_virtual_time
 async def test_who_stood_still_over_its_call_looks_what_became_of_it(found: Posted | Absent) -> None:
     """Found by the model: another one had looked, found nothing and said so, and then the post landed."""
-    rig = Rig()
-    rig.found = found
-    assert await rig.settler.look_after_sleep(rig.place, attempt(), 50, 44) == LookAgain()
+    harness = Harness()
+    harness.found = found
+    assert await harness.settler.look_after_sleep(harness.place, attempt(), 50, 44) == LookAgain()
     assert asyncio.get_running_loop().time() == 15.0
-    assert rig.records.written == ([(ReceiptOutcome.DELIVERED, 44)] if isinstance(found, Posted) else [])
+    assert harness.records.written == ([(ReceiptOutcome.DELIVERED, 44)] if isinstance(found, Posted) else [])
 
 
 @pytest.mark.parametrize(("counted", "repeat"), [([50], False), ([40, 50], True)])
 def test_only_behind_an_attempt_that_counted_it_is_looked_for_what_stands(counted: list[int], repeat: bool) -> None:
     """Behind two void attempts of another copy a look among 31 newer posts held a message back for 70 s."""
-    rig = Rig()
-    rig.target.effective = counted
+    harness = Harness()
+    harness.target.effective = counted
     anything: Any = None
     way = _PostingWay(profile("fire-social"), anything, anything, anything)
-    made = rig.posting._intent(rig.place, way, attempt(number=3), Lease(rig.clock, 15.0))
+    made = harness.posting._intent(harness.place, way, attempt(number=3), Lease(harness.clock, 15.0))
     assert made.repeat is repeat
 
 
 async def test_what_a_post_that_did_not_begin_took_of_the_quota_is_given_back() -> None:
     """Before its attempt, as another copy was first, and after it, as it may not be called any more."""
-    rig, anything = Rig(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
-    host = Host("host", HostLimit(at_once=1, host=Rate(3.0, 1 / 3_600.0, reserve=0.0)), rig.posting._runtime)
+    harness, anything = Harness(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
+    host = Host("host", HostLimit(at_once=1, host=Rate(3.0, 1 / 3_600.0, reserve=0.0)), harness.posting._runtime)
 
     async def follow(*_: object) -> Any:
         return Follow(anything)  # type: ignore[arg-type]
 
-    parts: Any = rig.posting
+    parts: Any = harness.posting
     parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=follow)
     parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: anything, host=lambda _: host)
     parts._starts, slot = Starts(), cast("HostSlot", None)
     for _ in range(5):
-        assert await rig.posting.post(rig.place, 2, slot) == LookAgain()
-        assert host.quota.left(rig.clock.monotonic()) == 3.0
-    host.quota.take("fire-social", rig.clock.monotonic())
+        assert await harness.posting.post(harness.place, 2, slot) == LookAgain()
+        assert host.quota.left(harness.clock.monotonic()) == 3.0
+    host.quota.take("fire-social", harness.clock.monotonic())
     way = _PostingWay(profile("fire-social"), anything, host, slot)  # type: ignore[arg-type]
     start = cast("Start", None)
-    call = _RecordedAttempt(rig.place, way, attempt(), 50, start, Lease(rig.clock, 15.0), Posture.ROUTINE, 44)
-    await rig.posting._conclude(call, NotAttempted("control has changed"))
-    assert host.quota.left(rig.clock.monotonic()) == 3.0
+    call = _RecordedAttempt(harness.place, way, attempt(), 50, start, Lease(harness.clock, 15.0), Posture.ROUTINE, 44)
+    await harness.posting._conclude(call, NotAttempted("control has changed"))
+    assert host.quota.left(harness.clock.monotonic()) == 3.0
 
 
 async def test_an_answer_where_none_can_be_made_is_held_back_and_not_ended_for_good() -> None:
     """For good it would count for no reader, and be written again and again: nothing on record bears it out."""
-    rig, words = (
-        Rig(),
+    harness, words = (
+        Harness(),
         PlatformContent(platform="mastodon", parts=("Yes.",), created_at=NOW, answers="https://x.example/1"),
     )
     rendering = Rendering.of(words)
     of = request(renderings=(rendering,))
-    rig.state.request = of
+    harness.state.request = of
     said: list[Receipt] = []
 
     async def write(receipt: Receipt, known: int) -> None:
         said.append(receipt)
-        rig.target.receipt_seq = known + 1
+        harness.target.receipt_seq = known + 1
 
-    parts: Any = rig.posting
+    parts: Any = harness.posting
     parts._judge = SimpleNamespace(violations=lambda *_: ())
-    rig.settler._conclusion = cast("Any", SimpleNamespace(write=write))
-    assert await rig.posting.post(rig.place, 1, cast("HostSlot", None)) == LookAgain()
+    harness.settler._conclusion = cast("Any", SimpleNamespace(write=write))
+    assert await harness.posting.post(harness.place, 1, cast("HostSlot", None)) == LookAgain()
     [receipt] = said
     assert (receipt.outcome, receipt.attempt_seq) == (ReceiptOutcome.WITHHELD, 0)
-    assert baseless_because(receipt, NOW, rig.state, TargetState()) == ""
-    assert baseless_because(receipt.model_copy(update={"final": True}), NOW, rig.state, TargetState())
-    rig.target.receipt, rig.target.receipt_seq, rig.target.answered = receipt, VERDICT_SEQ + 1, True
-    assert isinstance(next_step(rig.place, NOW, 0.0, 15.0), Done), "until another verdict, or its expiry"
+    assert baseless_because(receipt, NOW, harness.state, TargetState()) == ""
+    assert baseless_because(receipt.model_copy(update={"final": True}), NOW, harness.state, TargetState())
+    harness.target.receipt, harness.target.receipt_seq, harness.target.answered = receipt, VERDICT_SEQ + 1, True
+    assert isinstance(next_step(harness.place, NOW, 0.0, 15.0), Done), "until another verdict, or its expiry"

@@ -15,11 +15,11 @@ from services.fanout.delivery.posting import _PostingWay, _RecordedAttempt
 from services.fanout.following.answering import AT_ONCE, STANDS_ALONE, AnswersEarlier
 from services.kernel.base.errors import Unreachable
 from tests.support.virtual_time import in_virtual_time
-from tests.unit.fanout.test_posting_receipts import Rig
+from tests.unit.fanout.test_posting_receipts import Harness
 from tests.unit.fanout.world import approval, attempt, profile
 
 
-class RepeatRig(Rig):
+class RepeatHarness(Harness):
     """A worker whose platform asks to wait once, and that is stopped meanwhile, or cut off (``away``)."""
 
     def __init__(self, *, withdrawn: bool = False, away: bool = False) -> None:
@@ -63,37 +63,37 @@ class RepeatRig(Rig):
 
 @in_virtual_time
 async def test_what_still_may_be_posted_is_called_again() -> None:
-    rig = RepeatRig()
-    assert await rig.called() == Posted("https://m.example/1", "1")
-    assert (rig.calls, rig.asked) == (2, 2)
+    harness = RepeatHarness()
+    assert await harness.called() == Posted("https://m.example/1", "1")
+    assert (harness.calls, harness.asked) == (2, 2)
 
 
 @pytest.mark.parametrize(
-    ("rig", "reason"),
+    ("harness", "reason"),
     [
-        (RepeatRig(withdrawn=True), "busy; another worker took it over"),
-        (RepeatRig(away=True), "busy; the broker does not answer"),
+        (RepeatHarness(withdrawn=True), "busy; another worker took it over"),
+        (RepeatHarness(away=True), "busy; the broker does not answer"),
     ],
     ids=["withdrawn", "cut off"],
 )
 @in_virtual_time
-async def test_what_was_taken_back_in_the_pause_is_not_called_again(rig: RepeatRig, reason: str) -> None:
+async def test_what_was_taken_back_in_the_pause_is_not_called_again(harness: RepeatHarness, reason: str) -> None:
     """Also by a worker that heard nothing of it: stopped in its pause, it went on by a stale fold and posted."""
-    assert await rig.called() == Retryable(reason, after=0.1)
-    assert rig.calls == 1
+    assert await harness.called() == Retryable(reason, after=0.1)
+    assert harness.calls == 1
 
 
 @pytest.mark.parametrize("withdrawn", [False, True])
 @in_virtual_time
 async def test_what_cannot_answer_is_posted_by_itself_only_if_it_still_may_be(withdrawn: bool) -> None:
     """Its first call was refused, and it was withdrawn before the second: nothing is posted."""
-    rig = RepeatRig(withdrawn=withdrawn)
-    platform: Any = SimpleNamespace(platform="mastodon", publish=rig.refuse_answers)
+    harness = RepeatHarness(withdrawn=withdrawn)
+    platform: Any = SimpleNamespace(platform="mastodon", publish=harness.refuse_answers)
     intent: Any = None
-    result = await rig.called(AnswersEarlier(platform, intent), "5")
+    result = await harness.called(AnswersEarlier(platform, intent), "5")
     if withdrawn:
         assert result == Retryable(f"{STANDS_ALONE}: gone; another worker took it over", AT_ONCE)
-        assert rig.calls == 1
+        assert harness.calls == 1
     else:
         assert result == Posted("https://m.example/1", "1", STANDS_ALONE)
-        assert (rig.calls, rig.asked) == (2, 2)
+        assert (harness.calls, harness.asked) == (2, 2)

@@ -16,7 +16,7 @@ from services.fanout.following.earlier import Follow
 from services.fanout.hosts.host import Host
 from services.fanout.hosts.starts import AT_ONCE, Starts
 from tests.support.broker import PATIENCE
-from tests.unit.fanout.test_posting_receipts import Rig
+from tests.unit.fanout.test_posting_receipts import Harness
 from tests.unit.fanout.world import profile, request
 from tests.unit.states import state
 
@@ -57,18 +57,18 @@ def test_all_that_find_a_place_are_called_in_time() -> None:
 
 
 async def test_no_attempt_is_made_before_there_is_a_place_for_its_call() -> None:
-    rig, connector = Rig(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
-    host = Host("host", HostLimit(at_once=1, host=Rate(3.0, 1 / 3_600.0, reserve=0.0)), rig.posting._runtime)
+    harness, connector = Harness(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
+    host = Host("host", HostLimit(at_once=1, host=Rate(3.0, 1 / 3_600.0, reserve=0.0)), harness.posting._runtime)
 
     async def follow(*_: object) -> Any:
         return Follow(cast("Any", connector))
 
-    parts: Any = rig.posting
+    parts: Any = harness.posting
     starts = parts._starts = Starts(1)
     parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=follow)
     parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: connector, host=lambda _: host)
     async with starts.one((0,)) as other:
-        post = asyncio.create_task(rig.posting.post(rig.place, 2, cast("Any", None)))
+        post = asyncio.create_task(harness.posting.post(harness.place, 2, cast("Any", None)))
         await asyncio.sleep(0.01)
         assert not post.done()
         other.over()
@@ -77,23 +77,25 @@ async def test_no_attempt_is_made_before_there_is_a_place_for_its_call() -> None
 
 async def test_a_crisis_post_goes_before_the_routine_posts_of_other_hosts() -> None:
     """Before, it stood behind all of a large routine message, though its own platform was idle."""
-    rig, connector = Rig(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
+    harness, connector = Harness(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
 
     async def follow(*_: object) -> Any:
         return Follow(cast("Any", connector))
 
     def host(of: Profile) -> Host:
-        return Host(of.id, HostLimit(at_once=1), rig.posting._runtime)
+        return Host(of.id, HostLimit(at_once=1), harness.posting._runtime)
 
-    parts: Any = rig.posting
+    parts: Any = harness.posting
     starts = parts._starts = Starts(1)
     parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=follow)
     parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: connector, host=host)
     over: list[str] = []
 
     async def post(name: str, crisis: bool) -> None:
-        place = rig.place._replace(profile=name, state=state(request(request_id=f"of-{name}", crisis=crisis), seq=20))
-        assert await rig.posting.post(place, 1, cast("Any", None)) == LookAgain()
+        place = harness.place._replace(
+            profile=name, state=state(request(request_id=f"of-{name}", crisis=crisis), seq=20)
+        )
+        assert await harness.posting.post(place, 1, cast("Any", None)) == LookAgain()
         over.append(name)
 
     async with starts.one((0,)):

@@ -26,7 +26,7 @@ LOST, TROUBLED = "fire-social", "parks-social"
 NO_WAY_IN = Wait(338.0, "it is not let in", shown=True, hold=True)
 
 
-class Town:
+class TroubledCity:
     """Two profiles: one that is not let in, and one on which the first try ends with ``trouble``."""
 
     def __init__(self, trouble: Exception) -> None:
@@ -74,7 +74,7 @@ async def turns(count: int = 20) -> None:
 
 async def test_a_broker_that_was_away_is_tried_again_while_another_profile_waits_for_its_credential() -> None:
     """The message stayed in hand with the one that was not let in, and the other one was tried by nobody."""
-    town = Town(Unreachable("ledger.read", "the broker does not answer", ""))
+    town = TroubledCity(Unreachable("ledger.read", "the broker does not answer", ""))
     task = asyncio.create_task(town.work().deliver("r1", VERDICT_SEQ, (LOST, TROUBLED)))
     await turns()
     assert (town.tries, task.done()) == (1, False)
@@ -89,7 +89,7 @@ async def test_a_broker_that_was_away_is_tried_again_while_another_profile_waits
     "trouble", [RuntimeError("a bug"), IntegrityFault("ledger.lost", "the ledger lost what it had", "")]
 )
 async def test_what_it_stumbles_over_leaves_the_copys_hands_at_once(trouble: Exception) -> None:
-    town = Town(trouble)
+    town = TroubledCity(trouble)
     work = town.work()
     with pytest.raises(type(trouble)):
         await work.deliver("r1", VERDICT_SEQ, (LOST, TROUBLED))

@@ -19,13 +19,13 @@ from services.kernel.fold.applied import Applied
 from services.kernel.fold.state import TargetState
 from services.kernel.ledger.entry import Entry
 from services.kernel.projection.server_time import TRY_SECONDS
-from tests.unit.fanout.test_posting_receipts import Rig
+from tests.unit.fanout.test_posting_receipts import Harness
 
 PLACES = 50
 MINUTE = timedelta(minutes=1)
 
 
-class WaitingRig(Rig):
+class WaitingHarness(Harness):
     """A message that waits on many profiles, and a broker whose clock is behind this machine's by ``ahead``."""
 
     def __init__(self, ahead: timedelta) -> None:
@@ -80,58 +80,58 @@ class WaitingRig(Rig):
 @pytest.mark.parametrize("known", [True, False])
 async def test_a_clock_that_is_ahead_leaves_one_void_receipt_a_minute_and_not_one_on_each_profile(known: bool) -> None:
     """Before, each profile that waited wrote one each five seconds: two hundred a second of a thousand."""
-    rig = WaitingRig(10 * MINUTE)
+    harness = WaitingHarness(10 * MINUTE)
     if known:
-        rig.hear(rig.server_now)
-    found = await rig.turn()
-    assert rig.voids == 1, "its stamp tells the time"
+        harness.hear(harness.server_now)
+    found = await harness.turn()
+    assert harness.voids == 1, "its stamp tells the time"
     assert len([one for one in found if isinstance(one, Wait) and "clock right?" in one.reason]) == PLACES
     assert all(isinstance(one, Wait) and one.delay <= TRY_SECONDS and one.shown for one in found)
     for minute in range(1, 9):
-        rig.clock.time += MINUTE / 2
-        await rig.turn()
-        assert rig.voids <= minute, "it is not tried again within the minute"
-        rig.clock.time += MINUTE / 2
-        await rig.turn()
-        assert rig.voids == minute + 1
-    assert len(rig.open) == PLACES
-    rig.clock.time += MINUTE
-    await rig.turn()
-    assert (rig.open, rig.voids) == ([], 9), "the broker's time is there"
+        harness.clock.time += MINUTE / 2
+        await harness.turn()
+        assert harness.voids <= minute, "it is not tried again within the minute"
+        harness.clock.time += MINUTE / 2
+        await harness.turn()
+        assert harness.voids == minute + 1
+    assert len(harness.open) == PLACES
+    harness.clock.time += MINUTE
+    await harness.turn()
+    assert (harness.open, harness.voids) == ([], 9), "the broker's time is there"
 
 
 @pytest.mark.parametrize("quiet", [None, timedelta(0), timedelta(hours=9)])
 async def test_with_a_right_clock_all_end_at_once(quiet: timedelta | None) -> None:
     """Also behind a start on a ledger to which nothing came for hours: one tells the time for all."""
-    rig = WaitingRig(timedelta(0))
+    harness = WaitingHarness(timedelta(0))
     if quiet is not None:
-        rig.hear(rig.server_now - quiet)
-        rig.hear(rig.server_now - quiet - MINUTE)  # of a broker's next leader, whose clock is behind
-    found = await rig.turn()
+        harness.hear(harness.server_now - quiet)
+        harness.hear(harness.server_now - quiet - MINUTE)  # of a broker's next leader, whose clock is behind
+    found = await harness.turn()
     assert found == [LookAgain()] * PLACES
-    assert rig.voids == 0
+    assert harness.voids == 0
 
 
 async def test_between_two_entries_time_passes() -> None:
-    rig = WaitingRig(timedelta(0))
-    rig.hear(rig.server_now)
-    later, name = rig.due + 3 * MINUTE, rig.open[0]
-    rig.another = True
-    assert isinstance(await rig.end(name, later), Wait), "it is tried"
-    wait = await rig.end(name, later)
+    harness = WaitingHarness(timedelta(0))
+    harness.hear(harness.server_now)
+    later, name = harness.due + 3 * MINUTE, harness.open[0]
+    harness.another = True
+    assert isinstance(await harness.end(name, later), Wait), "it is tried"
+    wait = await harness.end(name, later)
     assert isinstance(wait, Wait)
     assert "not time yet" in wait.reason
     assert wait.delay == TRY_SECONDS
-    rig.another, rig.due = False, later
-    rig.clock.time += 2 * MINUTE
-    assert await rig.end(name, later) == LookAgain()
+    harness.another, harness.due = False, later
+    harness.clock.time += 2 * MINUTE
+    assert await harness.end(name, later) == LookAgain()
 
 
 async def test_another_receipt_in_between_says_nothing_of_this_machines_clock() -> None:
     """One that frees the profile, or what somebody wrote with fan-out's key."""
-    rig = WaitingRig(timedelta(0))
-    rig.another = True
-    outcome = await rig.end(rig.open[0])
+    harness = WaitingHarness(timedelta(0))
+    harness.another = True
+    outcome = await harness.end(harness.open[0])
     assert outcome == Wait(VOID_SECONDS, "another receipt came first, which says nothing of how it ended")
 
 
@@ -158,7 +158,7 @@ def test_the_pause_behind_what_does_not_count_grows_up_to_a_minute() -> None:
     ],
 )
 def test_what_may_not_go_out_any_more_names_the_time_on_which_that_rests(codes: Any, due: str | None) -> None:
-    place = WaitingRig(timedelta(0)).place._replace(target=TargetState())
+    place = WaitingHarness(timedelta(0)).place._replace(target=TargetState())
     found = end_of(place, tuple(PostViolation(code, "No.") for code in codes), place.state.request.at)
     assert isinstance(found, End)
     assert place.state.verdict is not None

@@ -1,6 +1,6 @@
 """A second opinion on who may publish what, for the state machine.
 
-Written apart from the policy, on plain words and its own book of what happened: it shares no code with the gate,
+Written apart from the policy, on plain words and its own record of what happened: it shares no code with the gate,
 nor with the control fold. Evidence of an attempt is read from the raw envelopes with a JSON parser and Ed25519.
 """
 
@@ -37,7 +37,7 @@ class Said:
 
 @dataclass
 class Asked:
-    """A request as the book has it."""
+    """A request as the oracle has it."""
 
     author: str
     targets: tuple[str, ...]
@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass
-class Book:
+class OracleState:
     """What happened, in plain words. ``roles``: officer -> role -> (profiles, end)."""
 
     roles: dict[str, dict[str, tuple[frozenset[str], datetime | None]]]

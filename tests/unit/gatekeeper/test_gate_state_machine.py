@@ -25,7 +25,7 @@ from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from services.gatekeeper.policy import decide as engine
 from services.gatekeeper.policy.decide import Decision, decide, to_verdict
-from tests.unit.gatekeeper.oracle import EOC, Asked, Book, Said, signed_for
+from tests.unit.gatekeeper.oracle import EOC, Asked, OracleState, Said, signed_for
 from tests.unit.gatekeeper.policy_city import EVERY_DEPARTMENT, MINUTE, SECOND, PolicyCity, profile
 
 PROFILES = tuple(profile(name) for name in EVERY_DEPARTMENT)
@@ -89,7 +89,7 @@ class GateMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.city = PolicyCity(OFFICERS, PROFILES, Settings(second_approver_severities=("extreme",)))
-        self.book = Book(
+        self.oracle = OracleState(
             roles={n: {str(g.role): (frozenset(g.profiles), g.valid_until) for g in gs} for n, gs in OFFICERS.items()},
             departments={one.id: one.department for one in PROFILES},
         )
@@ -120,48 +120,48 @@ class GateMachine(RuleBasedStateMachine):
         self.city.order(officer, action)
         self.log.append(("control", self.city.control.seq))
 
-    @precondition(lambda self: self.book.posture in ("routine", "crisis"))
+    @precondition(lambda self: self.oracle.posture in ("routine", "crisis"))
     @rule()
     def activate(self) -> None:
         """The EOC is activated."""
         self.order("cao", c.EocActivate(level=3, incident="flood"))
-        self.book.posture = "eoc_activating"
+        self.oracle.posture = "eoc_activating"
         self.changed()
 
-    @precondition(lambda self: self.book.posture == "eoc_activating")
+    @precondition(lambda self: self.oracle.posture == "eoc_activating")
     @rule()
     def barrier(self) -> None:
         """Nothing is in flight any more."""
         self.city.fold(c.EocActive(at=self.city.now, activating_seq=self.city.control.activating_seq))
         self.log.append(("control", self.city.control.seq))
-        self.book.posture = "eoc_active"
+        self.oracle.posture = "eoc_active"
         self.changed()
 
-    @precondition(lambda self: self.book.posture in EOC)
+    @precondition(lambda self: self.oracle.posture in EOC)
     @rule()
     def stand_down(self) -> None:
         """The EOC stands down."""
         self.order("cao", c.EocStandDown())
-        self.book.posture = "routine"
+        self.oracle.posture = "routine"
         self.changed()
 
-    @precondition(lambda self: self.book.posture in ("routine", "crisis"))
+    @precondition(lambda self: self.oracle.posture in ("routine", "crisis"))
     @rule()
     def crisis(self) -> None:
         """A crisis begins or ends."""
-        if self.book.posture == "routine":
+        if self.oracle.posture == "routine":
             self.order("cao", c.CrisisDeclare(incident="flood"))
-            self.book.posture = "crisis"
+            self.oracle.posture = "crisis"
         else:
             self.order("cao", c.CrisisEnd())
-            self.book.posture = "routine"
+            self.oracle.posture = "routine"
         self.changed()
 
     @rule()
     def hold(self) -> None:
         """The stop button is pressed, the gate decides all anew, and it is released."""
         for on in (True, False):
-            self.book.held = on
+            self.oracle.held = on
             self.order("cao", c.Hold(on=on))
             self.changed()
 
@@ -172,36 +172,36 @@ class GateMachine(RuleBasedStateMachine):
     )
     def designate(self, officer: str, role: Role, minutes: int | None) -> None:
         """An officer gets a role, for some time or for good."""
-        if officer in self.book.gone:
+        if officer in self.oracle.gone:
             return
         end = None if minutes is None else self.city.now + minutes * MINUTE
         profiles = EVERY_DEPARTMENT if role is Role.PUBLISHER else ()
         self.order("cao", c.Designate(officer=officer, grant=Grant(role=role, profiles=profiles, valid_until=end)))
-        self.book.roles[officer][str(role)] = (frozenset(profiles), end)
+        self.oracle.roles[officer][str(role)] = (frozenset(profiles), end)
         self.changed()
 
-    @precondition(lambda self: len(self.book.gone) < 2)
+    @precondition(lambda self: len(self.oracle.gone) < 2)
     @rule(officer=REVOCABLE)
     def revoke(self, officer: str) -> None:
         """An officer loses everything."""
-        if officer not in self.book.gone:
+        if officer not in self.oracle.gone:
             self.order("cao", c.Revoke(officer=officer))
-            self.book.gone.add(officer)
+            self.oracle.gone.add(officer)
             self.changed()
 
-    @precondition(lambda self: not self.book.unfit)
+    @precondition(lambda self: not self.oracle.unfit)
     @rule(name=st.sampled_from(EVERY_DEPARTMENT))
     def suspend(self, name: str) -> None:
         """A profile loses its sanction."""
         self.order("cao", c.ProfileSuspend(profile=name))
-        self.book.unfit.add(name)
+        self.oracle.unfit.add(name)
         self.changed()
 
-    @precondition(lambda self: self.book.unfit)
+    @precondition(lambda self: self.oracle.unfit)
     @rule()
     def restore(self) -> None:
         """A profile gets its sanction back."""
-        self.order("cao", c.ProfileAdd(profile=profile(self.book.unfit.pop())))
+        self.order("cao", c.ProfileAdd(profile=profile(self.oracle.unfit.pop())))
 
     @rule(seconds=st.sampled_from([1, 59, 120, 241, 600, 1_800]))
     def pass_time(self, seconds: int) -> None:
@@ -233,8 +233,8 @@ class GateMachine(RuleBasedStateMachine):
             screening=("phone",) if screened else (),
         )
         self.requests = [*self.requests[-len(TEAMS) :], request]
-        self.book.asked[request.request_id] = Asked(
-            author, request.targets, wanted == "all", crisis, severe, self.book.posture, request.expires_at
+        self.oracle.asked[request.request_id] = Asked(
+            author, request.targets, wanted == "all", crisis, severe, self.oracle.posture, request.expires_at
         )
         for officer in signers:
             self.say(request, officer, "", False, 0 * SECOND, 30 * MINUTE)
@@ -258,7 +258,7 @@ class GateMachine(RuleBasedStateMachine):
         self.attempt_one(self.requests.pop(), fresh=True)
 
     def say(self, request: Request, officer: str, flaw: str, no: bool, ahead: timedelta, lasts: timedelta) -> None:
-        """Put an officer's statement on record and into the book."""
+        """Put an officer's statement on record and into the oracle."""
         changes = FLAWS.get(flaw, {})
         if no:
             changes = changes | {"decision": "reject"}
@@ -270,7 +270,7 @@ class GateMachine(RuleBasedStateMachine):
             harmless.add("nothing acknowledged")
         sound = flaw in harmless and (no or lasts <= 30 * MINUTE)
         said = Said(no, sound, begins - timedelta(seconds=60), ends)
-        self.book.asked[request.request_id].said[officer] = said
+        self.oracle.asked[request.request_id].said[officer] = said
 
     @precondition(lambda self: self.requests)
     @rule(pick=PICK, officer=NAMES, lasts=st.sampled_from([5, 30]))
@@ -297,9 +297,9 @@ class GateMachine(RuleBasedStateMachine):
     def withdraw(self, pick: int) -> None:
         """A request is taken back."""
         request = self.requests[pick % len(self.requests)]
-        if request.request_id not in self.book.withdrawn:
+        if request.request_id not in self.oracle.withdrawn:
             self.order("cao", c.Withdraw(request_id=request.request_id))
-            self.book.withdrawn.add(request.request_id)
+            self.oracle.withdrawn.add(request.request_id)
 
     # --- the gate and the worker ---------------------------------------------------------------------------
 
@@ -315,16 +315,16 @@ class GateMachine(RuleBasedStateMachine):
             outcome = decide(replace(self.city.facts(request), now=at)).outcome
             if at < end:
                 assert outcome is decision.outcome
-            assert (outcome is Outcome.CLEARED) is self.book.may_go(request.request_id, at)
+            assert (outcome is Outcome.CLEARED) is self.oracle.may_go(request.request_id, at)
 
     def judge_one(self, request: Request) -> Decision:
         """Decide, compare, and append the verdict; a refusal that stands is final."""
         name = request.request_id
         facts = self.city.facts(request)
         decision = decide(facts)
-        assert (decision.outcome is Outcome.CLEARED) is self.book.may_go(name, self.city.now), decision.findings
+        assert (decision.outcome is Outcome.CLEARED) is self.oracle.may_go(name, self.city.now), decision.findings
         assert not [finding for finding in decision.findings if finding.clause == engine.CLAUSE], "it fell back"
-        self.seen[f"{decision.outcome} in {self.book.posture}"] += 1
+        self.seen[f"{decision.outcome} in {self.oracle.posture}"] += 1
         standing = self.verdicts.get(name)
         if standing is None or standing.outcome is not Outcome.REFUSED:
             self.verdicts[name] = to_verdict(decision, facts, self.city.now, facts.request_seq)
@@ -370,8 +370,8 @@ class GateMachine(RuleBasedStateMachine):
         assert attempt.profile in mine[-1].targets
 
     def check_signatures(self, attempt: Attempt) -> None:
-        """Invariants 2 and 3: who signed exactly these bytes, by the raw envelopes and the oracle's own book."""
-        request, book = attempt.request, self.book
+        """Invariants 2 and 3: who signed exactly these bytes, by the raw envelopes and the oracle itself."""
+        request, oracle = attempt.request, self.oracle
         rendering = next(one for one in request.renderings if one.platform == "townsquare")
         signers = {
             name
@@ -385,14 +385,14 @@ class GateMachine(RuleBasedStateMachine):
                 self.city.now,
             )
         }
-        held = {role for name in signers for role in book.holds(name, self.city.now)}
-        ask = book.asked[request.request_id]
-        self.seen[f"attempt in {book.posture}"] += 1
-        if book.posture in EOC or ask.submitted in EOC:
+        held = {role for name in signers for role in oracle.holds(name, self.city.now)}
+        ask = oracle.asked[request.request_id]
+        self.seen[f"attempt in {oracle.posture}"] += 1
+        if oracle.posture in EOC or ask.submitted in EOC:
             assert held & {"cao", "mcpe", "pio", "eoc_director"}
-        if book.reaches_everybody(ask):
+        if oracle.reaches_everybody(ask):
             self.seen["attempt to all"] += 1
-            assert book.posture != "routine"
+            assert oracle.posture != "routine"
             assert held & {"pio", "mcpe"}
         assert signers
 

@@ -53,9 +53,9 @@ def link(city: PolicyCity, officer: str = "pio", token: str = TOKEN, **changes: 
 
 
 def used(
-    city: PolicyCity, device: Authenticator = PHONE, officer: str = "pio", token: str = TOKEN, **lies: Any
+    city: PolicyCity, device: Authenticator = PHONE, officer: str = "pio", token: str = TOKEN, **wrong: Any
 ) -> c.PasskeyEnrolled:
-    return c.PasskeyEnrolled(at=city.now, enrolment=enrolment_of(device, officer, token, city.now, **lies))
+    return c.PasskeyEnrolled(at=city.now, enrolment=enrolment_of(device, officer, token, city.now, **wrong))
 
 
 def confirm(city: PolicyCity, officer: str = "mcpe") -> None:
@@ -70,10 +70,12 @@ def enrolled(city: PolicyCity, device: Authenticator = PHONE, officer: str = "pi
     confirm(city, "cao" if by == "mcpe" else "mcpe")
 
 
-def order(city: PolicyCity, action: Any, device: Authenticator = PHONE, officer: str = "pio", **lies: Any) -> c.Ordered:
+def order(
+    city: PolicyCity, action: Any, device: Authenticator = PHONE, officer: str = "pio", **wrong: Any
+) -> c.Ordered:
     """An order signed by a passkey."""
     said = order_of(officer, action, city.now, expires_at=city.now + MINUTE, nonce=city.nonce())
-    return c.Ordered(at=city.now, rule=3, order=device.sign(ORDER_TYPE, said, **lies))
+    return c.Ordered(at=city.now, rule=3, order=device.sign(ORDER_TYPE, said, **wrong))
 
 
 def passkeys(city: PolicyCity, officer: str = "pio") -> tuple[Passkey, ...]:

@@ -76,8 +76,8 @@ def fido2_takes(answer: Answer, device: Authenticator, statement: Contract = STA
     return True
 
 
-def answer_of(device: Authenticator, **lies: Any) -> Answer:
-    return device.answer(challenge_of(ORDER_TYPE, STATEMENT.to_bytes()), **lies)
+def answer_of(device: Authenticator, **wrong: Any) -> Answer:
+    return device.answer(challenge_of(ORDER_TYPE, STATEMENT.to_bytes()), **wrong)
 
 
 @BOTH

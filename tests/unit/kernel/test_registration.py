@@ -35,7 +35,7 @@ def test_a_new_passkey_is_what_the_device_made(device: Authenticator) -> None:
 
 
 @pytest.mark.parametrize(
-    "lies",
+    "wrong",
     [
         {"origin": "https://evil.example"},
         {"origin": ORIGIN + ":8443"},
@@ -47,8 +47,8 @@ def test_a_new_passkey_is_what_the_device_made(device: Authenticator) -> None:
         {"flags": int(FLAG.UV | FLAG.BE)},
     ],
 )
-def test_what_was_made_otherwise_is_refused(lies: dict[str, Any]) -> None:
-    assert code(PHONE.register(CHALLENGE, **lies)) == "passkey.registration"
+def test_what_was_made_otherwise_is_refused(wrong: dict[str, Any]) -> None:
+    assert code(PHONE.register(CHALLENGE, **wrong)) == "passkey.registration"
 
 
 def test_another_relying_party_or_challenge_is_refused() -> None:

@@ -14,7 +14,6 @@ from services.kernel.authority.post_authorization.content import content_violati
 from services.kernel.authority.post_authorization.facts import PostFacts, PostViolation
 from services.kernel.authority.post_authorization.signatures import signature_violations
 from services.kernel.base.remember import by_identity
-from services.kernel.base.zones import utc_text
 from services.kernel.control.control_state import ControlState
 
 Check = Callable[[PostFacts], Iterable[PostViolation]]
@@ -111,7 +110,9 @@ def _verdict(facts: PostFacts) -> Iterator[PostViolation]:
     if verdict.valid_until is None:
         yield PostViolation("warrant.verdict_endless", "The cleared verdict names no end of its validity.")
     elif verdict.valid_until <= facts.now:
-        yield PostViolation("warrant.verdict_expired", f"The clearance ended at {utc_text(verdict.valid_until)}.")
+        yield PostViolation(
+            "warrant.verdict_expired", f"The clearance ended at {verdict.valid_until:%Y-%m-%d %H:%M:%S} UTC."
+        )
 
 
 def _control(facts: PostFacts) -> Iterator[PostViolation]:
@@ -139,7 +140,7 @@ def _time(facts: PostFacts) -> Iterator[PostViolation]:
     if facts.request.expires_at <= facts.now:
         yield PostViolation(
             "warrant.request_expired",
-            f"The request expired at {utc_text(facts.request.expires_at)}.",
+            f"The request expired at {facts.request.expires_at:%Y-%m-%d %H:%M:%S} UTC.",
         )
 
 
@@ -148,8 +149,8 @@ def _schedule(facts: PostFacts) -> Iterator[PostViolation]:
     if request.not_before is None:
         return
     if request.not_before > facts.now + CLOCK_SKEW:
-        when = utc_text(request.not_before)
-        yield PostViolation("warrant.not_due", f"The request goes out at {when}, and not before.")
+        when = f"{request.not_before:%Y-%m-%d %H:%M:%S}"
+        yield PostViolation("warrant.not_due", f"The request goes out at {when} UTC, and not before.")
     if request.submitted_posture != "routine" and not facts.control.in_crisis:
         yield PostViolation("warrant.stood_down", "It was scheduled in an emergency that has ended since.")
 

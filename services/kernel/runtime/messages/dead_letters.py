@@ -147,7 +147,7 @@ class DeadLetterQueue:
         try:
             await self._ledger.keep(subjects.dead_closed(order.letter), closing, expect_last=0)
         except Conflict:
-            self._log.info("the letter was closed before", letter=order.letter)
+            self._log.info("the dead letter was closed before", letter=order.letter)
 
 
 def _encoded(raw: bytes) -> str:

@@ -135,7 +135,7 @@ def activate_soon(world: World, process: Process) -> None:
 
 def restart_server(world: World, process: Process) -> None:
     """The server goes away and comes back: what was in hand is handed out again, to anybody."""
-    from tests.simulation.nemesis import crash_server
+    from tests.simulation.fault_scheduler import crash_server
 
     world.loop.outside(world.rng.uniform(0.05, 0.4), crash_server, world, world.rng.uniform(0.1, 0.6))
 
@@ -452,7 +452,7 @@ def choose(world: World) -> Theme:
     """Some runs have no theme, and a storm at random times."""
     name = world.rng.choice(("", "", *(name for name, theme in THEMES.items() if not theme.asked)))
     if name:
-        world.tell("nemesis", f"THEME {name}")
+        world.tell("faults", f"THEME {name}")
     return THEMES[name] if name else NO_THEME
 
 

@@ -13,7 +13,7 @@ from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from services.kernel.base.network.web import Running, serve
-from tests.integration.connectors.rigs import Seen, a_city, a_profile
+from tests.integration.connectors.harnesses import Seen, a_city, a_profile
 from tests.support.emulators import nextdoor
 from tests.support.emulators.base import Emulator, Place
 from tests.support.emulators.bending import Bends
@@ -62,7 +62,7 @@ ENDS = {
 _AGENCIES = {"fire": "1001", "water": "1002"}
 
 
-class SendOnlyRig:
+class SendOnlyHarness:
     """A connector and its emulator; ``repeats``: the receiver takes a key that it knows for the same message."""
 
     def __init__(self, platform: str, folder: Path, *, lmtp: bool = False) -> None:
@@ -74,7 +74,7 @@ class SendOnlyRig:
         self._opened: list[Connector] = []
         self._site: Running | None = None
 
-    async def open(self) -> SendOnlyRig:
+    async def open(self) -> SendOnlyHarness:
         await self.emulator.start()
         app = web.Application()
         self.city.site_folder.mkdir(parents=True, exist_ok=True)

@@ -114,7 +114,7 @@ class Seen:
     alts: tuple[str, ...] = ()
 
 
-class Rig(Protocol):
+class Harness(Protocol):
     """A connector and its platform, looked at by other eyes than the connector's."""
 
     connector: Connector
@@ -138,7 +138,7 @@ class Rig(Protocol):
     async def close(self) -> None: ...
 
 
-class WebsiteRig:
+class WebsiteHarness:
     """The website, read back from its pages on the disk."""
 
     def __init__(self, folder: Path) -> None:
@@ -177,7 +177,7 @@ class WebsiteRig:
         await self.connector.close()
 
 
-class MastodonRig:
+class MastodonHarness:
     """A real townsquare over HTTP, read back through its public API without any token."""
 
     undocumented: list[str]
@@ -191,7 +191,7 @@ class MastodonRig:
         self.connector = self.restart()
 
     @classmethod
-    async def open(cls, folder: Path, **manners: Any) -> MastodonRig:
+    async def open(cls, folder: Path, **manners: Any) -> MastodonHarness:
         """``manners``: in what the server is not as Mastodon is, as [townsquare] in city.toml has it."""
         city = a_city(folder)
         if manners:
@@ -275,7 +275,7 @@ class MastodonRig:
             raise AssertionError("; ".join(self.undocumented))
 
 
-class FolderRig:
+class FolderHarness:
     """The platform in a folder that fan-out's tests and its killed processes post to, honouring keys."""
 
     def __init__(self, folder: Path) -> None:

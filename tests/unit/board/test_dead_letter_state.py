@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.events.dead import Closing, DeadLetter, DeadLetterCause, Ending, SendAgain
-from services.board.domain.dead_book import DeadBook, durable_of, service_of
+from services.board.domain.dead_letter_state import DeadLetterState, durable_of, service_of
 
 T0 = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
 VERDICT = "ledger.verdict.r1"
@@ -22,8 +22,8 @@ def letter(**changes: Any) -> DeadLetter:
     return DeadLetter(**(fields | changes))
 
 
-class Told(DeadBook):
-    """A book that numbers what it is told."""
+class Told(DeadLetterState):
+    """A state that numbers what it is told."""
 
     def tell(self, subject: str, record: Any, given_up: str = "") -> int:
         data = record if isinstance(record, bytes) else record.to_bytes()
@@ -35,27 +35,27 @@ class Told(DeadBook):
 
 
 def test_a_letter_is_open_until_it_is_closed_and_a_closed_one_stays_so() -> None:
-    book = Told()
-    number = book.tell("dead.fanout", letter())
-    assert [view.letter for view in book.open()] == [number]
+    dead = Told()
+    number = dead.tell("dead.fanout", letter())
+    assert [view.letter for view in dead.open()] == [number]
     again = SendAgain(at=T0, letter=number, durable="fanout-verdicts", subject=VERDICT, seq=9, officer="pio")
-    book.tell("dead.again.fanout", again)
-    assert [(view.state, view.officer) for view in book.open()] == [("sent_again", "pio")]
-    book.close(number, Ending.HANDLED)
-    assert book.open() == ()
-    book.tell("dead.again.fanout", again)
-    book.close(number, Ending.DROPPED)
-    assert book.letters[number].state == "handled"
+    dead.tell("dead.again.fanout", again)
+    assert [(view.state, view.officer) for view in dead.open()] == [("sent_again", "pio")]
+    dead.close(number, Ending.HANDLED)
+    assert dead.open() == ()
+    dead.tell("dead.again.fanout", again)
+    dead.close(number, Ending.DROPPED)
+    assert dead.views[number].state == "handled"
 
 
 def test_a_letter_of_the_first_version_is_read_and_shown() -> None:
     """Written before letters named their durable, their cause and their times."""
     raw = {"at": "2026-01-31T14:00:00Z", "service": "fanout", "subject": OLD, "seq": 9, "error": "x: y"}
-    book = Told()
-    book.tell("dead.fanout", json.dumps(raw | {"data_base64": ""}).encode())
-    (view,) = book.open()
+    dead = Told()
+    dead.tell("dead.fanout", json.dumps(raw | {"data_base64": ""}).encode())
+    (view,) = dead.open()
     assert (view.durable, view.cause, view.tries, view.first_at) == (None, "unreadable", 1, T0)
-    assert [one.letter for one in book.holding("r1")] == [view.letter]
+    assert [one.letter for one in dead.holding("r1")] == [view.letter]
 
 
 GIVEN_UP = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.LEDGER.gatekeeper-requests"
@@ -67,9 +67,9 @@ GIVEN_UP = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.LEDGER.gatekeeper-request
     ["dead.fanout", "dead.again.fanout", "dead.closed.1", GIVEN_UP],
 )
 def test_a_record_that_cannot_be_read_is_shown_as_a_letter(subject: str, data: bytes) -> None:
-    book = Told()
-    book.tell(subject, data)
-    (view,) = book.open()
+    dead = Told()
+    dead.tell(subject, data)
+    (view,) = dead.open()
     assert (view.cause, view.service, view.subject) == (DeadLetterCause.UNREADABLE, "board", subject)
 
 
@@ -80,41 +80,41 @@ def test_what_the_server_gave_up_is_a_letter() -> None:
         b'"timestamp":"2026-11-22T11:49:31.525489215Z","stream":"LEDGER","consumer":"gatekeeper-requests",'
         b'"stream_seq":7,"deliveries":2}'
     )
-    book = Told()
-    book.tell(GIVEN_UP, raw, "ledger.request.r1")
-    (view,) = book.open()
+    dead = Told()
+    dead.tell(GIVEN_UP, raw, "ledger.request.r1")
+    (view,) = dead.open()
     assert (view.cause, view.service, view.durable) == (DeadLetterCause.GIVEN_UP, "gatekeeper", "gatekeeper-requests")
     assert (view.subject, view.seq, view.tries) == ("ledger.request.r1", 7, 2)
-    assert [one.letter for one in book.holding("r1")] == [view.letter]
+    assert [one.letter for one in dead.holding("r1")] == [view.letter]
 
 
 def test_work_put_aside_is_found_by_the_verdict_that_it_was_on() -> None:
-    book = Told()
-    number = book.tell("dead.fanout", letter())
-    assert book.of_verdict("r1", 12) is None, "a newer verdict brings its own work"
-    assert book.of_verdict("r2", 9) is None
-    found = book.of_verdict("r1", 9)
+    dead = Told()
+    number = dead.tell("dead.fanout", letter())
+    assert dead.of_verdict("r1", 12) is None, "a newer verdict brings its own work"
+    assert dead.of_verdict("r2", 9) is None
+    found = dead.of_verdict("r1", 9)
     assert found is not None
     assert found.letter == number
 
 
 def test_the_newest_letter_of_a_verdict_counts_and_only_the_fan_outs() -> None:
-    book = Told()
-    book.tell("dead.fanout", letter())
-    newest = book.tell("dead.fanout", letter(error="another bug"))
-    book.tell("dead.gatekeeper", letter(service="gatekeeper"))
-    found = book.of_verdict("r1", 9)
+    dead = Told()
+    dead.tell("dead.fanout", letter())
+    newest = dead.tell("dead.fanout", letter(error="another bug"))
+    dead.tell("dead.gatekeeper", letter(service="gatekeeper"))
+    found = dead.of_verdict("r1", 9)
     assert found is not None
     assert found.letter == newest
 
 
 @pytest.mark.parametrize(("ending", "state"), [(Ending.DROPPED, "dropped"), (Ending.HANDLED, None)])
 def test_work_that_was_handled_since_is_not_put_aside_any_more(ending: Ending, state: str | None) -> None:
-    book = Told()
-    book.close(book.tell("dead.fanout", letter()), ending, "by hand")
-    found = book.of_verdict("r1", 9)
+    dead = Told()
+    dead.close(dead.tell("dead.fanout", letter()), ending, "by hand")
+    found = dead.of_verdict("r1", 9)
     assert (found.state if found else None) == state
-    assert book.holding("r1") == ()
+    assert dead.holding("r1") == ()
 
 
 def test_durables_and_services_are_found_in_the_map() -> None:

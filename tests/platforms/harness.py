@@ -1,4 +1,4 @@
-"""A real PDS as a rig of the connector contract suite: fresh accounts, a proxy in between that can be told to fail."""
+"""A real PDS as a harness of the connector contract suite: fresh accounts, a proxy between that can fail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
-from tests.integration.connectors.rigs import Seen, a_city, a_profile
+from tests.integration.connectors.harnesses import Seen, a_city, a_profile
 from tests.platforms.pds import Account, Pds
 from tests.platforms.proxy import Proxy
 from tests.support.emulators.bending import Bends
@@ -20,7 +20,7 @@ NAMES = ("fire", "water")
 APP = "https://bsky.app"
 
 
-class BlueskyRig:
+class BlueskyHarness:
     """The connector as a city has it, before a real server."""
 
     trials = 12
@@ -35,7 +35,7 @@ class BlueskyRig:
         self.connector = self.restart()
 
     @classmethod
-    async def open(cls, pds: Pds, folder: Path) -> BlueskyRig:
+    async def open(cls, pds: Pds, folder: Path) -> BlueskyHarness:
         proxy = Proxy(pds.url)
         await proxy.start()
         known = a_city(folder)
@@ -43,10 +43,10 @@ class BlueskyRig:
             update={"bluesky": known.settings.bluesky.model_copy(update={"server": proxy.url})}
         )
         accounts = {name: await pds.account(name) for name in NAMES}
-        rig = cls(City(folder, settings), pds, proxy, accounts)
+        harness = cls(City(folder, settings), pds, proxy, accounts)
         for name, account in accounts.items():
-            rig.write_password(name, account.password)
-        return rig
+            harness.write_password(name, account.password)
+        return harness
 
     def write_password(self, name: str, password: str) -> None:
         path = self.city.token_path(f"{name}-bluesky")
@@ -85,7 +85,7 @@ class BlueskyRig:
         return found
 
     async def misbehave(self, kind: str, seconds: float = 0, on: str = "post", calls: int = 1) -> None:
-        self.proxy.tricks += [(kind, on, seconds)] * calls
+        self.proxy.faults += [(kind, on, seconds)] * calls
 
     async def close(self) -> None:
         for connector in self._made:

@@ -1,4 +1,4 @@
-"""The board's book of posts that did not come through the gate."""
+"""The board's state of posts that did not come through the gate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.board.domain.notices import Notice, Step, body, title
-from services.board.domain.outside_book import OutsideBook
+from services.board.domain.outside_state import OutsideState
 from services.kernel.ledger.entry import Entry
 from tests.support.ledger_builder import FIRE, LedgerBuilder, demo_city, story, stranger
 
@@ -17,42 +17,42 @@ NAME = "a1b2c3d4e5f60718"
 
 @pytest.fixture(scope="module")
 def builder(tmp_path_factory: pytest.TempPathFactory) -> LedgerBuilder:
-    made = LedgerBuilder(demo_city(Path(tmp_path_factory.mktemp("book")) / "city"))
+    made = LedgerBuilder(demo_city(Path(tmp_path_factory.mktemp("state")) / "city"))
     story(made)
     return made
 
 
-def taken(book: OutsideBook, builder: LedgerBuilder, seq: int) -> None:
+def taken(state: OutsideState, builder: LedgerBuilder, seq: int) -> None:
     line = builder.entries[seq - 1]
     assert line.seq == seq
-    book.take(Entry(seq, line.subject, line.at, line.data, dict(line.headers)), builder.state())
+    state.take(Entry(seq, line.subject, line.at, line.data, dict(line.headers)), builder.state())
 
 
 def test_a_post_waits_until_an_officer_has_acknowledged_it(builder: LedgerBuilder) -> None:
-    book, seq = OutsideBook(), builder.outside()
-    taken(book, builder, seq)
-    taken(book, builder, seq)
-    assert [view.seq for view in book.posts.values()] == [seq]
-    assert book.by_profile() == {FIRE: 1}
-    taken(book, builder, builder.acknowledge(seq, signer=stranger()))
-    taken(book, builder, builder.acknowledge(seq - 1))
-    taken(book, builder, builder.acknowledge(seq, realm="exercise"))
-    assert NAME in book.posts
-    taken(book, builder, builder.acknowledge(seq))
-    assert book.posts == {}
+    state, seq = OutsideState(), builder.outside()
+    taken(state, builder, seq)
+    taken(state, builder, seq)
+    assert [view.seq for view in state.posts.values()] == [seq]
+    assert state.by_profile() == {FIRE: 1}
+    taken(state, builder, builder.acknowledge(seq, signer=stranger()))
+    taken(state, builder, builder.acknowledge(seq - 1))
+    taken(state, builder, builder.acknowledge(seq, realm="exercise"))
+    assert NAME in state.posts
+    taken(state, builder, builder.acknowledge(seq))
+    assert state.posts == {}
 
 
 def test_what_cannot_be_read_or_stands_elsewhere_is_let_be(builder: LedgerBuilder) -> None:
-    book = OutsideBook()
-    taken(book, builder, builder.append(f"ledger.outside.{FIRE}.{NAME}", b"junk"))
-    taken(book, builder, builder.append(f"ledger.acknowledgement.{FIRE}.{NAME}", b"junk"))
-    taken(book, builder, builder.outside(outside="ffff"))
-    assert book.posts == {}
+    state = OutsideState()
+    taken(state, builder, builder.append(f"ledger.outside.{FIRE}.{NAME}", b"junk"))
+    taken(state, builder, builder.append(f"ledger.acknowledgement.{FIRE}.{NAME}", b"junk"))
+    taken(state, builder, builder.outside(outside="ffff"))
+    assert state.posts == {}
 
 
 def test_a_copy_neither_takes_its_place_nor_brings_it_back(builder: LedgerBuilder) -> None:
     """Who holds fanout's key can write the same id again, before an officer's word on it and after."""
-    shown, all_of_them = OutsideBook(), OutsideBook(whole=True)
+    shown, all_of_them = OutsideState(), OutsideState(whole=True)
     seq = builder.outside()
     seqs = [seq, builder.outside(text="a copy"), builder.outside(outside="ffff"), builder.acknowledge(seq)]
     seqs += [builder.acknowledge(seq, officer="mcpe"), builder.outside(text="a copy, again")]
@@ -65,9 +65,9 @@ def test_a_copy_neither_takes_its_place_nor_brings_it_back(builder: LedgerBuilde
 
 
 def test_officers_are_told_what_it_is_and_what_to_type(builder: LedgerBuilder) -> None:
-    book, seq = OutsideBook(), builder.outside(text="All\nclear! " * 60)
-    taken(book, builder, seq)
-    (waiting,) = book.waiting()
+    state, seq = OutsideState(), builder.outside(text="All\nclear! " * 60)
+    taken(state, builder, seq)
+    (waiting,) = state.waiting()
     assert waiting.since <= builder.now + timedelta(seconds=1)
     notice = Notice(Step.FIRST, ("pio@mission.example",), (waiting,))
     text = body(notice, [("today, 04:00", "never")])

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.fanout.domain.settling import SETTLING
-from tests.simulation.moments import NO_THEME
 from tests.simulation.network import Weather
 from tests.simulation.simulated_city import START
+from tests.simulation.themes import NO_THEME
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -92,7 +92,7 @@ def _themed(world: World) -> None:
 
 def leave(world: World) -> None:
     """Calm: everything runs, nobody lies, what was broken is fixed."""
-    world.tell("nemesis", "CALM")
+    world.tell("faults", "CALM")
     world.calm = True
     world.crash_rate = 0.0
     world.network.weather = Weather()

@@ -1,4 +1,4 @@
-"""Platforms that are emulated, as rigs of the contract suite: the registry's connectors, and emulators."""
+"""Platforms that are emulated, as harnesses of the contract suite: the registry's connectors, and emulators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from services.kernel.base.network.web import Running, serve
-from tests.integration.connectors.rigs import Seen, a_city, a_profile
+from tests.integration.connectors.harnesses import Seen, a_city, a_profile
 from tests.support.emulators import facebook, instagram, linkedin, meta, threads, x
 from tests.support.emulators.base import Emulator
 from tests.support.emulators.bending import Bends
@@ -31,7 +31,7 @@ _CODES = frozenset({"unauthorized", "suspended"})
 """Misbehaviour that is an error with its own name."""
 
 
-class EmulatedRig:
+class EmulatedHarness:
     """An emulator with the accounts fire and water, and the city's site, from which pictures are fetched."""
 
     connector: Connector
@@ -46,7 +46,7 @@ class EmulatedRig:
         self._site: Running | None = None
 
     @classmethod
-    async def open(cls, platform: str, folder: Path) -> EmulatedRig:
+    async def open(cls, platform: str, folder: Path) -> EmulatedHarness:
         made = cls(platform, folder)
         await made.emulator.start()
         app = web.Application()

@@ -20,7 +20,7 @@ _WORDS = 280
 
 
 @dataclass
-class OutsideBook:
+class OutsideState:
     """The outside posts by their id, in the ledger's order: those that are open, with ``whole`` all of them.
 
     The first entry of an id is the post, and the first genuine acknowledgement of it counts. What is not readable,

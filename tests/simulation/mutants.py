@@ -69,7 +69,7 @@ class Mutant:
     """One wall of the real services, switched off.
 
     ``what``: the bug in words. ``patches``: what it replaces (owner, name, replacement). ``theme``: the kind of day on
-    which it does harm soonest (``moments.THEMES``); none: any. ``behind``: bugs that are planted with it, because each
+    which it does harm soonest (``themes.THEMES``); none: any. ``behind``: bugs that are planted with it, because each
     of them is a wall behind it. ``harmless``: alone it does no harm, for other walls stand (docs/reliability.md).
     """
 
@@ -549,7 +549,7 @@ def _decision_ignored() -> list[Patch]:
     return [(resolving.Resolving, "on_resolution", on_resolution)]
 
 
-PLANTS: dict[str, Mutant] = {
+MUTANTS: dict[str, Mutant] = {
     "chain_off": Mutant(
         "a correction does not wait for what it replaces, nor the other way round",
         _chain_off,
@@ -749,7 +749,7 @@ PLANTS: dict[str, Mutant] = {
 
 
 @contextlib.contextmanager
-def planted(names: tuple[str, ...]) -> Iterator[None]:
+def mutated(names: tuple[str, ...]) -> Iterator[None]:
     """Switch bugs on for a while; raises Inapplicable where what one replaces is gone."""
     with contextlib.ExitStack() as stack:
         for name in names:
@@ -761,7 +761,7 @@ def planted(names: tuple[str, ...]) -> Iterator[None]:
 def patches_of(name: str) -> list[Patch]:
     """Return what a bug replaces; raises Inapplicable where that is gone."""
     try:
-        found = PLANTS[name].patches()
+        found = MUTANTS[name].patches()
     except AttributeError as error:
         raise Inapplicable(f"{name}: {error}") from error
     for owner, attribute, _ in found:
@@ -772,7 +772,7 @@ def patches_of(name: str) -> list[Patch]:
 
 def with_those_behind(name: str) -> tuple[str, ...]:
     """Return a bug with what has to be planted beside it."""
-    return (name, *PLANTS[name].behind)
+    return (name, *MUTANTS[name].behind)
 
 
-__all__ = ["PLANTS", "Inapplicable", "Mutant", "patches_of", "planted", "with_those_behind"]
+__all__ = ["MUTANTS", "Inapplicable", "Mutant", "mutated", "patches_of", "with_those_behind"]

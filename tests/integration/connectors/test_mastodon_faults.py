@@ -27,7 +27,7 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.connectors.mastodon.connector import MastodonConnector
-from tests.integration.connectors.rigs import GROWING, MastodonRig, a_profile, an_intent, published, store
+from tests.integration.connectors.harnesses import GROWING, MastodonHarness, a_profile, an_intent, published, store
 from tests.support.stopwatch import Stopwatch
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,7 +47,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
     ],
 )
 async def test_an_answer_that_is_none_is_unknown_and_the_look_tells_the_truth(
-    mastodon: MastodonRig, kind: str, changes: dict[str, Any], stands: bool
+    mastodon: MastodonHarness, kind: str, changes: dict[str, Any], stands: bool
 ) -> None:
     """Within the call's time; then reconcile finds it or does not, and a repeat leaves one post."""
     intent = an_intent(mastodon.profile("fire"))
@@ -67,7 +67,7 @@ async def test_an_answer_that_is_none_is_unknown_and_the_look_tells_the_truth(
     assert len(await mastodon.stands(intent.profile)) == 1
 
 
-async def test_a_refused_token_is_a_credential_lost_and_nothing_stands(mastodon: MastodonRig) -> None:
+async def test_a_refused_token_is_a_credential_lost_and_nothing_stands(mastodon: MastodonHarness) -> None:
     await mastodon.connector.check(mastodon.profile("fire"))
     await mastodon.misbehave("unauthorized")
     intent = an_intent(mastodon.profile("fire"))
@@ -78,7 +78,7 @@ async def test_a_refused_token_is_a_credential_lost_and_nothing_stands(mastodon:
     await published(mastodon.connector, intent)
 
 
-async def test_a_token_refused_within_a_thread_says_what_stands(mastodon: MastodonRig) -> None:
+async def test_a_token_refused_within_a_thread_says_what_stands(mastodon: MastodonHarness) -> None:
     await mastodon.misbehave("unauthorized", skip=1)
     intent = an_intent(mastodon.profile("fire"), "One (1/2)", "Two (2/2)")
     result = await mastodon.connector.publish(intent, store)
@@ -89,7 +89,7 @@ async def test_a_token_refused_within_a_thread_says_what_stands(mastodon: Mastod
     assert len(await mastodon.stands(intent.profile)) == 2
 
 
-async def test_a_login_that_is_disabled_is_held_back_in_the_platforms_words(mastodon: MastodonRig) -> None:
+async def test_a_login_that_is_disabled_is_held_back_in_the_platforms_words(mastodon: MastodonHarness) -> None:
     """The platform may let it in again, and then what waits goes out; other accounts go on."""
     await mastodon.misbehave("suspended", on="any", calls=2)
     intent = an_intent(mastodon.profile("fire"))
@@ -103,7 +103,7 @@ async def test_a_login_that_is_disabled_is_held_back_in_the_platforms_words(mast
     await published(mastodon.connector, intent)
 
 
-async def test_a_lagging_listing_does_not_make_a_second_post_within_the_keys_hour(mastodon: MastodonRig) -> None:
+async def test_a_lagging_listing_does_not_make_a_second_post_within_the_keys_hour(mastodon: MastodonHarness) -> None:
     """It says Absent, wrongly; the key gives the first post again."""
     intent = an_intent(mastodon.profile("fire"))
     await mastodon.misbehave("error_after")
@@ -116,12 +116,12 @@ async def test_a_lagging_listing_does_not_make_a_second_post_within_the_keys_hou
     await fresh.close()
 
 
-def mastodon_posts(rig: MastodonRig) -> list[dict[str, Any]]:
-    lines = (rig.city.var / "townsquare" / "posts.jsonl").read_text().splitlines()
+def mastodon_posts(harness: MastodonHarness) -> list[dict[str, Any]]:
+    lines = (harness.city.var / "townsquare" / "posts.jsonl").read_text().splitlines()
     return [entry for entry in map(json.loads, lines) if entry["type"] == "post"]
 
 
-async def test_a_repeat_sends_nothing_when_it_cannot_see_what_stands(mastodon: MastodonRig) -> None:
+async def test_a_repeat_sends_nothing_when_it_cannot_see_what_stands(mastodon: MastodonHarness) -> None:
     """A fresh process, an earlier attempt, a listing that fails: surely not posted by this call."""
     intent = replace(an_intent(mastodon.profile("fire")), repeat=True)
     await mastodon.connector.check(intent.profile)
@@ -132,7 +132,7 @@ async def test_a_repeat_sends_nothing_when_it_cannot_see_what_stands(mastodon: M
     assert mastodon_posts(mastodon) == []
 
 
-async def test_a_repeat_finds_what_an_earlier_process_posted(mastodon: MastodonRig) -> None:
+async def test_a_repeat_finds_what_an_earlier_process_posted(mastodon: MastodonHarness) -> None:
     """Also when the server has forgotten the key."""
     intent = an_intent(mastodon.profile("fire"))
     first = await mastodon.connector.publish(intent, store)
@@ -143,7 +143,7 @@ async def test_a_repeat_finds_what_an_earlier_process_posted(mastodon: MastodonR
     await fresh.close()
 
 
-async def test_read_back_sees_what_stands_what_vanished_and_what_cannot_be_told(mastodon: MastodonRig) -> None:
+async def test_read_back_sees_what_stands_what_vanished_and_what_cannot_be_told(mastodon: MastodonHarness) -> None:
     """By id, so that a listing that lags behind does not matter."""
     assert isinstance(mastodon.connector, ReadsBack)
     intent = an_intent(mastodon.profile("fire"), "One (1/2)", "Two (2/2)")
@@ -158,7 +158,7 @@ async def test_read_back_sees_what_stands_what_vanished_and_what_cannot_be_told(
     assert await mastodon.connector.read_back(intent, posted.remote_id) == Absent()
 
 
-async def test_read_back_tells_what_was_changed(mastodon: MastodonRig) -> None:
+async def test_read_back_tells_what_was_changed(mastodon: MastodonHarness) -> None:
     """Text and language, as the server shows them and as it says that they were sent."""
     intent = an_intent(mastodon.profile("fire"), "Boil water.", "It is safe.")
     posted = await published(mastodon.connector, intent)
@@ -398,7 +398,7 @@ async def test_a_server_that_hangs_over_its_own_limits_delays_a_post_by_less_tha
     assert watch.seconds < 10.0, "it is made to wait for a second, and never for the server's thirty"
 
 
-async def test_a_thread_goes_on_behind_31_posts_of_others_on_the_profile(mastodon: MastodonRig) -> None:
+async def test_a_thread_goes_on_behind_31_posts_of_others_on_the_profile(mastodon: MastodonHarness) -> None:
     """Staff posted since its beginning: what is there is found all the same, and the rest follows, each part once."""
     parts = ("Leave Silverdale now. (1/3)", "Take medication. (2/3)", "Reception: Leisure Centre. (3/3)")
     intent = an_intent(mastodon.profile("fire"), *parts)

@@ -16,11 +16,11 @@ _ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER."
 OVER = frozenset(str(ending) for ending in Ending)
 
 
-class DeadBook:
+class DeadLetterState:
     """The dead letters by number (the sequence in the stream DEAD), without their bodies."""
 
     def __init__(self) -> None:
-        self.letters: dict[int, DeadLetterView] = {}
+        self.views: dict[int, DeadLetterView] = {}
         self.last_seq = 0
         self._by_place: dict[str, set[int]] = {}
 
@@ -44,22 +44,22 @@ class DeadBook:
 
     def open(self) -> tuple[DeadLetterView, ...]:
         """Return the dead letters that nobody closed, oldest first."""
-        return tuple(view for view in self.letters.values() if view.state not in OVER)
+        return tuple(view for view in self.views.values() if view.state not in OVER)
 
     def holding(self, request_id: str) -> tuple[DeadLetterView, ...]:
         """Return the open dead letters about a request."""
-        found = (self.letters[number] for number in sorted(self._by_place.get(request_id, ())))
+        found = (self.views[number] for number in sorted(self._by_place.get(request_id, ())))
         return tuple(view for view in found if view.state not in OVER)
 
     def of_verdict(self, request_id: str, verdict_seq: int) -> DeadLetterView | None:
         """Return the newest dead letter of the work on a verdict, unless it was handled since."""
-        found = [self.letters[number] for number in self._by_place.get(request_id, ())]
+        found = [self.views[number] for number in self._by_place.get(request_id, ())]
         mine = [one for one in found if one.subject == subjects.verdict(request_id) and one.seq == verdict_seq]
         newest = max((one for one in mine if one.service == "fanout"), key=lambda one: one.letter, default=None)
         return None if newest is None or newest.state == "handled" else newest
 
     def _put(self, view: DeadLetterView) -> None:
-        self.letters[view.letter] = view
+        self.views[view.letter] = view
         request_id = place_of(view.subject).request_id
         if request_id:
             self._by_place.setdefault(request_id, set()).add(view.letter)
@@ -72,9 +72,9 @@ class DeadBook:
         self._change(closing.letter, state=str(closing.ending), **ended)
 
     def _change(self, letter: int, **changes: object) -> None:
-        view = self.letters.get(letter)
+        view = self.views.get(letter)
         if view is not None and view.state not in OVER:
-            self.letters[letter] = view.model_copy(update=changes)
+            self.views[letter] = view.model_copy(update=changes)
 
 
 def advisory(data: bytes) -> MessageGivenUp:
