@@ -1,4 +1,4 @@
-"""The map: who consumes, reads, writes, serves, broadcasts and hears what.
+"""The map: who consumes, reads, writes, serves, broadcasts and subscribes to what.
 
 The NATS permissions, the diagram in docs/architecture.md, the AsyncAPI document and a drift test come from here.
 """
@@ -16,7 +16,7 @@ class Service:
     """One service's row in the map.
 
     ``consumes``: durables. ``reads``: streams whose messages it gets by subject. ``writes``: subjects that it appends
-    to. ``serves``: desk subjects that it answers (without the user token). ``broadcasts`` and ``hears``: core NATS.
+    to. ``serves``: desk subjects that it answers (without the user token). ``broadcasts``, ``subscribes``: core NATS.
     ``again``: the durable that its dead letters come back through; who has one marks its tries and closes letters.
     ``folds``: it keeps a projection of the ledger; who does not, reads control alone. ``posts``: it calls platforms,
     so it remembers the newest entry that it has seen, for a ledger that lost its end. ``asks_store``: it may ask how
@@ -30,7 +30,7 @@ class Service:
     writes: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
     broadcasts: tuple[str, ...] = ()
-    hears: tuple[str, ...] = (subjects.EOC_STATE, subjects.AUDIT_STANDING)
+    subscribes: tuple[str, ...] = (subjects.EOC_STATE, subjects.AUDIT_STANDING)
     again: Consumer | None = None
     folds: bool = False
     posts: bool = False
@@ -61,7 +61,7 @@ EOC_STATE = Service(
     folds=True,
     again=streams.EOC_STATE_AGAIN,
     broadcasts=(subjects.EOC_STATE,),
-    hears=(subjects.AUDIT_STANDING, subjects.health("fanout")),
+    subscribes=(subjects.AUDIT_STANDING, subjects.health("fanout")),
 )
 REGISTRY = Service(
     "registry",
@@ -123,7 +123,7 @@ BOARD = Service(
     serves=(subjects.DESK_BOARD_QUERY, subjects.DESK_DEAD_ORDER),
     folds=True,
     broadcasts=(subjects.BOARD_ALL,),
-    hears=(subjects.EOC_STATE, subjects.AUDIT_STANDING, subjects.HEALTH_ALL),
+    subscribes=(subjects.EOC_STATE, subjects.AUDIT_STANDING, subjects.HEALTH_ALL),
 )
 AUDIT = Service(
     "audit",

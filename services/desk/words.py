@@ -175,18 +175,18 @@ def _start_of(file: Path) -> bytes:
         raise BadInput("text.unreadable", f"{file}: {error.strerror}", "check the path after --file") from error
 
 
-def start_of_pipe(pipe: Path, patience: float = 10.0) -> bytes:
+def start_of_pipe(pipe: Path, seconds: float = 10.0) -> bytes:
     """Return what a named pipe holds; opened without waiting for who writes, so that it ends.
 
     Raises:
-        BadInput: ``text.unreadable``: nobody wrote anything for ``patience`` seconds.
+        BadInput: ``text.unreadable``: nobody wrote anything for ``seconds`` seconds.
         OSError: it cannot be opened.
     """
     with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
-        if not select.select([opened], [], [], patience)[0]:
+        if not select.select([opened], [], [], seconds)[0]:
             raise BadInput(
                 "text.unreadable",
-                f"{pipe} is a pipe, and nothing was written to it in {patience:g} s",
+                f"{pipe} is a pipe, and nothing was written to it in {seconds:g} s",
                 "start what writes to it first, or give --file a file",
             )
         os.set_blocking(opened.fileno(), True)

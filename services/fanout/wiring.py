@@ -62,9 +62,8 @@ def wire(runtime: Runtime) -> None:
         runtime.supervisor.supervise(website.keep_up)
     settings = runtime.city.settings
     leads = {"x": settings.x.lead} if settings.x.lead is not None else {}
-    patience = settings.delivery.patience_seconds
     watching = (settings.outside, settings.check)
-    work = compose(runtime, platforms, ask_seconds=patience, leads=leads, watching=watching)
+    work = compose(runtime, platforms, ask_seconds=settings.delivery.patience_seconds, leads=leads, watching=watching)
     look_for_overlooked(runtime, work)
 
 

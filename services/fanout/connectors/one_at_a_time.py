@@ -32,16 +32,16 @@ class OneAtATime(Connector):
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Post it, unless the platform would not take it, or this process knows that it is there."""
-        objection = self._objection(intent)
-        if objection is not None:
-            return Permanent(objection)
+        refused = self._why_refused(intent)
+        if refused is not None:
+            return Permanent(refused)
         return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
 
     @abstractmethod
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Enter, look for it where it may stand already, and post what is missing."""
 
-    def _objection(self, intent: Intent) -> str | None:
+    def _why_refused(self, intent: Intent) -> str | None:
         """Say why it is not even tried; None where it is."""
         return too_much(intent)
 

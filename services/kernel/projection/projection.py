@@ -87,7 +87,7 @@ class Projection:
 
     async def start(self) -> None:
         """Hear the feed and fold what is there already; raises Unreachable."""
-        await self.source.subscribe(self._heard)
+        await self.source.subscribe(self._on_feed)
         await self.catch_up()
         self._started.set()
 
@@ -169,7 +169,7 @@ class Projection:
 
     # --- folding ------------------------------------------------------------------------------------------
 
-    def _heard(self, entry: Entry) -> None:
+    def _on_feed(self, entry: Entry) -> None:
         if entry.seq <= self.fold.seq:
             if self._recent.contradicts(entry):
                 self.reconnected()  # it is no proof, but what comes next may be of another story: compare first

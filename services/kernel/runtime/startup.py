@@ -52,10 +52,10 @@ def register(runtime: Runtime, wire: Wire) -> None:
     async def on_again(event: SendAgain, entry: EntryOf) -> None:
         await runtime.dead_letters.on_again(event, entry.seq)
 
-    if subjects.EOC_STATE in row.hears:
-        bus.subscribe(subjects.EOC_STATE, EocBroadcast.from_bytes, on_posture, title=f"posture, heard by {row.name}")
-    if subjects.AUDIT_STANDING in row.hears:
-        title = f"the ledger's standing, heard by {row.name}"
+    if subjects.EOC_STATE in row.subscribes:
+        bus.subscribe(subjects.EOC_STATE, EocBroadcast.from_bytes, on_posture, title=f"posture, received by {row.name}")
+    if subjects.AUDIT_STANDING in row.subscribes:
+        title = f"the integrity of the ledger, received by {row.name}"
         bus.subscribe(subjects.AUDIT_STANDING, LedgerIntegrity.from_bytes, runtime.watch.on_report, title=title)
     wire(runtime)
     if row.again is not None:

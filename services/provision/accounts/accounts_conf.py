@@ -223,7 +223,9 @@ def _filters(taken: Iterable[str]) -> list[str]:
 def _subscribed_by(row: flow.Service) -> list[tuple[flow.Service, str]]:
     """Return the broadcasts of other services that a service subscribes to: who sends it, and the subject."""
     sent = [(one, subject) for one in flow.SERVICES for subject in (*one.broadcasts, one.heartbeat) if one != row]
-    return [(one, subject) for one, subject in sent if any(subjects.matches(wanted, subject) for wanted in row.hears)]
+    return [
+        (one, subject) for one, subject in sent if any(subjects.matches(wanted, subject) for wanted in row.subscribes)
+    ]
 
 
 def _import(kind: str, account: str, subject: str) -> str:

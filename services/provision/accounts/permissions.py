@@ -93,7 +93,7 @@ def for_service(row: flow.Service) -> Permissions:
     if row.serves:
         publish.add(IMPORTED_REPLIES)
     served = (subjects.every_user(base) for base in row.serves)
-    subscribe = {inbox(row.user), *imports.streams, *row.hears, *served}
+    subscribe = {inbox(row.user), *imports.streams, *row.subscribes, *served}
     return Permissions(tuple(sorted(publish)), tuple(sorted(subscribe)))
 
 

@@ -304,7 +304,7 @@ async def test_a_service_hears_only_what_its_row_says(running: BothRealms, row: 
     """Not the ledger itself, nobody's inbox, no desk subject that it does not serve, no API."""
     foreign = [one for one in flow.SERVICES if one != row]
     served = [subjects.every_user(base) for one in foreign for base in one.serves if base not in row.serves]
-    unheard = [one.heartbeat for one in foreign if not any(subjects.matches(h, one.heartbeat) for h in row.hears)]
+    unheard = [one.heartbeat for one in foreign if not any(subjects.matches(h, one.heartbeat) for h in row.subscribes)]
     wanted = [
         subjects.LEDGER_ALL,
         subjects.CONTROL,
@@ -325,7 +325,7 @@ async def test_a_service_hears_only_what_its_row_says(running: BothRealms, row: 
     async with running.service(row.name) as user:
         for subject in wanted:
             assert await user.subscribe_denied(subject), subject
-        for subject in (inbox(row.user), *row.hears, *((subjects.FEED_ALL,) if row.folds else ())):
+        for subject in (inbox(row.user), *row.subscribes, *((subjects.FEED_ALL,) if row.folds else ())):
             assert not await user.subscribe_denied(subject), subject
 
 

@@ -102,7 +102,7 @@ def test_a_pipe_is_read_and_one_that_nobody_writes_to_is_said_to_be_so(tmp_path:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(BadInput, match="nothing was written to it in 0 s") as caught:
-        start_of_pipe(pipe, patience=0)
+        start_of_pipe(pipe, seconds=0)
     assert caught.value.code == "text.unreadable"
     writer = threading.Thread(target=pipe.write_text, args=("Boil water.",))
     writer.start()

@@ -107,7 +107,7 @@ def test_who_decides_or_answers_from_memory_folds_the_ledger() -> None:
 
 def test_the_feed_is_heard_by_projections_and_is_no_broadcast_of_a_service() -> None:
     for row in flow.SERVICES:
-        assert not any(covers(subjects.FEED_ALL, one) for one in (*row.broadcasts, *row.hears, *row.writes))
+        assert not any(covers(subjects.FEED_ALL, one) for one in (*row.broadcasts, *row.subscribes, *row.writes))
 
 
 def test_each_durable_is_consumed_by_exactly_one_service_on_a_stream_that_is_there() -> None:
@@ -149,9 +149,9 @@ def test_each_desk_subject_is_served_once_and_may_be_sent() -> None:
 def test_what_is_heard_is_broadcast() -> None:
     spoken = {subject for row in flow.SERVICES for subject in (*row.broadcasts, row.heartbeat)}
     for row in flow.SERVICES:
-        for heard in row.hears:
+        for heard in row.subscribes:
             assert any(covers(heard, one) for one in spoken)
-    assert [row.name for row in flow.SERVICES if subjects.EOC_STATE not in row.hears] == ["eoc_state"]
+    assert [row.name for row in flow.SERVICES if subjects.EOC_STATE not in row.subscribes] == ["eoc_state"]
 
 
 def test_only_the_working_set_may_be_purged() -> None:
@@ -161,7 +161,7 @@ def test_only_the_working_set_may_be_purged() -> None:
 
 def test_the_workers_live_are_heard_of_by_who_tells_that_the_eoc_is_active() -> None:
     """The barrier names a post that another than its worker answered, unless that one was heard of since."""
-    assert subjects.health("fanout") in flow.EOC_STATE.hears
+    assert subjects.health("fanout") in flow.EOC_STATE.subscribes
 
 
 class RecordingBus:
@@ -208,7 +208,7 @@ def test_a_service_registers_what_its_row_says(city: City, name: str) -> None:
     of_the_row = {one.durable for one in (*row.consumes, *((row.again,) if row.again else ()))}
     assert bus.consumed == (set() if name == "audit" else of_the_row)
     assert bus.served == set(row.serves)
-    assert bus.heard == set(row.hears)
+    assert bus.heard == set(row.subscribes)
 
 
 def test_each_service_of_the_map_has_a_folder() -> None:

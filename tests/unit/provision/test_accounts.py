@@ -143,14 +143,14 @@ def test_services_take_from_each_other_broadcasts_alone(row: flow.Service) -> No
     said = {subject for one in flow.SERVICES for subject in (*one.broadcasts, one.heartbeat)}
     assert {subject for _, _, subject, _ in others} <= said
     for _, _, subject, _ in others:
-        assert any(subjects.matches(wanted, subject) for wanted in row.hears)
+        assert any(subjects.matches(wanted, subject) for wanted in row.subscribes)
 
 
 @ROWS
 def test_what_a_service_hears_reaches_it(row: flow.Service) -> None:
     """Each broadcast that it hears is imported; its own reach it anyway."""
     imported = {subject for kind, _, subject, _ in OWN[row.name].imports if kind == "stream"}
-    for wanted in row.hears:
+    for wanted in row.subscribes:
         said = {subject for one in flow.SERVICES if one != row for subject in (*one.broadcasts, one.heartbeat)}
         assert {subject for subject in said if subjects.matches(wanted, subject)} <= imported
 

@@ -73,7 +73,7 @@ def test_each_right_to_publish_has_its_reason_in_the_row(row: flow.Service) -> N
 @ROWS
 def test_each_right_to_hear_has_its_reason_in_the_row(row: flow.Service) -> None:
     feed = {subjects.FEED_ALL} if row.folds else set()
-    allowed = {*row.hears, *feed, f"_INBOX_{row.user}.>", *map(subjects.every_user, row.serves)}
+    allowed = {*row.subscribes, *feed, f"_INBOX_{row.user}.>", *map(subjects.every_user, row.serves)}
     assert set(permissions.for_service(row).subscribe) == allowed
 
 

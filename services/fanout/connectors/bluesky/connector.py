@@ -99,9 +99,9 @@ class BlueskyConnector(Connector):
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Write it where nothing is under its key; what is there already is it, or refuses it."""
-        objection = too_much(intent)
-        if objection is not None:
-            return Permanent(objection)
+        refused = too_much(intent)
+        if refused is not None:
+            return Permanent(refused)
         way = await self._entrance.enter(intent.profile, intent.call_timeout)
         if not isinstance(way, Way):
             return way

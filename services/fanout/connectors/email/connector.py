@@ -63,9 +63,9 @@ class EmailConnector(SendOnlyConnector):
         self._context = context
 
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
-        objection = _unfit(intent.profile)
-        if objection or (intent.follows and _MESSAGE_ID.fullmatch(intent.follows) is None):
-            return Permanent(objection or "what it answers is not an e-mail of ours")
+        refused = _unfit(intent.profile)
+        if refused or (intent.follows and _MESSAGE_ID.fullmatch(intent.follows) is None):
+            return Permanent(refused or "what it answers is not an e-mail of ours")
         section = self._section()
         if _names_nothing(section):
             return Retryable(_NOWHERE, cause=Cause.OWN)
@@ -82,9 +82,9 @@ class EmailConnector(SendOnlyConnector):
 
     async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
         """Connect, with TLS, and log in."""
-        objection, section = _unfit(profile), self._section()
-        if objection:
-            return Health(False, objection)
+        refused, section = _unfit(profile), self._section()
+        if refused:
+            return Health(False, refused)
         if _names_nothing(section):
             return Health(False, _NOWHERE, Cause.OWN)
         failed = await greet(self._server(section, credential), section.sender, deadline)

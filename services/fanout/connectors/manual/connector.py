@@ -33,8 +33,8 @@ class ManualConnector(Connector):
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Make it a task."""
-        objection = too_much(intent)
-        return _task(intent) if objection is None else Permanent(objection)
+        refused = too_much(intent)
+        return _task(intent) if refused is None else Permanent(refused)
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """A task that was made and not confirmed is one still, whoever asks."""

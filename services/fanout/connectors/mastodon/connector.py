@@ -52,7 +52,7 @@ from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
-from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, own, send, status_of
+from services.fanout.connectors.mastodon.sending import Made, hash_of, own, send, status_of, why_refused
 from services.fanout.connectors.mastodon.timeline import USUAL_DEPTH, TimelineDepth, find
 from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.domain.addresses import own_address
@@ -114,9 +114,9 @@ class MastodonConnector(Connector):
         if not isinstance(there, Intent):
             return there
         intent = there
-        objection = objection_to(intent, await self._instances.limits(account.endpoint))
-        if objection is not None:
-            return Permanent(objection)
+        refused = why_refused(intent, await self._instances.limits(account.endpoint))
+        if refused is not None:
+            return Permanent(refused)
         content = hash_of(intent.content)
         earlier = self._sent.get(intent.idempotency_key)
         if earlier is not None and earlier != content:

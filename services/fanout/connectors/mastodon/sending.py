@@ -198,7 +198,7 @@ def _by_graphemes(limits: Limits) -> Limits:
     return replace(limits, code_points=False)
 
 
-def objection_to(intent: Intent, limits: Limits) -> str | None:
+def why_refused(intent: Intent, limits: Limits) -> str | None:
     """Say what this server would not take, before any part of it is sent."""
     if (answers := intent.follows.partition(",")[0]) and not SAFE_ID.fullmatch(answers):
         return "what it answers is not an id of this platform"

@@ -102,9 +102,9 @@ class MetaConnector(OneAtATime):
     async def _chain(self, account: Page, intent: Intent) -> list[Status] | CannotTell:
         """Return the parts that stand, in order."""
 
-    def _objection(self, intent: Intent) -> str | None:
+    def _why_refused(self, intent: Intent) -> str | None:
         foreign = self.declaration.reply and intent.follows and not intent.follows.replace(",", "").isdigit()
-        return super()._objection(intent) or (NOT_OURS.reason if foreign else None)
+        return super()._why_refused(intent) or (NOT_OURS.reason if foreign else None)
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Post it; before a repeat, and where a container of it was noted, look what is there."""

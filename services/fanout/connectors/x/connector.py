@@ -87,10 +87,10 @@ class XConnector(OneAtATime):
 
     # --- publish ----------------------------------------------------------------------------------------------
 
-    def _objection(self, intent: Intent) -> str | None:
+    def _why_refused(self, intent: Intent) -> str | None:
         answers = under(intent, self._site)
         foreign = bool(answers) and not answers.isdigit()
-        return super()._objection(intent) or ("what it answers is not a post of this platform" if foreign else None)
+        return super()._why_refused(intent) or ("what it answers is not a post of this platform" if foreign else None)
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Post its parts, each as an answer to the one before; what is there already is not posted again."""
