@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 from schemas import subjects
 from schemas.events.audit import CompareQuery
 from services.audit.copy_service import CopyService
@@ -17,7 +15,7 @@ def wire(runtime: Runtime) -> None:
     service = CopyService(runtime)
     handlers = AuditHandlers(runtime, service)
     watch = StoreWatch(runtime)
-    runtime.health.measures = lambda: chain(service.measures(), watch.measures())
+    runtime.health.measures += [service.measures, watch.measures]
     title = "how does the ledger stand?"
     runtime.bus.serve(subjects.DESK_AUDIT_COMPARE, CompareQuery.from_bytes, handlers.on_compare, title=title)
     runtime.supervisor.supervise(service.run)

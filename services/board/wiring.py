@@ -47,7 +47,7 @@ def wire(runtime: Runtime) -> None:
     supervise(dead.follow)
     supervise(outside.take_up)
     supervise(promises.take_up)
-    runtime.health.measures = outside.measures
+    runtime.health.measures.append(outside.measures)
     if runtime.city.settings.tracing is not None:
         runtime.supervisor.at_end(Tracing(runtime, runtime.city.settings.tracing).close)
     if runtime.city.settings.notify is not None:

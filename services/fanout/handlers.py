@@ -1,4 +1,7 @@
-"""Handlers of fanout: a verdict is brought to its profiles; an officer's word on an unconfirmed post is carried out."""
+"""Handlers of fanout: a verdict is brought to its profiles.
+
+What officers decide and ask has modules of its own beside this: ``resolving``, ``acknowledging``, ``inquiring``.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from services.kernel.runtime.messages.dependencies import EntryOf
 from services.kernel.runtime.service import Runtime
 
 
-class Handlers:
-    """What fanout does with what it consumes."""
+class FanoutHandlers:
+    """What fanout does with a verdict."""
 
     def __init__(self, runtime: Runtime, work: Work) -> None:
         self._runtime = runtime

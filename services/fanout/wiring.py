@@ -33,7 +33,7 @@ from services.fanout.domain.limits import OTHER, limit_of
 from services.fanout.domain.retry import USUAL_PACE, DeliveryPace
 from services.fanout.domain.settings import ASK_SECONDS, FanoutSettings
 from services.fanout.following.earlier import EarlierPosts
-from services.fanout.handlers import Handlers
+from services.fanout.handlers import FanoutHandlers
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry, Limits
 from services.fanout.hosts.line import HostLine
@@ -90,11 +90,10 @@ def compose(
 
     The rest is as in FanoutSettings and Places.
     """
-    settings = FanoutSettings(lease, ask_seconds, pace)
-    leads = declared_leads(leads or {}, platforms)
-    hosts, records, waits = HostRegistry(runtime, limits), Records(runtime), Waits(runtime.clock)
-    places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
-    caller = Caller(runtime, runtime.ledger.get_media)
+    settings, waits = FanoutSettings(lease, ask_seconds, pace), Waits(runtime.clock)
+    hosts, records, caller = HostRegistry(runtime, limits), Records(runtime), Caller(runtime, runtime.ledger.get_media)
+    places = Places(runtime, lease, declared_leads(leads or {}, platforms))
+    destinations = Destinations(runtime, platforms, hosts)
     credit = PrepaidCredit(runtime, runtime.city.settings.x, CallCosts.of(runtime.city))
     admission = Admission(runtime, hosts, caller, Credentials(runtime), credit, pace)
     caller.on_reported = admission.on_reported
@@ -102,29 +101,53 @@ def compose(
     read_back = ReadBack(runtime, destinations, earlier, records, caller, starts, lease)
     conclusion = Conclusion(runtime, records, read_back)
     settler = Settler(runtime, destinations, earlier, caller, records, conclusion, settings)
-    parts = (places, destinations, judge, earlier, admission, starts, caller, records, conclusion, settler, settings)
-    posting = Posting(runtime, *parts)
+    posting = Posting(
+        runtime,
+        places=places,
+        destinations=destinations,
+        judge=Judge(runtime),
+        earlier=earlier,
+        admission=admission,
+        starts=starts,
+        caller=caller,
+        records=records,
+        conclusion=conclusion,
+        settler=settler,
+        settings=settings,
+    )
     work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER), pace.hold)
-    _register(runtime, work, Inquiring(runtime, platforms))
+    _register(runtime, work, platforms)
+    _report(runtime, waits, hosts, credit)
+    _look_after(runtime, platforms, admission, credit)
+    runtime.supervisor.supervise(read_back.run)
+    runtime.supervisor.supervise(LaterLooks(runtime, places, destinations, settler, conclusion, starts, lease).run)
+    if watching is not None:
+        _watch(runtime, watching, destinations, caller, starts)
+    runtime.supervisor.at_stop(work.release)
+    return work
+
+
+def _report(runtime: Runtime, waits: Waits, hosts: HostRegistry, credit: PrepaidCredit) -> None:
+    """Say with the heartbeat what posts wait for, and what is left for them."""
+    health = runtime.health
+    health.waits, health.waiting = waits.shown, waits.count
+    health.measures += [hosts.measures, credit.measures]
+    health.budgets = lambda: budgets_of(runtime.control.profiles.values(), hosts, credit)
+
+
+def _look_after(
+    runtime: Runtime, platforms: Mapping[str, Connector], admission: Admission, credit: PrepaidCredit
+) -> None:
+    """Look after hosts that are shut, credentials, credit and quotas; let go of the connections in the end."""
 
     async def look_after_hosts() -> None:
         await admission.look_after_idle_hosts(platforms)
 
-    runtime.health.waits, runtime.health.waiting = waits.shown, waits.count
-    runtime.health.measures = lambda: (*hosts.measures(), *credit.measures())
-    runtime.health.budgets = lambda: budgets_of(runtime.control.profiles.values(), hosts, credit)
     runtime.projection.listen(admission.on_folded, "attempt")
-    supervisor = runtime.supervisor
-    supervisor.supervise(read_back.run)
-    supervisor.supervise(LaterLooks(runtime, places, destinations, settler, conclusion, starts, lease).run)
-    if watching is not None:
-        _watch(runtime, watching, destinations, caller, starts)
     for upkeep in (look_after_hosts, admission.watch_credential_files, credit.take_up):
-        supervisor.supervise(upkeep)
-    supervisor.at_stop(work.release)
+        runtime.supervisor.supervise(upkeep)
     for connector in platforms.values():
-        supervisor.at_end(connector.close)
-    return work
+        runtime.supervisor.at_end(connector.close)
 
 
 def _watch(
@@ -145,13 +168,12 @@ def _watch(
     runtime.supervisor.supervise(renew)
     checks = ProfileChecks(runtime, destinations, caller, starts, check, renewal.not_renewed)
     runtime.health.profiles = checks.troubles
-    others = runtime.health.measures
-    runtime.health.measures = lambda: (*others(), *checks.measures())
+    runtime.health.measures.append(checks.measures)
     runtime.supervisor.supervise(checks.run)
 
 
-def _register(runtime: Runtime, work: Work, inquiring: Inquiring) -> None:
-    handlers, resolving, bus = Handlers(runtime, work), Resolving(runtime, work), runtime.bus
+def _register(runtime: Runtime, work: Work, platforms: Mapping[str, Connector]) -> None:
+    handlers, resolving, bus = FanoutHandlers(runtime, work), Resolving(runtime, work), runtime.bus
     title = "verdicts to bring to their profiles"
     bus.consume(streams.FANOUT_VERDICTS, Verdict.from_bytes, handlers.on_verdict, workers=VERDICTS_IN_HAND, title=title)
     title = "decisions on unconfirmed posts"
@@ -160,7 +182,7 @@ def _register(runtime: Runtime, work: Work, inquiring: Inquiring) -> None:
     acknowledging = Acknowledging(runtime)
     bus.serve(subjects.DESK_OUTSIDE_ACKNOWLEDGE, Acknowledgement.from_bytes, acknowledging.on_acknowledge, title=title)
     title = "questions what people ask in public"
-    bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, inquiring.on_query, title=title)
+    bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, Inquiring(runtime, platforms).on_query, title=title)
     title = "decisions to carry out"
     bus.consume(
         streams.FANOUT_RESOLUTIONS,

@@ -85,6 +85,7 @@ class Posting:
     def __init__(
         self,
         runtime: Runtime,
+        *,
         places: Places,
         destinations: Destinations,
         judge: Judge,

@@ -28,7 +28,7 @@ class HealthReporter:
 
     ``trouble`` and ``troubles`` (by key) are what a person should know, as is what ``not_stored`` says of the newest
     append; ``waits`` returns what posts wait for, ``waiting`` how many do in all, ``profiles`` which could not be
-    posted to, ``budgets`` what is left for their posts, ``measures`` what the service itself measures
+    posted to, ``budgets`` what is left for their posts, ``measures`` return what the service itself measures
     (services.kernel.measures).
     """
 
@@ -50,7 +50,7 @@ class HealthReporter:
         self.waiting: Callable[[], int] = int
         self.profiles: Callable[[], tuple[ProfileTrouble, ...]] = tuple
         self.budgets: Callable[[], tuple[ProfileBudget, ...]] = tuple
-        self.measures: Callable[[], Iterable[Measure]] = tuple
+        self.measures: list[Callable[[], Iterable[Measure]]] = []
         self._row, self._instance, self._clock, self._bus = row, instance, clock, bus
         self._facts, self._projection, self._watch, self._alarms = facts, projection, watch, alarms
 

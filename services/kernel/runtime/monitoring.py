@@ -126,7 +126,8 @@ class Monitoring(Collector):
         yield Measure("onevoice_ledger_fault", float(faulty))
         for runtime in self._runtimes:
             yield from self._of_service(runtime)
-            yield from runtime.health.measures()
+            for measured in runtime.health.measures:
+                yield from measured()
 
     def _of_service(self, runtime: Runtime) -> Iterator[Measure]:
         service = {"service": runtime.row.user}

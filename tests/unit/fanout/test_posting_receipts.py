@@ -106,17 +106,17 @@ class Harness:
         self.settler = Settler(runtime, destinations, EarlierPosts(runtime), caller, records, conclusion, settings)
         self.posting = Posting(
             runtime,
-            Places(runtime, settings.lease),
-            destinations,
-            nobody,
-            nobody,
-            Admission(runtime, HostRegistry(runtime), nobody, Credentials(runtime), credit),
-            nobody,
-            caller,
-            records,
-            conclusion,
-            self.settler,
-            settings,
+            places=Places(runtime, settings.lease),
+            destinations=destinations,
+            judge=nobody,
+            earlier=nobody,
+            admission=Admission(runtime, HostRegistry(runtime), nobody, Credentials(runtime), credit),
+            starts=nobody,
+            caller=caller,
+            records=records,
+            conclusion=conclusion,
+            settler=self.settler,
+            settings=settings,
         )
 
     async def state_on(self, request_id: str, _profile: str) -> RequestState | None:
