@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from schemas import subjects
 from schemas.events.base import Contract
-from schemas.events.broadcasts import LatePost
 from schemas.events.desk import MESSAGES, BoardQuery, BoardReply, EocView, OfficerView, RequestView, ServiceHealth
 from schemas.events.shown import PostureChange, PostWait
 from services.board.changes import PAGE as MOST_CHANGES
@@ -27,9 +26,7 @@ from services.board.promises import PromiseWatch
 from services.board.turns import Turns
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState
-from services.kernel.fold.taken_over import late_posts, still_unknown
 from services.kernel.projection.request_entries import entries_on
-from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.flights import Flights
 from services.kernel.runtime.messages.dependencies import Sender
 from services.kernel.runtime.service import Runtime
@@ -67,7 +64,7 @@ class BoardHandlers:
         self._entries = changes
         self._outside = outside
         self._promises = promises
-        self._flights, self._server_time = flights, ServerTime(runtime.clock)
+        self._flights = flights
         self._waiting, self._turns = PendingList(), Turns(runtime.projection)
         self._health: dict[tuple[str, str], tuple[ServiceHealth, float]] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
@@ -108,7 +105,7 @@ class BoardHandlers:
         """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
         yield from self._outside.state.waiting()
         yield from self._promises.waiting()
-        yield from map(late_post_waits, self._late_posts())
+        yield from map(late_post_waits, self._flights.late_posts(self.runtime.control))
         troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
         yield from map(profile_waits, troubles.values())
 
@@ -131,17 +128,12 @@ class BoardHandlers:
                 began_seq=state.began_seq,
                 hold_seq=state.hold_seq,
                 in_flight=self._flights.in_flight(state),
-                unknown=still_unknown(runtime.fold.taken_over, state.unknown),
-                late_posts=self._late_posts(),
+                unknown=self._flights.unknown(state),
+                late_posts=self._flights.late_posts(state),
                 last_seq=runtime.fold.seq,
                 services=self._alive(),
             ),
         )
-
-    def _late_posts(self) -> tuple[LatePost, ...]:
-        fold, unknown = self.runtime.fold, self.runtime.control.unknown
-        now = self._server_time.least(self.runtime.projection.newest)
-        return late_posts(fold.taken_over, unknown, fold.chain.replaced, now)
 
     async def _services(self, _query: BoardQuery) -> BoardReply:
         return BoardReply(services=self._alive())

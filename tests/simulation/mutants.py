@@ -17,7 +17,7 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.platforms import MIRROR
 from schemas.subjects import place_of
-from services.eoc_state import handlers as eoc
+from services.eoc_state import activations
 from services.eoc_state.domain.activation import Barrier, barrier
 from services.fanout import overlooked_decisions, overlooked_verdicts, resolving
 from services.fanout.connectors.contract import Permanent, Unknown
@@ -399,7 +399,7 @@ def _no_sweep() -> list[Patch]:
 
 
 def _barrier_does_not_wait() -> list[Patch]:
-    return [(eoc, "barrier", lambda *_: Barrier((), 0, ()))]
+    return [(activations, "barrier", lambda *_: Barrier((), 0, ()))]
 
 
 def _barrier_forgets_lapsed() -> list[Patch]:
@@ -435,7 +435,7 @@ def _barrier_names_nothing() -> list[Patch]:
     def nameless(*args: Any) -> Barrier:
         return replace(real(*args), unknown=())
 
-    return [(eoc, "barrier", nameless)]
+    return [(activations, "barrier", nameless)]
 
 
 def _sleeper_forgotten() -> list[Patch]:

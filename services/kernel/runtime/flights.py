@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from schemas.events.broadcasts import LatePost
+from schemas.events.control import UnknownPost
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.subjects import place_of
 from services.kernel.control.control_state import ControlState
@@ -9,8 +11,9 @@ from services.kernel.fold.applied import Applied
 from services.kernel.fold.flight import Flight, answered_by_another
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import TargetState
-from services.kernel.fold.taken_over import REMEMBERED
+from services.kernel.fold.taken_over import REMEMBERED, late_posts, still_unknown
 from services.kernel.ledger.entry import Entry
+from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime
 
 
@@ -20,6 +23,7 @@ class Flights:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._open: dict[int, Flight] = {}
+        self._server_time = ServerTime(runtime.clock)
         for state in runtime.fold.requests.values():
             for profile in state.opened:
                 self._note(profile, state.request_id, state.target(profile))
@@ -34,6 +38,15 @@ class Flights:
         now, lease = self._runtime.clock.monotonic(), self._runtime.lease_seconds
         flights = self.before(control.activating_seq) if control.activating_seq else self._all()
         return sum(flight.is_within(lease, now) for flight in flights)
+
+    def unknown(self, control: ControlState) -> tuple[UnknownPost, ...]:
+        """Return what an activation could not find out of, and nobody has since."""
+        return still_unknown(self._runtime.fold.taken_over, control.unknown)
+
+    def late_posts(self, control: ControlState) -> tuple[LatePost, ...]:
+        """Return the posts that turned out to be public though taken back or unknown, as long as that is told."""
+        fold, now = self._runtime.fold, self._server_time.least(self._runtime.projection.newest)
+        return late_posts(fold.taken_over, control.unknown, fold.chain.replaced, now)
 
     def _all(self) -> tuple[Flight, ...]:
         return (*self._open.values(), *self._taken_over())

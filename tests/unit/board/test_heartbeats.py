@@ -23,11 +23,11 @@ class Hearing:
     def __init__(self, apart: float) -> None:
         self.apart, self.clock = timedelta(seconds=apart), ManualClock(NOW)
         nothing: Any = SimpleNamespace(answer=None, waiting=lambda: (), state=SimpleNamespace(waiting=lambda: ()))
-        fold: Any = SimpleNamespace(taken_over={}, chain=SimpleNamespace(replaced={}), seq=0)
-        read: Any = SimpleNamespace(newest=None)
-        runtime: Any = SimpleNamespace(clock=self.clock, projection=read, control=control(), fold=fold)
+        flights: Any = SimpleNamespace(late_posts=lambda _control: ())
+        fold, nowhere = SimpleNamespace(seq=0), SimpleNamespace()
+        runtime: Any = SimpleNamespace(clock=self.clock, control=control(), fold=fold, projection=nowhere)
         self.board = BoardHandlers(
-            runtime, nothing, dead=nothing, changes=nothing, outside=nothing, promises=nothing, flights=nothing
+            runtime, nothing, dead=nothing, changes=nothing, outside=nothing, promises=nothing, flights=flights
         )
 
     async def beat(self, instance: str = "worker-1") -> None:

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from schemas.events.control import EocActive, Posture
-from services.eoc_state.handlers import EocHandlers
+from services.eoc_state.activations import Activations
+from services.eoc_state.domain.wakefulness import Wakefulness
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import Unreachable
 from services.kernel.fold.flight import Flight
@@ -21,9 +22,10 @@ class CutOff:
     def __init__(self, *news: list[Flight] | None) -> None:
         self.news, self.in_flight, self.written = list(news), [FLIGHT], list[EocActive]()
         nothing: Any = SimpleNamespace(info=lambda *_, **__: None)
+        self.control = control(Posture.EOC_ACTIVATING, activating_seq=CONTROL_SEQ)
         runtime: Any = SimpleNamespace(
             clock=ManualClock(NOW),
-            control=control(Posture.EOC_ACTIVATING, activating_seq=CONTROL_SEQ),
+            control=self.control,
             lease_seconds=15.0,
             log=nothing,
             ledger=self,
@@ -31,7 +33,8 @@ class CutOff:
             catch_up=self.catch_up,
         )
         flights: Any = SimpleNamespace(before=lambda _seq: self.in_flight)
-        self.handlers = EocHandlers(runtime, flights)
+        nobody: Any = None
+        self.activations = Activations(runtime, flights, Wakefulness(), nobody, look=1.0)
 
     async def catch_up(self) -> None:
         found = self.news.pop(0)
@@ -48,7 +51,7 @@ class CutOff:
 
 
 async def completed(world: CutOff) -> EocActive:
-    await world.handlers._complete(world.handlers.runtime.control)
+    await world.activations.complete(world.control)
     [event] = world.written
     return event
 

@@ -10,11 +10,12 @@ import nats.errors
 import pytest
 
 from schemas.events.broadcasts import EocBroadcast
-from services.eoc_state.handlers import EocHandlers
+from services.eoc_state.broadcast import PostureBroadcast
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.tasks import cancel_all
 from services.kernel.fold.taken_over import SHOWN, TakenOver
 from services.kernel.ledger.entry import Entry
+from services.kernel.runtime.flights import Flights
 from tests.support.virtual_time import in_virtual_time
 from tests.unit.fanout.world import NOW, control
 
@@ -27,8 +28,9 @@ class Telling:
     def __init__(self, *errors: BaseException) -> None:
         self.errors, self.told = list(errors), list[EocBroadcast]()
         self.clock = ManualClock(NOW)
-        self.projection = SimpleNamespace(newest=Entry(9, "ledger.receipt.fire-social.r1", NOW, b"", {}))
-        self.fold = SimpleNamespace(taken_over={7: LATE}, chain=SimpleNamespace(replaced={}))
+        newest = Entry(9, "ledger.receipt.fire-social.r1", NOW, b"", {})
+        self.projection = SimpleNamespace(newest=newest, listen=lambda *_: None)
+        self.fold = SimpleNamespace(taken_over={7: LATE}, chain=SimpleNamespace(replaced={}), requests={})
         runtime: Any = SimpleNamespace(
             clock=self.clock,
             projection=self.projection,
@@ -36,9 +38,9 @@ class Telling:
             fold=self.fold,
             bus=self,
             health=SimpleNamespace(publish=self.beat),
+            lease_seconds=15.0,
         )
-        flights: Any = SimpleNamespace(in_flight=lambda _control: 0)
-        self.handlers = EocHandlers(runtime, flights)
+        self.broadcast = PostureBroadcast(runtime, Flights(runtime))
 
     async def publish(self, _subject: str, event: EocBroadcast) -> None:
         if self.errors:
@@ -50,7 +52,7 @@ class Telling:
 
     async def tell(self, seconds: float) -> None:
         """Let it run for so long; raise what it raises."""
-        running = asyncio.create_task(self.handlers.keep_telling())
+        running = asyncio.create_task(self.broadcast.keep_late_posts_told())
         await asyncio.wait({running}, timeout=seconds)
         if running.done():
             await running

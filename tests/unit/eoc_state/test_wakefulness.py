@@ -19,14 +19,22 @@ from tests.unit.fanout.world import NOW
 LEASE = 15.0
 
 
-def watching() -> tuple[EocHandlers, ManualClock]:
+class Watch:
+    """Handlers that take heartbeats in, and what they note."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.workers = wakefulness.Wakefulness()
+        runtime: Any = SimpleNamespace(clock=clock)
+        nothing: Any = None
+        self.on_health = EocHandlers(runtime, nothing, self.workers, nothing).on_health
+
+
+def watching() -> tuple[Watch, ManualClock]:
     clock = ManualClock(NOW)
-    runtime: Any = SimpleNamespace(clock=clock)
-    nothing: Any = None
-    return EocHandlers(runtime, nothing), clock
+    return Watch(clock), clock
 
 
-async def beat(watch: EocHandlers, clock: ManualClock, worker: str) -> None:
+async def beat(watch: Watch, clock: ManualClock, worker: str) -> None:
     await watch.on_health(ServiceHealth(service="fanout", instance=worker, at=clock.now(), control_seq=1, version="0"))
 
 
