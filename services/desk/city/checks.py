@@ -33,6 +33,7 @@ from services.kernel.base.network.certificate import authority_end, certificate_
 from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.tls import client_context
 from services.kernel.base.run_file import running_city
+from services.kernel.base.settings.read_at_start import changed_since
 from services.kernel.ledger.drift import drift
 from services.provision.accounts.apart import hint_for, left_out_of
 
@@ -56,6 +57,7 @@ def local(city: City) -> list[Line]:
         *(posts if keeps_credentials(city) else []),
         disk(city),
         *ports(city),
+        *settings_since(city),
         *broker_users(city),
         *([health.verified(read_result(city), now, copy_began(city))] if city.audit_folder.is_dir() else []),
     ]
@@ -69,6 +71,15 @@ def ports(city: City) -> list[Line]:
     except BadInput as error:
         return [Line("ports", Level.FAIL, error.message, error.hint)]
     return []
+
+
+def settings_since(city: City) -> list[Line]:
+    """Say what was changed in city.toml behind the back of the city that runs here."""
+    changed = changed_since((running_city(city) or {}).get("settings"), city.settings)
+    if not changed:
+        return []
+    said = f"{', '.join(changed)} changed since the city was started, and does not count yet"
+    return [Line("city.toml", Level.WARN, said, "stop onevoice up with Ctrl-C, and start it again")]
 
 
 def broker_users(city: City) -> list[Line]:

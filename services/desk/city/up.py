@@ -29,6 +29,7 @@ from services.kernel.base.errors import BadInput, Exit
 from services.kernel.base.network.ports import refuse_shared_ports
 from services.kernel.base.network.reach import refuse_plain
 from services.kernel.base.run_file import running_city, take_city, write_run_file
+from services.kernel.base.settings.read_at_start import read_at_start
 from services.kernel.runtime.run import run_services, running, until_asked_to_stop
 from services.kernel.runtime.supervisor import Supervisor
 
@@ -138,7 +139,7 @@ async def whole_city(
         realms = tuple(one.realm for one in cities)
         web = [await _web(one, url, stack, beside=one is not city) for one in cities]
         addresses = Addresses(os.getpid(), city.realm, url, square, site, str(city.site_folder), realms, *web)
-        write_run_file(city, asdict(addresses))
+        write_run_file(city, asdict(addresses) | {"settings": read_at_start(city.settings)})
         stack.callback(lambda: city.run_path.unlink(missing_ok=True))
         names = [row.name for row in flow.SERVICES]
         runtimes = [runtime for one in cities for runtime in await stack.enter_async_context(running(names, one, url))]

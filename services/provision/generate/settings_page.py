@@ -24,6 +24,10 @@ _HEAD = """# The settings of city.toml
 
 Each section of a city's `city.toml`, and what may stand in it. What is absent has its
 default, or is empty where none is given here; what is not named here is refused, with the place.
+
+A change counts with the next start; in [townsquare], [mastodon], [bluesky], [webhook] and [email], and of `store_gb`,
+`onevoice up` sees it at once ([units and containers](../deploy/README.md) do not). `onevoice doctor` names what does
+not count yet.
 """
 
 _TEXTS = {
