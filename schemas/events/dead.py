@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from schemas.events.authority import Realm
 from schemas.events.base import Contract, Id, Utc
+from schemas.events.envelope import Envelope
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -55,7 +57,8 @@ class DeadLetter(Contract):
 class SendAgain(Contract):
     """``dead.again.<service>``: the board hands a dead letter to its service, as an officer asked.
 
-    The service takes the entry ``seq`` from the ledger and gives it to the handler of ``durable``.
+    The service takes the entry ``seq`` from the ledger and gives it to the handler of ``durable``. ``envelope`` is what
+    the officer signed; of before 0.3 it has none.
     """
 
     at: Utc
@@ -64,6 +67,7 @@ class SendAgain(Contract):
     subject: str
     seq: int
     officer: Id
+    envelope: Envelope | None = None
 
 
 class Ending(StrEnum):
@@ -75,13 +79,17 @@ class Ending(StrEnum):
 
 
 class Closing(Contract):
-    """``dead.closed.<letter>``: how it ended, once. ``officer`` asked for it; ``said`` is the reason or result."""
+    """``dead.closed.<letter>``: how it ended, once. ``officer`` asked for it; ``said`` is the reason or result.
+
+    ``envelope`` is what the officer signed who dropped it.
+    """
 
     at: Utc
     letter: int
     ending: Ending
     officer: Id
     said: str = ""
+    envelope: Envelope | None = None
 
 
 class MessageGivenUp(Contract):
@@ -93,12 +101,29 @@ class MessageGivenUp(Contract):
     deliveries: int = 0
 
 
-class DeadLetterOrder(Contract):
-    """``desk.dead.order``: send a dead letter again, or drop it with a reason."""
+class DeadLetterStatement(Contract):
+    """The payload that is signed: send a dead letter again, or drop it with a reason.
 
+    ``subject`` and ``seq`` are those of the message that was put aside, as the officer was shown it.
+    """
+
+    realm: Realm
     order: Literal["again", "drop"]
     letter: Annotated[int, Field(ge=1)]
+    subject: str
+    seq: int
     reason: Reason | None = None
+    officer: Id
+    issued_at: Utc
+    expires_at: Utc
+    nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+class DeadLetterOrder(Contract):
+    """``desk.dead.order``: ``envelope`` is DSSE over ``DeadLetterStatement``."""
+
+    officer: Id
+    envelope: Envelope
 
 
 class DeadLetterReply(Contract):

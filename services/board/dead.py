@@ -10,11 +10,22 @@ from pydantic import ValidationError
 
 from schemas import flow, streams, subjects
 from schemas.canonical import StrictJsonError
-from schemas.events.dead import Closing, DeadLetter, DeadLetterOrder, DeadLetterReply, DeadLetterView, Ending, SendAgain
+from schemas.events.dead import (
+    Closing,
+    DeadLetter,
+    DeadLetterOrder,
+    DeadLetterReply,
+    DeadLetterStatement,
+    DeadLetterView,
+    Ending,
+    SendAgain,
+)
 from schemas.events.desk import BoardQuery, BoardReply
 from schemas.roles import OFFICE_OR_APPROVER
+from services.board.domain.dead_letter_order import check_dead_letter_order
 from services.board.domain.dead_letter_state import OVER, DeadLetterState, advisory, body_of, dead_letter_view
 from services.kernel.authority.judged import judged
+from services.kernel.authority.statements import read_sent
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.ledger.client import Conflict, Entry
 from services.kernel.runtime.messages.dependencies import Sender
@@ -64,28 +75,39 @@ class DeadLetters:
         """Put on record that an officer sends a dead letter again, or drops it.
 
         Raises:
-            BadInput: ``dead.unknown``, ``dead.closed``, ``dead.reason``. Refused: ``dead.denied``, ``dead.no_way``.
+            BadInput: ``dead.unknown``, ``dead.closed``, ``dead.reason``, ``dead.malformed``. Refused: ``dead.denied``,
+                ``dead.no_way``, ``dead.signature``, ``dead.sender``, and as ``check_dead_letter_order``.
         """
-        runtime = self._runtime
-        await judged(runtime.present(), runtime.ledger.server_time, partial(self._check_right, sender))
-        view = _known(await self.state(), order.letter)
+        runtime, statement = (
+            self._runtime,
+            read_sent("dead", order.officer, order.envelope, DeadLetterStatement, sender),
+        )
+        await judged(runtime.present(), runtime.ledger.server_time, partial(self._check_right, statement.officer))
+        view = _known(await self.state(), statement.letter)
         if view.state in OVER:
             raise BadInput(
                 "dead.closed", f"dead letter {view.letter} is closed: {view.state} {view.said}".rstrip(), _LIST
             )
-        await (self._again(view, sender) if order.order == "again" else self._drop(view, sender, order.reason))
-        runtime.log.info(f"dead letter: {order.order}", letter=view.letter, officer=sender, subject=view.subject)
+
+        async def check(now: datetime) -> None:
+            check_dead_letter_order(order, statement, view, runtime.control, now)
+
+        await judged(runtime.present(), runtime.ledger.server_time, check)
+        await (self._again(view, order) if statement.order == "again" else self._drop(view, order, statement.reason))
+        runtime.log.info(
+            f"dead letter: {statement.order}", letter=view.letter, officer=statement.officer, subject=view.subject
+        )
         return DeadLetterReply(letter=view.letter)
 
-    async def _check_right(self, sender: str, now: datetime) -> None:
-        if not self._runtime.control.roles_of(sender, now) & OFFICE_OR_APPROVER:
+    async def _check_right(self, officer: str, now: datetime) -> None:
+        if not self._runtime.control.roles_of(officer, now) & OFFICE_OR_APPROVER:
             raise Refused(
                 "dead.denied",
-                f"{sender} may read dead letters, but not send them again or drop them",
+                f"{officer} may read dead letters, but not send them again or drop them",
                 "an officer of the office or an approver may: --as mcpe, pio, cao, eoc-director",
             )
 
-    async def _again(self, view: DeadLetterView, officer: str) -> None:
+    async def _again(self, view: DeadLetterView, ordered: DeadLetterOrder) -> None:
         row = next((row for row in flow.SERVICES if row.name == view.service and row.again), None)
         if row is None or view.durable is None or not subjects.place_of(view.subject).kind:
             raise Refused(
@@ -99,17 +121,23 @@ class DeadLetters:
             durable=view.durable,
             subject=view.subject,
             seq=view.seq,
-            officer=officer,
+            officer=ordered.officer,
+            envelope=ordered.envelope,
         )
         await self._runtime.ledger.keep(subjects.dead_again(row.name), order)
 
-    async def _drop(self, view: DeadLetterView, officer: str, reason: str | None) -> None:
+    async def _drop(self, view: DeadLetterView, ordered: DeadLetterOrder, reason: str | None) -> None:
         if reason is None:
             raise BadInput(
                 "dead.reason", "a dead letter is dropped for a reason, which goes on record", "--reason TEXT"
             )
         closing = Closing(
-            at=self._runtime.clock.now(), letter=view.letter, ending=Ending.DROPPED, officer=officer, said=reason
+            at=self._runtime.clock.now(),
+            letter=view.letter,
+            ending=Ending.DROPPED,
+            officer=ordered.officer,
+            said=reason,
+            envelope=ordered.envelope,
         )
         try:
             await self._runtime.ledger.keep(subjects.dead_closed(view.letter), closing, expect_last=0)

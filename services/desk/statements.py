@@ -16,6 +16,7 @@ from schemas import unseen
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Realm, Severity
 from schemas.events.control import Action, Order
+from schemas.events.dead import DeadLetterStatement, DeadLetterView
 from schemas.events.desk import PreviewReply
 from schemas.events.envelope import Envelope
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsideView
@@ -172,6 +173,30 @@ def acknowledgement_statement(
         realm=realm,
         outside=view.post.outside,
         profile=view.post.profile,
+        seq=view.seq,
+        reason=reason,
+        officer=officer,
+        issued_at=now,
+        expires_at=now + timedelta(seconds=ORDER_SECONDS),
+        nonce=secrets.token_hex(16),
+    )
+
+
+def dead_letter_statement(
+    view: DeadLetterView,
+    order: Literal["again", "drop"],
+    *,
+    realm: Realm,
+    officer: str,
+    now: datetime,
+    reason: str | None = None,
+) -> DeadLetterStatement:
+    """Return what is to be done with a dead letter that the officer was shown, to be signed."""
+    return DeadLetterStatement(
+        realm=realm,
+        order=order,
+        letter=view.letter,
+        subject=view.subject,
         seq=view.seq,
         reason=reason,
         officer=officer,

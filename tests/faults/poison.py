@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from schemas import streams, subjects
-from schemas.events.dead import DeadLetterOrder, DeadLetterView
+from schemas.events.dead import DeadLetterView
 from schemas.events.desk import BoardQuery, BoardReply
 from tests.faults.harness import FaultCity
 from tests.faults.load import Load, Sent
 from tests.faults.poison_program import BuggyProcess, Bugs
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import compare
-from tests.support.mission import eventually
+from tests.support.mission import eventually, now
+from tests.support.people import dead_letter_order_of
 
 FIRE, WATER = "fire-townsquare", "water-townsquare"
 BUGGED = ("gatekeeper", "fanout")
@@ -68,7 +69,9 @@ class Poison:
     async def order(self, letter: int, what: str, reason: str | None = None) -> None:
         """Order, as the mcpe."""
         desk = await self.city.desk("mcpe")
-        answer = await desk.ask(subjects.DESK_DEAD_ORDER, DeadLetterOrder(order=what, letter=letter, reason=reason))
+        [view] = (await self.board(query="dead", letter=letter)).dead_letters or ()
+        made = dead_letter_order_of(view, what, desk.user, desk.signer, now(), reason=reason)
+        answer = await desk.ask(subjects.DESK_DEAD_ORDER, made)
         assert answer.get("accepted"), answer
 
     async def again(self, *letters: DeadLetterView) -> float:

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.base import Contract
 from schemas.events.control import Order
+from schemas.events.dead import DeadLetterOrder, DeadLetterStatement, DeadLetterView
 from schemas.events.desk import PreviewReply
-from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE, APPROVAL_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE, APPROVAL_TYPE, DEAD_LETTER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
@@ -111,6 +112,15 @@ def acknowledgement_of(
     statement = AcknowledgementStatement(**(fields | {"officer": officer} | _dated(at) | changes))
     said = {name: getattr(statement, name) for name in ("outside", "profile", "officer")}
     return Acknowledgement(at=at, envelope=key.sign(ACKNOWLEDGEMENT_TYPE, statement), **(said | (outer or {})))
+
+
+def dead_letter_order_of(
+    view: DeadLetterView, order: str, officer: str, key: Signs, at: datetime, /, **changes: Any
+) -> DeadLetterOrder:
+    """Return an officer's order about a dead letter, as it is shown."""
+    fields = {"letter": view.letter, "subject": view.subject, "seq": view.seq, "order": order, "realm": "live"}
+    statement = DeadLetterStatement(**(fields | {"officer": officer} | _dated(at) | changes))
+    return DeadLetterOrder(officer=officer, envelope=key.sign(DEAD_LETTER_TYPE, statement))
 
 
 def _dated(at: datetime) -> dict[str, Any]:

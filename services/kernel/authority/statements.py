@@ -19,11 +19,13 @@ from schemas import canonical, flow
 from schemas.events.approvals import ApprovalStatement
 from schemas.events.base import Contract
 from schemas.events.control import Order
+from schemas.events.dead import DeadLetterStatement
 from schemas.events.enrolment import SubmissionStatement
 from schemas.events.envelope import (
     ACKNOWLEDGEMENT_TYPE,
     APPROVAL_TYPE,
     CLOCK_SKEW,
+    DEAD_LETTER_TYPE,
     ORDER_TYPE,
     RESOLUTION_TYPE,
     SUBMISSION_TYPE,
@@ -40,9 +42,18 @@ from services.kernel.base.zones import utc_text
 if TYPE_CHECKING:
     from services.kernel.control.control_state import ControlState
 
-Statement = Order | ApprovalStatement | ResolutionStatement | SubmissionStatement | AcknowledgementStatement
+Statement = (
+    Order
+    | ApprovalStatement
+    | ResolutionStatement
+    | SubmissionStatement
+    | AcknowledgementStatement
+    | DeadLetterStatement
+)
 AnyStatement = TypeVar("AnyStatement", bound=Contract)
-OfficersStatement = TypeVar("OfficersStatement", ApprovalStatement, ResolutionStatement, AcknowledgementStatement)
+OfficersStatement = TypeVar(
+    "OfficersStatement", ApprovalStatement, ResolutionStatement, AcknowledgementStatement, DeadLetterStatement
+)
 
 ORDER_LIFETIME = timedelta(minutes=5)
 """How long an order or a resolution may be valid: it is carried out at once. For approvals the city has a setting."""
@@ -53,6 +64,7 @@ _TYPES: dict[type[Contract], str] = {
     ResolutionStatement: RESOLUTION_TYPE,
     SubmissionStatement: SUBMISSION_TYPE,
     AcknowledgementStatement: ACKNOWLEDGEMENT_TYPE,
+    DeadLetterStatement: DEAD_LETTER_TYPE,
 }
 _HINTS = {
     "officer_unknown": "onevoice officers list",

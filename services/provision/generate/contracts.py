@@ -52,6 +52,7 @@ CONTRACTS: dict[str, Any] = {
     "statement.approval": approvals.ApprovalStatement,
     "statement.resolution": resolutions.ResolutionStatement,
     "statement.acknowledgement": outside.AcknowledgementStatement,
+    "statement.dead-letter": dead.DeadLetterStatement,
     "statement.order": control.Order,
     "statement.manifest": authority.Manifest,
     "statement.renewal": authority.Renewal,

@@ -10,7 +10,7 @@ import pytest
 from nats.js import api
 
 from schemas import canonical, streams, subjects
-from schemas.events.dead import DeadLetterCause, DeadLetterOrder, DeadLetterView
+from schemas.events.dead import DeadLetterCause, DeadLetterView
 from schemas.events.requests import Request
 from services.kernel.base.errors import Unreachable
 from services.kernel.runtime.compose import Timings
@@ -18,7 +18,8 @@ from services.kernel.runtime.messages.dependencies import EntryOf
 from services.kernel.runtime.messages.reasons import RetryLater
 from services.kernel.runtime.messages.retry_budget import RetryBudget
 from services.kernel.runtime.service import Runtime
-from tests.support.mission import Desk, Mission, a_request, eventually
+from tests.support.mission import Desk, Mission, a_request, eventually, now
+from tests.support.people import dead_letter_order_of
 
 DURABLE = streams.GATEKEEPER_REQUESTS
 BUG = "BUG"
@@ -68,8 +69,12 @@ async def letters(desk: Desk, closed: bool = True) -> list[DeadLetterView]:
     return [DeadLetterView.from_value(one) for one in found["dead_letters"]]
 
 
-async def order(desk: Desk, what: str, letter: int, reason: str | None = None) -> dict[str, Any]:
-    return await desk.ask(subjects.DESK_DEAD_ORDER, DeadLetterOrder(order=what, letter=letter, reason=reason))
+async def order(desk: Desk, what: str, letter: int, reason: str | None = None, **changes: Any) -> dict[str, Any]:
+    """Sign an order about a dead letter, as the board shows it, and send it."""
+    shown = {one.letter: one for one in await letters(desk)}
+    view = shown.get(letter) or next(iter(shown.values())).model_copy(update={"letter": letter})
+    made = dead_letter_order_of(view, what, desk.user, desk.signer, now(), reason=reason, **changes)
+    return await desk.ask(subjects.DESK_DEAD_ORDER, made)
 
 
 async def state(desk: Desk, letter: int, *wanted: str) -> DeadLetterView:

@@ -141,7 +141,7 @@ def test_each_desk_subject_is_served_once_and_may_be_sent() -> None:
     assert sorted(served) == sorted(desk)
     lanes = set(flow.SYSTEMS_LANE.values())
     assert set(flow.OFFICER_MAY_SEND) | set(flow.WEB_MAY_SEND) | lanes == desk
-    assert subjects.DESK_DEAD_ORDER not in flow.WEB_MAY_SEND, "nobody signs it, so nobody may carry it for others"
+    assert subjects.DESK_DEAD_ORDER not in flow.WEB_MAY_SEND, "no page has a button for it"
     assert {one for one in desk if one.startswith("desk.web.")} == desk - set(flow.OFFICER_MAY_SEND) - lanes
     assert set(flow.SYSTEM_MAY_SEND) == {subjects.DESK_REQUEST_SUBMIT}
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from schemas import subjects
 from schemas.events.dead import DeadLetterOrder, DeadLetterReply, DeadLetterView
 from schemas.events.desk import BoardQuery
-from services.desk import deadline, options, session
+from services.desk import deadline, options, session, statements
 from services.desk.app import Invocation, command, group
 from services.desk.session import Session
 from services.desk.views.state import dead_letters
 from services.desk.views.timetext import duration
 from services.desk.words import reason_text
+from services.kernel.authority.statements import signed
 from services.kernel.base.clock import SystemClock, monotonic
 from services.kernel.base.errors import BadInput, Exit
 
@@ -84,9 +85,9 @@ async def again(
 @command(app, "drop", 'onevoice dead drop 3 --as mcpe --reason "a test by hand"')
 async def drop(desk: Invocation, number: Number, reason: options.Reason, as_: options.ActsAs = None) -> int:
     """Close a dead letter without sending it again; its entry stays in the ledger."""
-    order = DeadLetterOrder(order="drop", letter=number, reason=reason_text(reason))
+    said = reason_text(reason)
     async with session.acting(desk, as_) as here:
-        await here.link.ask(subjects.DESK_DEAD_ORDER, order, DeadLetterReply)
+        await _order(here, await _one(here, number), "drop", said)
         view = await _one(here, number)
     desk.answer(dead_letters.as_json(view), lambda out: dead_letters.outcomes(out, [view]))
     return Exit.DONE
@@ -109,13 +110,23 @@ async def _send_again(here: Session, number: int, seconds: float) -> DeadLetterV
     It is asked for again and again: dead letters stand in a stream of their own, which the board does not pass on.
     """
     deadline.allow(seconds)
-    await here.link.ask(subjects.DESK_DEAD_ORDER, DeadLetterOrder(order="again", letter=number), DeadLetterReply)
+    await _order(here, await _one(here, number), "again")
     end = monotonic() + seconds
     while True:
         view = await _one(here, number)
         if view.state not in _UNDER_WAY or monotonic() > end:
             return view
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _order(
+    here: Session, view: DeadLetterView, what: Literal["again", "drop"], reason: str | None = None
+) -> None:
+    statement = statements.dead_letter_statement(
+        view, what, realm=here.realm, officer=here.user, now=SystemClock().now(), reason=reason
+    )
+    order = DeadLetterOrder(officer=here.user, envelope=signed(here.signer, statement))
+    await here.link.ask(subjects.DESK_DEAD_ORDER, order, DeadLetterReply)
 
 
 def _status(ended: list[DeadLetterView]) -> int:
