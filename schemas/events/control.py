@@ -18,6 +18,7 @@ from schemas.events.envelope import Envelope
 from schemas.events.passkeys import CredentialId, Passkey, WebPlace
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+RULE: Literal[4] = 4  # of the events that this version writes
 
 
 class Posture(StrEnum):
@@ -238,21 +239,21 @@ class Genesis(Contract):
     type: Literal["genesis"] = "genesis"
     at: Utc
     manifest: Envelope
-    rule: Literal[2, 3] | None = None
+    rule: Literal[2, 3, 4] | None = None
 
 
 class Ordered(Contract):
     """A control change ordered by an officer (DSSE over ``Order``).
 
-    ``rule`` 2: it is judged by the time at which the server stored it, and has to be fresh then. Without it ``at``
-    counts, as before version 0.3. ``rule`` 3: what ends or changes something has to name it, too. Once an event of a
-    rule stands, one of an earlier rule is void.
+    ``rule`` 2: it is judged by the time at which the server stored it, and has to be fresh then; without it ``at``
+    counts, as before 0.3. 3: what ends or changes something names it, too. 4: what leaves too few who could undo it
+    takes two, too. Once an event of a rule stands, one of an earlier rule is void.
     """
 
     type: Literal["ordered"] = "ordered"
     at: Utc
     order: Envelope
-    rule: Literal[2, 3] | None = None
+    rule: Literal[2, 3, 4] | None = None
 
 
 class UnknownPost(Contract):

@@ -8,7 +8,17 @@ from functools import partial
 from typing import get_args
 
 from schemas import subjects
-from schemas.events.control import Genesis, OfficerAdd, Order, ProfileAdd, RegistryAction, Reinstate, Rekey, SystemAdd
+from schemas.events.control import (
+    RULE,
+    Genesis,
+    OfficerAdd,
+    Order,
+    ProfileAdd,
+    RegistryAction,
+    Reinstate,
+    Rekey,
+    SystemAdd,
+)
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import RENEWAL_TYPE, Envelope
 from services.kernel.authority.judged import judged
@@ -94,7 +104,7 @@ def _known_servers(city: City) -> dict[str, frozenset[str]]:
 
 async def _genesis(city: City, now: datetime) -> Genesis:
     """Return the first control event; raises BadInput as ``read_manifest`` and ``check_genesis``."""
-    event = Genesis(at=now, manifest=read_manifest(city), rule=3)
+    event = Genesis(at=now, manifest=read_manifest(city), rule=RULE)
     check_genesis(event, city.realm, frozenset(city.authority.root_keys), city.authority.threshold)
     return event
 

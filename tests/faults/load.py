@@ -11,7 +11,7 @@ import nats.errors
 import nats.js.errors
 
 from schemas import canonical, subjects
-from schemas.events.control import Hold, Ordered
+from schemas.events.control import RULE, Hold, Ordered
 from schemas.events.requests import ALL_DEPARTMENTS, Request, SubmissionEvent
 from services.kernel.authority.signing import load_key
 from services.kernel.base.errors import Unreachable
@@ -119,7 +119,7 @@ async def move_fence(writer: Writer, *, push: bool = False) -> bool:
         signer = load_key(writer.city.key_path("pio"))
         order = sign_order(writer.city, signer, "pio", Hold(on=held is None, hold=held))
         last = None if state is None else state.seq
-        await writer.ledger.append(subjects.CONTROL, Ordered(at=now(), order=order, rule=3), expect_last=last)
+        await writer.ledger.append(subjects.CONTROL, Ordered(at=now(), order=order, rule=RULE), expect_last=last)
     except (Conflict, Unreachable, nats.errors.Error, nats.js.errors.Error):
         return False
     return True

@@ -16,7 +16,7 @@ from schemas import canonical, subjects
 from schemas.events.approvals import Approval
 from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
-from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Ordered, UnknownPost
+from schemas.events.control import RULE, EocActivate, EocActive, EocStandDown, Genesis, Ordered, UnknownPost
 from schemas.events.deliveries import DeliveryEvent, ReceiptOutcome
 from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, Envelope
 from schemas.events.notices import NoticeSent
@@ -135,7 +135,7 @@ class LedgerBuilder:
     def genesis(self, manifest: Envelope | None = None) -> int:
         """Append the authority manifest."""
         return self.control(
-            Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=None if self.old else 3)
+            Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=None if self.old else RULE)
         )
 
     def order(
@@ -145,7 +145,7 @@ class LedgerBuilder:
         asked = action if self.old else named(self.state(), action)
         statement = order_of(officer, asked, self.now, **({"realm": self.city.realm} | overrides))
         envelope = (signer or self.signer(officer)).sign(ORDER_TYPE, statement)
-        return self.control(Ordered(at=self.now, order=envelope, rule=None if self.old else 3))
+        return self.control(Ordered(at=self.now, order=envelope, rule=None if self.old else RULE))
 
     def activate(self) -> int:
         """Activate the EOC, wait for the lease, and tell it active."""

@@ -24,7 +24,7 @@ from schemas import canonical, flow, streams, subjects
 from schemas.events.approvals import Approval
 from schemas.events.authority import Realm
 from schemas.events.base import Contract
-from schemas.events.control import EocActivate, EocStandDown, Genesis, Ordered
+from schemas.events.control import RULE, EocActivate, EocStandDown, Genesis, Ordered
 from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.desk import BoardQuery
 from schemas.events.envelope import ORDER_TYPE, Envelope
@@ -346,7 +346,7 @@ class Mission:
     async def begin(self) -> int:
         """Append the authority manifest as the registry does; return its sequence."""
         registry = await self.writer("registry")
-        event = Genesis(at=now(), manifest=read_envelope(self.city), rule=3)
+        event = Genesis(at=now(), manifest=read_envelope(self.city), rule=RULE)
         return (await registry.ledger.append(subjects.CONTROL, event, expect_last=0)).seq
 
     async def order(self, officer: str, action: Any, service: str = "eoc_state") -> int:
@@ -355,7 +355,7 @@ class Mission:
         state = await writer.state()
         signer = load_key(self.city.key_path(officer))
         envelope = sign_order(self.city, signer, officer, named(state, action))
-        event = Ordered(at=now(), order=envelope, rule=3)
+        event = Ordered(at=now(), order=envelope, rule=RULE)
         appended = await writer.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
         await writer.client.close()
         return appended.seq

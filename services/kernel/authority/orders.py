@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from schemas import flow, subjects
-from schemas.events.control import ControlEvent, Order, Ordered, PasskeyEnrolled, Renewed
+from schemas.events.control import RULE, ControlEvent, Order, Ordered, PasskeyEnrolled, Renewed
 from schemas.events.envelope import Envelope
 from services.kernel.authority.judged import judged
 from services.kernel.authority.statements import faults_of, read_signed, speaks_for
@@ -156,7 +156,7 @@ async def _judge(
     check_order(state, envelope, order, now)
     check_rate(state, order, now)
     await further(state, order, now)
-    event = Ordered(at=now, order=envelope, rule=3)
+    event = Ordered(at=now, order=envelope, rule=RULE)
     _after(runtime, state, event, state.seq + 1)
     return event
 

@@ -72,7 +72,7 @@ def fold(
     check_order(state, event.order, order, now)
     if event.rule is not None:
         check_fresh(order, now)
-    state = replace(state, ruled=state.ruled or event.rule is not None, must_name=event.rule == 3)
+    state = _ruled(state, event.rule)
     after = _apply(state, order, order_hash(event.order), seq, now)
     kept = {nonce: until for nonce, until in state.nonces.items() if until > now - CLOCK_SKEW}
     kept[order.nonce] = order.expires_at
@@ -99,7 +99,8 @@ def _apply_or_propose(
     state: ControlState, action: c.ProposedAction, by: str, hash_: str, seq: int, now: datetime
 ) -> ControlState:
     after = _done(state, action, seq, now)  # also of a proposal: what cannot be is refused at once
-    return proposals.propose(state, action, by, hash_, seq, now) if proposals.needs_others(state, action, by) else after
+    takes_others = proposals.needs_others(state, action, by) or proposals.leaves_too_few(state, after, by, now)
+    return proposals.propose(state, action, by, hash_, seq, now) if takes_others else after
 
 
 def _done(state: ControlState, action: c.ProposedAction, seq: int, now: datetime) -> ControlState:
@@ -126,9 +127,16 @@ def _check_askers(state: ControlState, proposal: Proposal, now: datetime) -> Non
     check_right(state, proposal.asked[0], proposal.action, now)
 
 
+def _ruled(state: ControlState, rule: int | None) -> ControlState:
+    """Return the state behind an event of a rule (``c.Ordered``)."""
+    number = rule or 0
+    return replace(state, ruled=state.ruled or number > 0, must_name=number >= 3, keeps_others=number >= 4)
+
+
 def _time_of(state: ControlState, event: c.Ordered, stored_at: datetime | None) -> datetime:
     """Return the time that an order is judged by: the server's, for whoever appends it can write any other."""
-    if (event.rule or 0) < (3 if state.must_name else 2 if state.ruled else 0):
+    least = 4 if state.keeps_others else 3 if state.must_name else 2 if state.ruled else 0
+    if (event.rule or 0) < least:
         raise ControlFault("order.rule", "the order is written as by an earlier version")
     return event.at if event.rule is None else stored_at or event.at
 
@@ -145,7 +153,7 @@ def _genesis(
     if state.seq != 0:
         raise ControlFault("control.manifest_twice", "the authority manifest is there already")
     manifest = root.read_manifest(event.manifest, root_keys, threshold, realm, now)
-    return ControlState(
+    state = ControlState(
         seq=seq,
         realm=manifest.realm,
         city=manifest.city,
@@ -155,8 +163,6 @@ def _genesis(
         systems={system.id: system for system in manifest.systems},
         profiles={profile.id: profile for profile in manifest.profiles},
         settings=manifest.settings,
-        ruled=event.rule is not None,
-        must_name=event.rule == 3,
         manifest_sha256=hash_of_signed(event.manifest),
         version=manifest.version,
         root_keys=root_keys,
@@ -165,6 +171,7 @@ def _genesis(
         expires_at=manifest.expires_at,
         passkey_seqs={one.credential: seq for officer in manifest.officers for one in officer.passkeys or ()},
     )
+    return _ruled(state, event.rule)
 
 
 def _eoc_active(state: ControlState, event: c.EocActive, seq: int) -> ControlState:

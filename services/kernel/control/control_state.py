@@ -77,7 +77,8 @@ class ControlState:
     ``activating_seq`` is the sequence of the activation that waits for its barrier, or 0. ``revoked`` maps
     an officer to the sequence of the revocation. ``unknown``: the posts that may land, or may have landed, without the
     approval that the EOC asks for. ``ruled``: an event of rule 2 stands, so orders have to be fresh (``Ordered``).
-    ``must_name``: one of rule 3 stands, so what ends or changes something names it.
+    ``must_name``: one of rule 3 stands, so what ends or changes something names it. ``keeps_others``: one of rule 4
+    does, so nobody alone takes power from all who could undo it.
     ``began_seq`` is the activation or declaration in force, ``hold_seq`` the newest hold, 0 where there is none: what
     ends them names it. ``changes`` holds the last change of each officer, system and profile and of the settings
     (``naming.place_of``); what is not in it is as the manifest made it.
@@ -110,6 +111,7 @@ class ControlState:
     unknown: tuple[c.UnknownPost, ...] = ()
     ruled: bool = False
     must_name: bool = False
+    keeps_others: bool = False
     began_seq: int = 0
     hold_seq: int = 0
     changes: dict[str, int] = field(default_factory=dict)

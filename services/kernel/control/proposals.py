@@ -1,7 +1,8 @@
 """Changes of who has power: one officer proposes, others confirm. Pure.
 
 One stolen key must not take the city: who gives a new key, cao, mcpe or other settings, or revokes a cao or mcpe, only
-proposes it. It is carried out when as many people as the manifest's threshold asked for it, the proposer among them.
+proposes it. So does who takes power from somebody and leaves too few others to undo it. It is carried out when as many
+people as the manifest's threshold asked for it, the proposer among them.
 Source: the pending admin actions of GOV.UK Emergency Alerts; the thresholds of TUF 1.0.
 """
 
@@ -11,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schemas.events import control as c
-from schemas.roles import DESIGNATES
+from schemas.roles import DESIGNATES, WHO_MAY_ORDER
+from services.kernel.authority.officer_keys import OfficerKeys
 from services.kernel.control.control_state import ControlFault, ControlState, Proposal
 
 LIFETIME = timedelta(hours=24)
@@ -35,6 +37,19 @@ def needs_others(state: ControlState, action: c.ProposedAction, by: str) -> bool
         officer = state.officers.get(action.officer)
         return officer is not None and any(grant.role in DESIGNATES for grant in officer.grants)
     return False
+
+
+def leaves_too_few(before: ControlState, after: ControlState, by: str, now: datetime) -> bool:
+    """Return whether ``by`` alone takes power from somebody, and the others could not outvote them then.
+
+    A lost telephone is out at once; whoever stole the key of one cao or mcpe cannot revoke all the others one by one.
+    To shorten a role or to take a passkey away counts, too.
+    """
+    same_people = after.officers is before.officers and after.revoked is before.revoked
+    if same_people or before.threshold < 2 or not before.keeps_others:
+        return False
+    left = _others(after, by, now)
+    return len(left) < before.threshold and not _others(before, by, now) <= left
 
 
 def propose(
@@ -79,6 +94,17 @@ def decline(state: ControlState, officer: str, action: c.Decline, now: datetime)
     if officer == getattr(proposal.action, "officer", None) and officer != proposal.asked[0]:
         raise ControlFault("proposal.about", f"proposal {proposal.seq} is about {officer}; others decide on it")
     return replace(state, proposals={seq: one for seq, one in state.proposals.items() if seq != proposal.seq})
+
+
+def _others(state: ControlState, by: str, now: datetime) -> frozenset[str]:
+    """Return who beside ``by`` could confirm a proposal now, and until it would end."""
+    return frozenset(
+        name
+        for name in state.officers
+        if name != by
+        and state.keys_of(name, now) != OfficerKeys(None)
+        and state.roles_of(name, now) & state.roles_of(name, now + LIFETIME) & WHO_MAY_ORDER["confirm"]
+    )
 
 
 def _waiting(state: ControlState, action: c.Confirm | c.Decline, now: datetime) -> Proposal:

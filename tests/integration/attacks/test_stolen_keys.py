@@ -13,7 +13,7 @@ import pytest
 from nats.js.errors import APIError
 
 from schemas import subjects
-from schemas.events.control import Hold, Ordered, Posture
+from schemas.events.control import RULE, Hold, Ordered, Posture
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.ledger.entry import AT_HEADER, LAST_HEADER
@@ -84,7 +84,7 @@ async def test_an_order_that_is_held_back_for_hours_and_backdated(city: Attacked
     signed_at = now() - timedelta(hours=3)
     release, until = await pio.named(Hold(on=False)), signed_at + timedelta(minutes=2)
     order = pio.signed_order(release, issued_at=signed_at, expires_at=until)
-    event = Ordered(at=signed_at, order=order, rule=3)
+    event = Ordered(at=signed_at, order=order, rule=RULE)
 
     async def appended() -> int | None:
         last = await thief.ledger.last_seq()
@@ -111,7 +111,7 @@ async def test_an_order_that_is_held_back_until_something_newer_stands(city: Att
     thief = await city.thief("eoc_state")
     codes = {}
     for order, code in ((held_back, "order.other"), (nameless, "order.unnamed")):
-        event = Ordered(at=now(), order=order, rule=3)
+        event = Ordered(at=now(), order=order, rule=RULE)
         codes[(await thief.ledger.append(subjects.CONTROL, event, msg_id=code)).seq] = code
     assert (await city.intake.state()).hold
     await city.logged("a void entry")

@@ -13,6 +13,7 @@ import pytest
 from schemas import subjects
 from schemas.events.authority import Grant, Role
 from schemas.events.control import (
+    RULE,
     CrisisDeclare,
     CrisisEnd,
     Designate,
@@ -212,11 +213,11 @@ async def test_an_old_order_appended_with_a_stolen_key_changes_nothing(mission: 
     past = now() - timedelta(seconds=90)
     late = director.signed_order(STAND_DOWN, issued_at=past)
     thief = await mission.writer("eoc_state")
-    await thief.js.publish(subjects.CONTROL, Ordered(at=past, order=late, rule=3).to_bytes())
+    await thief.js.publish(subjects.CONTROL, Ordered(at=past, order=late, rule=RULE).to_bytes())
     assert (await writer.state()).under_eoc
     await director.ask(subjects.DESK_EOC_ORDER, signed)
     await director.order(ACTIVATE)
-    value = json.loads(Ordered(at=now(), order=signed, rule=3).to_bytes())
+    value = json.loads(Ordered(at=now(), order=signed, rule=RULE).to_bytes())
     value["order"]["signatures"].append({"keyid": value["order"]["signatures"][0]["keyid"], "sig": "AAAA"})
     await thief.js.publish(subjects.CONTROL, json.dumps(value).encode())
     assert (await writer.state()).under_eoc
@@ -261,7 +262,7 @@ async def test_an_order_that_was_held_back_for_a_moment_ends_nothing_newer(missi
     before = await writer.state()
     thief = await mission.writer("registry")
     for order in held_back:
-        await thief.js.publish(subjects.CONTROL, Ordered(at=now(), order=order, rule=3).to_bytes())
+        await thief.js.publish(subjects.CONTROL, Ordered(at=now(), order=order, rule=RULE).to_bytes())
     after = await writer.state()
     assert (after.incident, after.officers["clerk"]) == ("Slide", before.officers["clerk"])
 

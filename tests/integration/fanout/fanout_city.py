@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 
 from schemas import flow, subjects
 from schemas.events.authority import Settings
-from schemas.events.control import Hold, Ordered
+from schemas.events.control import RULE, Hold, Ordered
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
@@ -138,7 +138,7 @@ class FanoutCity:
         """An officer's order; returns the new control revision."""
         action = named(await (await self._writer("eoc_state")).state(), action)
         envelope = sign_order(self.city, load_key(self.city.key_path(officer)), officer, action)
-        event = Ordered(at=self.clock.now(), order=envelope, rule=3)
+        event = Ordered(at=self.clock.now(), order=envelope, rule=RULE)
         self.control_seq = await self.append(subjects.CONTROL, event, expect_last=self.control_seq)
         return self.control_seq
 

@@ -89,12 +89,12 @@ class PolicyCity:
         profiles: Iterable[Profile] = PROFILES,
         settings: Settings | None = None,
         keys: dict[str, Signer] | None = None,
-        ruled: bool = True,
+        rule: Literal[2, 3, 4] | None = c.RULE,
         threshold: int | None = None,
         expires_at: datetime | None = None,
     ) -> None:
         self.now = START
-        self.rule: Literal[2, 3] | None = 3 if ruled else None
+        self.rule = rule
         self.seq = 0
         self.keys = keys or {}
         self.approvals: dict[str, dict[str, ApprovalFact]] = {}
@@ -140,7 +140,7 @@ class PolicyCity:
 
     def order(self, officer: str, action: Any) -> None:
         """Append an order, signed by the officer's key; raises ControlFault where it may not be."""
-        asked = named(self.control, action) if self.rule == 3 else action
+        asked = named(self.control, action) if self.rule else action
         order = order_of(officer, asked, self.now, expires_at=self.now + MINUTE, nonce=self.nonce())
         self.fold(c.Ordered(at=self.now, rule=self.rule, order=self.key(officer).sign(ORDER_TYPE, order)))
 

@@ -88,7 +88,7 @@ def test_each_action_has_a_row_for_who_may_order_it() -> None:
 def test_an_action_is_open_to_its_roles_and_to_no_other(name: str, role: Role) -> None:
     officers = {"cao": (Grant(role=Role.CAO),), "eoc-director": (Grant(role=Role.EOC_DIRECTOR),), "clerk": ()}
     grant = Grant(role=role, profiles=("fire-town",) if role is Role.PUBLISHER else ())
-    town = PolicyCity(ruled=False, officers=officers | {"someone": (grant,)})
+    town = PolicyCity(rule=None, officers=officers | {"someone": (grant,)})
     town.posture(FITTING.get(name, "routine"))
     event = signed(town, "someone", ACTIONS[name])
     if role in WHO_MAY_ORDER[name]:
@@ -99,7 +99,7 @@ def test_an_action_is_open_to_its_roles_and_to_no_other(name: str, role: Role) -
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_an_officer_without_roles_orders_nothing(name: str) -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.posture(FITTING.get(name, "routine"))
     assert refused(town, signed(town, "nobody", ACTIONS[name])) == "order.role"
 
@@ -107,7 +107,7 @@ def test_an_officer_without_roles_orders_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", ACTIONS)
 def test_what_an_officer_may_not_do_is_said_in_words(name: str) -> None:
     """``clerk may not order eoc_change`` is the language of the record, not of a person."""
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.posture(FITTING.get(name, "routine"))
     with pytest.raises(ControlFault) as fault:
         town.fold(signed(town, "nobody", ACTIONS[name]))
@@ -117,7 +117,7 @@ def test_what_an_officer_may_not_do_is_said_in_words(name: str) -> None:
 @pytest.mark.parametrize("posture", Posture)
 @pytest.mark.parametrize("name", ACTIONS)
 def test_an_action_fits_its_postures_only(name: str, posture: Posture) -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.posture(str(posture))
     event = signed(town, "cao", ACTIONS[name])
     if posture in ALLOWED_IN.get(name, frozenset(Posture)):
@@ -128,7 +128,7 @@ def test_an_action_fits_its_postures_only(name: str, posture: Posture) -> None:
 
 
 def test_the_way_to_active_and_back() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.crisis()
     assert (town.control.posture, town.control.incident, town.control.level) == (Posture.CRISIS, "flood", None)
     town.activate(barrier=False)
@@ -143,7 +143,7 @@ def test_the_way_to_active_and_back() -> None:
 
 def test_active_without_its_own_activation_is_refused() -> None:
     """Neither out of routine, nor for another activation, nor twice."""
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     assert refused(town, c.EocActive(at=START, activating_seq=0)) == "control.barrier"
     town.activate(barrier=False)
     first = town.control.activating_seq
@@ -159,27 +159,27 @@ def test_active_without_its_own_activation_is_refused() -> None:
 
 
 def test_an_order_signed_by_another_key_is_refused() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     event = signed(town, "eoc-director", ACTIONS["eoc_activate"], key=signer("clerk"))
     assert refused(town, event) == "order.signature"
 
 
 def test_a_second_signature_beside_the_officers_own_is_refused() -> None:
     """An envelope with two good signatures is not an officer's order: whose would it be?"""
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     order = c.Order.from_bytes(signed(town, "cao", ACTIONS["hold"]).order.payload_bytes())
     both = seal(ORDER_TYPE, order, (signer("cao"), signer("clerk")))
     assert refused(town, c.Ordered(at=town.now, order=both)) == "order.signature"
 
 
 def test_an_order_under_another_payload_type_is_refused() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     order = c.Order.from_bytes(signed(town, "cao", ACTIONS["hold"]).order.payload_bytes())
     assert refused(town, c.Ordered(at=town.now, order=signer("cao").sign("text/plain", order))) == "order.signature"
 
 
 def test_a_changed_payload_is_refused() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     good = signed(town, "cao", c.Hold(on=True))
     other = signed(town, "cao", c.Hold(on=False))
     swapped = good.order.model_copy(update={"payload": other.order.payload})
@@ -187,18 +187,18 @@ def test_a_changed_payload_is_refused() -> None:
 
 
 def test_a_payload_that_is_no_order_is_refused() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     envelope = signer("cao").sign(ORDER_TYPE, c.Hold(on=True))
     assert refused(town, c.Ordered(at=town.now, order=envelope)) == "order.malformed"
 
 
 def test_an_order_of_another_realm_is_refused() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     assert refused(town, signed(town, "cao", ACTIONS["hold"], realm="exercise")) == "order.realm"
 
 
 def test_an_unknown_officer_is_refused() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     assert refused(town, signed(town, "stranger", ACTIONS["hold"])) == "officer.unknown"
 
 
@@ -214,21 +214,21 @@ def test_an_unknown_officer_is_refused() -> None:
     ids=["just ended", "ended", "from the future", "too long", "backwards"],
 )
 def test_an_order_out_of_its_time_is_refused(issued: timedelta, expires: timedelta) -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     event = signed(town, "cao", ACTIONS["hold"], issued_at=town.now + issued, expires_at=town.now + expires)
     assert refused(town, event) == "order.expired"
 
 
 def test_an_order_at_the_edge_of_its_time_is_taken() -> None:
     """A clock that is a minute ahead, and a lifetime of exactly five minutes, are fine."""
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     issued = town.now + CLOCK_SKEW
     town.fold(signed(town, "cao", ACTIONS["hold"], issued_at=issued, expires_at=issued + ORDER_LIFETIME))
     assert town.control.hold
 
 
 def test_an_order_is_carried_out_once() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     event = signed(town, "cao", c.Hold(on=True))
     town.fold(event)
     town.order("cao", c.Hold(on=False))
@@ -239,7 +239,7 @@ def test_an_order_is_carried_out_once() -> None:
 
 def test_a_nonce_is_forgotten_only_when_its_order_can_never_count_again() -> None:
     """What is pruned is refused as expired, on each clock that is within the skew."""
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     event = signed(town, "cao", c.Hold(on=True))
     town.fold(event)
     for waited in (MINUTE, MINUTE + CLOCK_SKEW, 3 * MINUTE):
@@ -253,7 +253,7 @@ def test_a_nonce_is_forgotten_only_when_its_order_can_never_count_again() -> Non
 
 
 def test_nonces_do_not_pile_up() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     for _ in range(40):
         town.order("cao", c.Hold(on=True))
         town.now += MINUTE
@@ -261,7 +261,7 @@ def test_nonces_do_not_pile_up() -> None:
 
 
 def test_a_sequence_that_does_not_grow_is_refused() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     event = signed(town, "cao", ACTIONS["hold"])
     with pytest.raises(ControlFault) as fault:
         fold(town.control, event, town.seq, root_keys=ROOT_KEYS, threshold=2, realm="live")
@@ -272,7 +272,7 @@ def test_a_sequence_that_does_not_grow_is_refused() -> None:
 
 
 def test_a_revoked_officer_orders_nothing_and_holds_no_role() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.revoke("eoc-director")
     assert refused(town, signed(town, "eoc-director", ACTIONS["eoc_activate"])) == "officer.revoked"
     assert town.control.roles_of("eoc-director", town.now) == frozenset()
@@ -280,7 +280,7 @@ def test_a_revoked_officer_orders_nothing_and_holds_no_role() -> None:
 
 
 def test_a_revoked_officer_is_neither_designated_nor_revoked_again() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.revoke("clerk")
     assert refused(town, signed(town, "cao", ACTIONS["designate"])) == "officer.gone"
     assert refused(town, signed(town, "cao", ACTIONS["revoke"])) == "officer.gone"
@@ -299,18 +299,18 @@ def test_a_revoked_officer_is_neither_designated_nor_revoked_again() -> None:
     ids=["mcpe makes a cao", "no profile", "profiles for a pio", "unknown profile", "over already", "backwards"],
 )
 def test_a_designation_follows_its_rules(officer: str, grant: Grant, code: str) -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     assert refused(town, signed(town, officer, c.Designate(officer="clerk", grant=grant))) == code
 
 
 def test_nobody_designates_a_stranger() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     action = c.Designate(officer="stranger", grant=Grant(role=Role.PIO))
     assert refused(town, signed(town, "cao", action)) == "officer.unknown"
 
 
 def test_a_designation_counts_from_and_until() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     until = START + 10 * MINUTE
     town.designate("clerk", Role.PIO, valid_from=START + MINUTE, valid_until=until)
     holds = [Role.PIO in town.control.roles_of("clerk", when) for when in (START, START + MINUTE, until)]
@@ -319,7 +319,7 @@ def test_a_designation_counts_from_and_until() -> None:
 
 
 def test_a_new_designation_of_a_role_replaces_the_old_one() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.designate("clerk", Role.PUBLISHER, profiles=("fire-town",))
     town.designate("clerk", Role.PUBLISHER, profiles=("parks-town",))
     assert town.control.may_publish_to("clerk", "parks-town", START)
@@ -327,7 +327,7 @@ def test_a_new_designation_of_a_role_replaces_the_old_one() -> None:
 
 
 def test_a_suspended_profile_is_not_official_until_it_is_sanctioned_anew() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.order("cao", c.ProfileSuspend(profile="fire-town"))
     assert "fire-town" not in town.control.departmental_profiles()
     assert refused(town, signed(town, "cao", c.ProfileSuspend(profile="no-town"))) == "profile.unknown"
@@ -336,7 +336,7 @@ def test_a_suspended_profile_is_not_official_until_it_is_sanctioned_anew() -> No
 
 
 def test_a_removed_profile_is_unknown_until_it_is_added_anew() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.order("cao", c.ProfileRemove(profile="fire-town"))
     assert "fire-town" not in town.control.profiles
     assert refused(town, signed(town, "cao", c.ProfileRemove(profile="fire-town"))) == "profile.unknown"
@@ -345,17 +345,17 @@ def test_a_removed_profile_is_unknown_until_it_is_added_anew() -> None:
 
 
 def test_a_request_is_withdrawn_once() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     town.order("clerk", c.Withdraw(request_id="r1", reason="wrong street"))
     assert town.control.withdrawn == {"r1": "wrong street"}
     assert refused(town, signed(town, "clerk", ACTIONS["withdraw"])) == "withdraw.twice"
 
 
 def test_all_departments_means_each_department_and_more_than_one() -> None:
-    control = PolicyCity(ruled=False).control
+    control = PolicyCity(rule=None).control
     assert control.covers_all_departments(("fire-news", "police-town", "parks-town"))
     assert not control.covers_all_departments(("fire-town", "fire-news", "city-town"))
-    alone = PolicyCity(ruled=False, profiles=(profile("fire-town"), profile("city-town", departmental=False))).control
+    alone = PolicyCity(rule=None, profiles=(profile("fire-town"), profile("city-town", departmental=False))).control
     assert not alone.covers_all_departments(("fire-town",))
 
 
@@ -409,7 +409,7 @@ def test_a_manifest_signed_as_something_else_is_refused() -> None:
 
 
 def test_there_is_one_manifest_and_it_comes_first() -> None:
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     assert genesis(a_manifest(), *ROOTS, state=town.control) in {"control.order", "control.manifest_twice"}
     event = c.Genesis(at=START, manifest=seal(MANIFEST_TYPE, a_manifest(), ROOTS))
     assert refused(town, event) == "control.manifest_twice"
@@ -435,7 +435,7 @@ EVENTS = st.tuples(
 @given(st.lists(EVENTS, max_size=25))
 def test_an_illegal_event_changes_nothing_and_a_legal_one_keeps_the_state_whole(history: list[Any]) -> None:
     """Whatever is appended: a fault leaves the state, the rest keeps what must always hold."""
-    town = PolicyCity(ruled=False)
+    town = PolicyCity(rule=None)
     for officer, action, key, realm, nonce, shift in history:
         town.now += SECOND
         before = town.control

@@ -93,7 +93,7 @@ def test_an_order_that_names_nothing_is_refused(action: Any) -> None:
     town.activate()
     order = order_of("cao", action, town.now)
     with pytest.raises(ControlFault) as fault:
-        town.fold(c.Ordered(at=town.now, rule=3, order=town.key("cao").sign(ORDER_TYPE, order)))
+        town.fold(c.Ordered(at=town.now, rule=c.RULE, order=town.key("cao").sign(ORDER_TYPE, order)))
     assert fault.value.code == "order.unnamed"
 
 
@@ -150,7 +150,7 @@ def test_to_the_audit_a_proposal_changes_something_when_it_is_confirmed() -> Non
     def order(officer: str, action: Any) -> list[str]:
         town.order(officer, action)
         signed = order_of(officer, action, town.now)
-        event = c.Ordered(at=town.now, rule=3, order=town.key(officer).sign(ORDER_TYPE, signed))
+        event = c.Ordered(at=town.now, rule=c.RULE, order=town.key(officer).sign(ORDER_TYPE, signed))
         return [one.code for one in audit.judge(in_force, town.control.seq, event, town.control)]
 
     new = c.Rekey(officer="pio", public_key=signer("a new one").public_key, after=0)

@@ -18,7 +18,7 @@ from services.kernel.control.control_state import ControlFault
 from services.kernel.control.passkeys import LONGEST_INVITE
 from tests.support.authenticator import FLAG, Authenticator, enrolment_of
 from tests.support.people import order_of
-from tests.unit.gatekeeper.policy_city import MINUTE, PolicyCity, signer
+from tests.unit.gatekeeper.policy_city import MINUTE, OFFICERS, PolicyCity, signer
 
 TOKEN = "t" * 43
 HOUR = timedelta(hours=1)
@@ -75,7 +75,7 @@ def order(
 ) -> c.Ordered:
     """An order signed by a passkey."""
     said = order_of(officer, action, city.now, expires_at=city.now + MINUTE, nonce=city.nonce())
-    return c.Ordered(at=city.now, rule=3, order=device.sign(ORDER_TYPE, said, **wrong))
+    return c.Ordered(at=city.now, rule=c.RULE, order=device.sign(ORDER_TYPE, said, **wrong))
 
 
 def passkeys(city: PolicyCity, officer: str = "pio") -> tuple[Passkey, ...]:
@@ -335,3 +335,18 @@ def test_an_order_of_a_passkey_is_judged_as_any_other() -> None:
     city.fold(first)
     assert refused(city, first) == "order.replayed"
     assert refused(city, order(city, c.Hold(on=False), origin="https://evil.example")) == "order.signature"
+
+
+def test_whose_only_key_is_a_passkey_is_not_left_without_by_one_alone() -> None:
+    """Without a key nobody confirms anything, so it counts as a revocation does."""
+    people = ("cao", "mcpe")
+    city = PolicyCity(threshold=2, officers={name: OFFICERS[name] for name in people})
+    city.order("mcpe", c.OfficerAdd(officer=Officer(id="dana", name="Dana", grants=(Grant(role=Role.PIO),))))
+    confirm(city, "cao")
+    enrolled(city, officer="dana", by="mcpe")
+    gone = c.PasskeyRemove(officer="dana", credential=PHONE.passkey.credential)
+    city.order("mcpe", gone)
+    assert len(passkeys(city, "dana")) == 1
+    assert [one.action for one in city.control.proposals.values()] == [gone]
+    confirm(city, "cao")
+    assert passkeys(city, "dana") == ()

@@ -72,6 +72,48 @@ def test_one_key_alone_changes_nothing_of_who_has_power(name: str) -> None:
     assert changed.proposals == {}
 
 
+TAKEN = {
+    "revoked": c.Revoke(officer="eoc-director"),
+    "a role that ends soon": c.Designate(
+        officer="eoc-director", grant=Grant(role=Role.EOC_DIRECTOR, valid_until=START + MINUTE)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_one_key_does_not_take_out_all_who_could_undo_it(name: str) -> None:
+    """A lost telephone is out at once; the next would leave the cao with nobody against a stolen key of the mcpe."""
+    city = town()
+    city.order("mcpe", c.Revoke(officer="pio"))
+    assert "pio" in city.control.revoked
+    before = city.control
+    propose(city, "mcpe", TAKEN[name])
+    assert (city.control.officers, city.control.revoked) == (before.officers, before.revoked)
+    city.order("cao", c.Revoke(officer="mcpe"))
+    out = next(one for one in city.control.proposals.values() if one.action == c.Revoke(officer="mcpe"))
+    city.order("eoc-director", c.Confirm(proposal=out.seq, order=out.order))
+    assert "mcpe" in city.control.revoked
+
+
+def test_who_could_undo_nothing_is_still_revoked_by_one() -> None:
+    city = town()
+    city.order("mcpe", c.Revoke(officer="pio"))
+    for officer in ("clerk", "office", "fire-publisher"):
+        city.order("mcpe", c.Revoke(officer=officer))
+        assert officer in city.control.revoked
+
+
+def test_what_was_ordered_by_an_earlier_rule_keeps_its_meaning() -> None:
+    city = PolicyCity(threshold=2, rule=3)
+    for officer in ("pio", "eoc-director"):
+        city.order("mcpe", c.Revoke(officer=officer))
+    assert {"pio", "eoc-director"} <= city.control.revoked.keys()
+    city.rule = c.RULE
+    city.order("mcpe", c.Hold(on=True))
+    city.rule = 3
+    assert refused(city, "mcpe", c.Revoke(officer="clerk")) == "order.rule", "and never comes back"
+
+
 def test_a_city_whose_manifest_names_no_threshold_needs_one() -> None:
     """As before version 0.3: its ledgers keep their meaning."""
     city = PolicyCity()

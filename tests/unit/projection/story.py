@@ -71,7 +71,7 @@ class Story:
                 fold.apply(entry, 0.0)
         return fold.control
 
-    def genesis(self, rule: Any = 3, threshold: int | None = None) -> int:
+    def genesis(self, rule: Any = c.RULE, threshold: int | None = None) -> int:
         """The manifest, with the officers and profiles of the world; ``threshold`` people ask for a change of power."""
         manifest = Manifest(
             realm="live",
@@ -86,9 +86,9 @@ class Story:
             subjects.CONTROL, c.Genesis(at=self.now, manifest=seal(MANIFEST_TYPE, manifest, ROOTS), rule=rule)
         )
 
-    def order(self, officer: str, action: Any, rule: Any = 3, *, key: Signer | None = None) -> int:
+    def order(self, officer: str, action: Any, rule: Any = c.RULE, *, key: Signer | None = None) -> int:
         """An officer's order; ``key``: another one that signs it."""
-        asked = named(self.control(), action) if rule == 3 else action
+        asked = named(self.control(), action) if (rule or 0) >= 3 else action
         order = order_of(officer, asked, self.now, nonce=f"{len(self.entries):032x}")
         signed = (key or SIGNERS[officer]).sign(ORDER_TYPE, order)
         return self.put(subjects.CONTROL, c.Ordered(at=self.now, order=signed, rule=rule))

@@ -41,6 +41,8 @@ def _threshold(view: AuthorityView, officers: tuple[OfficerView, ...]) -> Line:
     if len(able) <= view.threshold:
         hint = "give one more person cao, mcpe, pio or eoc_director"
         return Line("changes of power", Level.WARN, f"{said}: if one key is lost, it cannot be replaced", hint)
+    if len(able) == view.threshold + 1:
+        said += f"; revoking one of them takes {view.threshold} as well"
     return Line("changes of power", Level.OK, said)
 
 
