@@ -86,7 +86,12 @@ async def test_an_officer_is_told_once_what_waits_and_each_notice_is_noted(missi
     assert request.request_id in text
     assert "It waits: " in text
     assert [one["step"] for one in notices(folder)] == ["first", "deputies"]
-    told = [NoticeSent.from_bytes(entry.data) for entry in await intake.ledger.history(subjects.NOTICES, 0)]
+
+    async def both_on_the_ledger() -> list[NoticeSent]:  # they are noted there behind the file
+        found = [NoticeSent.from_bytes(entry.data) for entry in await intake.ledger.history(subjects.NOTICES, 0)]
+        return found if len(found) >= 2 else []
+
+    told: list[NoticeSent] = await eventually(both_on_the_ledger)
     assert [(one.step, one.to, one.request_id) for one in told] == [
         ("first", ("pio@a.example",), request.request_id),
         ("deputies", ("mcpe@a.example",), request.request_id),
