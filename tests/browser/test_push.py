@@ -11,7 +11,11 @@ from playwright.async_api import Browser
 
 from tests.browser.conftest import BrowserCity, Cable, officer_phone
 
-STATE = "async () => (await navigator.serviceWorker.ready).active.state"
+STATE = """async () => {
+  const { active } = await navigator.serviceWorker.ready;
+  while (active.state === "activating") await new Promise((next) => setTimeout(next, 20));
+  return active.state;
+}"""
 SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
   .map((one) => [one.title, one.body, one.data.to])"""
 
@@ -27,7 +31,7 @@ async def test_a_notice_is_shown_and_what_cannot_be_woken_says_so(
         assert (await Axe().run(phone.page)).violations_count == 0
         await phone.context.grant_permissions(["notifications"], origin=town.origin)
         await phone.press("Wake this device")  # no push service is to be had here, but the worker is there then
-        assert await phone.page.evaluate(STATE) in ("activating", "activated")
+        assert await phone.page.evaluate(STATE) == "activated"
         workers = await phone.context.new_cdp_session(phone.page)
         found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -39,8 +43,9 @@ async def test_a_notice_is_shown_and_what_cannot_be_woken_says_so(
         await workers.send("ServiceWorker.enable")
         said = {"title": "City of Mission: a message waits", "body": "alert-admit-mask-riot", "to": "/"}
         asked = {"origin": town.origin, "registrationId": await asyncio.wait_for(found, 10), "data": json.dumps(said)}
-        await workers.send("ServiceWorker.deliverPushMessage", asked)
-        for _ in range(50):
+        for number in range(150):
+            if number % 50 == 0:  # what comes while Chromium only starts the worker is lost, as on a device that is off
+                await workers.send("ServiceWorker.deliverPushMessage", asked)
             shown = await phone.page.evaluate(SHOWN)
             if shown:
                 break
