@@ -35,9 +35,11 @@ class BenchBrowser:
         """Use a one-time link; return the number of the proposal that others have to confirm."""
         async with aiohttp.ClientSession(self.origin) as session:
             said = await self._sign(session, "/enroll", {"token": link.partition("#")[2], "label": "bench"})
-        found = re.search(r"proposal=([0-9]+)", str(said["to"]))
+            async with session.get(str(said["to"])) as answer:
+                page = await answer.text()
+        found = re.search(r"officers confirm ([0-9]+)", page)
         if found is None:
-            raise RuntimeError(f"the passkey was not taken: {said}")
+            raise RuntimeError(f"the passkey was not taken: {answer.status} at {said['to']}")
         return found[1]
 
     async def sign_in(self) -> str:
