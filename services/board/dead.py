@@ -78,10 +78,8 @@ class DeadLetters:
             BadInput: ``dead.unknown``, ``dead.closed``, ``dead.reason``, ``dead.malformed``. Refused: ``dead.denied``,
                 ``dead.no_way``, ``dead.signature``, ``dead.sender``, and as ``check_dead_letter_order``.
         """
-        runtime, statement = (
-            self._runtime,
-            read_sent("dead", order.officer, order.envelope, DeadLetterStatement, sender),
-        )
+        runtime = self._runtime
+        statement = read_sent("dead", order.officer, order.envelope, DeadLetterStatement, sender)
         await judged(runtime.present(), runtime.ledger.server_time, partial(self._check_right, statement.officer))
         view = _known(await self.state(), statement.letter)
         if view.state in OVER:

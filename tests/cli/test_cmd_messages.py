@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import time
 import urllib.request
@@ -14,6 +15,7 @@ from PIL import Image
 
 from tests.cli.conftest import ONEVOICE, Shell
 from tests.cli.messages import FIRE, LINK, findings, request, words
+from tests.cli.terminal import ask, read
 from tests.support.mission import PATIENCE
 
 
@@ -199,6 +201,20 @@ def test_who_may_not_reject_is_told_of_each_request(city: Shell) -> None:
     done = city.json("reject", "--of", "drivebc", "--as", "clerk", "--reason", "no")
     assert (done.status, set(done.body["left"])) == (4, {waits}), done
     assert city.json("reject", waits, "--as", "mcpe", "--reason", "no").status == 0
+
+
+def test_what_is_approved_while_a_person_thinks_is_not_rejected_with_the_others(city: Shell) -> None:
+    """It is going out: to stop it is another order, which somebody has to mean."""
+    junk, real = request(city, who="drivebc"), request(city, who="drivebc")
+    typed = ["reject", "--of", "drivebc", "--as", "mcpe", "--reason", "its key was stolen"]
+    leader, process, _said = ask(city, typed, "Go on? [y/N]")
+    assert city.json("approve", real, "--as", "comms-officer", "--yes").status == 0
+    os.write(leader, b"y\n")
+    said = read(leader, PATIENCE, process)
+    assert process.wait(timeout=PATIENCE) == 5, said
+    os.close(leader)
+    assert city.json("status", junk).body["verdict"]["outcome"] == "refused"
+    assert city.json("status", real).body["verdict"]["outcome"] == "cleared"
 
 
 def test_withdraw_takes_a_request_back(city: Shell) -> None:

@@ -163,7 +163,8 @@ def test_systems_come_and_go(city: Shell) -> None:
     assert city.json(*add, "--as", "clerk").code == "order.role"
     assert "alertable" in city.json(*add, "--as", "comms-officer").body["systems"]
     assert city.json("systems", "add", "other", "--name", "Other", "--key", key, "--as", "mcpe").code == "key.used"
-    assert city.json("systems", "remove", "alertable", "--as", "comms-officer").status == 0
+    removed = city("systems", "remove", "alertable", "--as", "comms-officer")
+    assert (removed.status, "onevoice reject --of alertable" in removed.out) == (0, True)
     assert city.json("systems", "add", "x", "--name", "X", "--key", "UABC", "--as", "mcpe").code == "key.public"
 
 

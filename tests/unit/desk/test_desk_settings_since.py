@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.desk.city.checks import settings_since
+from services.desk.city.checks import local, settings_since
 from services.kernel.base.city import City, load_city
 from services.kernel.base.run_file import take_city, write_run_file
 from services.kernel.base.settings.read_at_start import read_at_start
@@ -42,6 +42,7 @@ def test_what_counts_with_the_next_start_is_named(tmp_path: Path, more: str, nam
         now = edited(city, more)
         said = [line.detail.split(" changed")[0] for line in settings_since(now)]
         assert said == named
+        assert [line.check for line in local(now) if line.check == "city.toml"] == ["city.toml"] * len(named)
         assert settings_now(city) == now.settings, "and what is seen at once is seen"
     finally:
         lock.close()
