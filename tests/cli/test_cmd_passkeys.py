@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import nats
 import nats.errors
 import pytest
 
@@ -18,6 +17,7 @@ from services.kernel.authority.passkeys import passkey_code
 from services.kernel.base.city import load_city
 from tests.cli.conftest import Shell
 from tests.support.authenticator import Authenticator, enrolment_of
+from tests.support.broker import connect
 from tests.support.mission import PATIENCE
 
 
@@ -35,8 +35,8 @@ def opened(city: Shell, device: Authenticator, officer: str, link: str) -> dict[
     assert origin == device.origin == origin_of(city)
 
     async def send() -> dict[str, Any]:
-        key = str(here.service_key_path(flow.WEB))
-        client = await nats.connect(broker_url(here), nkeys_seed=key, inbox_prefix=b"_INBOX_web", allow_reconnect=False)
+        key = here.service_key_path(flow.WEB)
+        client = await connect(broker_url(here), key, flow.WEB, allow_reconnect=False)
         try:
             made = enrolment_of(device, officer, token, datetime.now(UTC))
             subject = subjects.desk(subjects.DESK_WEB_ENROLL, flow.WEB)

@@ -15,13 +15,11 @@ from services.kernel.base.errors import OneVoiceError, Refused, Unreachable
 from services.kernel.base.network import silence
 from services.kernel.base.network.refusal import why_not_connected
 from services.kernel.base.network.tls import client_context
-from services.kernel.base.network.unconnected import abort
+from services.kernel.base.network.unconnected import CUT_OFF_SECONDS, abort, is_cut_off
 from services.kernel.base.tasks import cancel_all
 
 CONNECT_SECONDS = 5
 CLOSE_SECONDS = 1.0
-CUT_OFF_SECONDS = (0.2, 0.5, 1.0)
-"""How long it is waited before a connection that was cut off while it was made is tried again."""
 
 
 class Connection:
@@ -52,10 +50,7 @@ class Connection:
         await self._open(tls, signer, last)
 
     async def _open(self, tls: ssl.SSLContext | None, signer: Signer, server: str) -> None:
-        """Connect; what is cut off in the middle is tried again, and what is denied once.
-
-        A broker that reloads its users cuts people off, and denies who is just signing in.
-        """
+        """Connect; what is cut off in the middle is tried again, and what is denied once: by a broker that reloads."""
         denied = False
         for pause in CUT_OFF_SECONDS:
             try:
@@ -65,9 +60,7 @@ class Connection:
                     raise
                 denied = True
             except Unreachable as error:
-                if not isinstance(error.__cause__, ConnectionError | errors.StaleConnectionError):
-                    raise
-                if isinstance(error.__cause__, ConnectionRefusedError):
+                if not (is_cut_off(error.__cause__) or isinstance(error.__cause__, errors.StaleConnectionError)):
                     raise
             await asyncio.sleep(pause)
         return await self._connect(tls, signer, server)

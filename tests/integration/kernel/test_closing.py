@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 import nats.errors
@@ -12,8 +14,9 @@ import pytest
 from services.desk.connection.connection import Connection
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
-from services.kernel.base.errors import OneVoiceError
+from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.runtime.messages import encrypted_client
+from services.provision.broker.connection import connected
 from tests.support.mission import PATIENCE, Mission
 
 
@@ -71,3 +74,39 @@ async def test_who_could_not_connect_leaves_no_socket_open(
             await connect(demo_city, f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         _, still_open = await asyncio.wait(open_ones, timeout=PATIENCE)
     assert not still_open
+
+
+def refused_by_cutting_off(first: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """Return a server that refuses each key, and cuts the first few connections off before that can be heard."""
+    left = first
+
+    async def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal left
+        writer.write(b'INFO {"max_payload":9,"nonce":"x"}\r\n')
+        with contextlib.suppress(ConnectionError):
+            await reader.readuntil(b"CONNECT")
+            if left:
+                left -= 1
+                linger = struct.pack("ii", 1, 0)
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                writer.transport.abort()
+                return
+            await reader.readuntil(b"PING")
+            writer.write(b"-ERR 'Authorization Violation'\r\n")
+            await reader.read()
+        writer.close()
+
+    return taken
+
+
+@pytest.mark.parametrize(("first", "said"), [(1, "broker.refused_key"), (3, "broker.refused_key"), (9, "unreachable")])
+async def test_a_key_is_refused_though_the_broker_closed_before_that_was_heard(
+    demo_city: City, first: int, said: str
+) -> None:
+    """nats-server closes at once; nats-py may be about to send its PING, and knows of a lost connection alone then."""
+    async with await asyncio.start_server(refused_by_cutting_off(first), "127.0.0.1", 0) as server:
+        url = f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(Unreachable) as caught:
+            async with connected(demo_city, url, demo_city.service_key_path("board"), "board"):
+                pass
+    assert said in caught.value.code

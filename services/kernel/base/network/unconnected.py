@@ -1,8 +1,20 @@
-"""A connection that could not be made leaves no socket behind."""
+"""A connection that could not be made: it leaves no socket behind, and one that was cut off is tried again."""
 
 from __future__ import annotations
 
 from typing import Any
+
+CUT_OFF_SECONDS = (0.2, 0.5, 1.0)
+"""How long it is waited before a connection that was cut off while it was made is tried again.
+
+A broker that reloads its users cuts people off; and one that refuses a key may close before nats-py has sent all that
+it says first, so that it never hears why.
+"""
+
+
+def is_cut_off(error: BaseException | None) -> bool:
+    """True of an error that says so; nobody listens where a connection is refused, which is something else."""
+    return isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
 
 
 def abort(client: Any) -> None:

@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 from services.kernel.base.clock import monotonic
 from services.kernel.base.network.encrypted import OnlyEncrypted
 from services.kernel.base.network.header_lines import QuickHeaders
-from services.kernel.base.network.unconnected import abort
+from services.kernel.base.network.unconnected import CUT_OFF_SECONDS, abort, is_cut_off
 
 REST_SECONDS = 0.5
 """How long a fetch takes at the least that brings nothing."""
@@ -73,7 +73,21 @@ class EncryptedClient(OnlyEncrypted, QuickHeaders, Client):
 
 
 async def connect(servers: str | list[str], **options: Any) -> Client:
-    """Connect as ``nats.connect`` does, and as it raises; PlainServer (an OSError) where a server offers no TLS."""
+    """Connect as ``nats.connect`` does, and as it raises; PlainServer (an OSError) where a server offers no TLS.
+
+    What is cut off in the middle is tried again.
+    """
+    for pause in CUT_OFF_SECONDS:
+        try:
+            return await _connect(servers, options)
+        except ConnectionError as error:
+            if not is_cut_off(error):
+                raise
+        await asyncio.sleep(pause)
+    return await _connect(servers, options)
+
+
+async def _connect(servers: str | list[str], options: dict[str, Any]) -> Client:
     client = EncryptedClient()
     try:
         await client.connect(servers, **options)
