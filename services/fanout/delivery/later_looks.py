@@ -6,9 +6,6 @@ fan-out looks, since any may be gone by then; the ledger keeps one receipt.
 
 from __future__ import annotations
 
-import asyncio
-import heapq
-import itertools
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,6 +15,7 @@ from schemas.events.requests import Request
 from services.fanout.connectors.contract import CannotTell, Posted, WhenUnknown
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.due_looks import DueLooks
 from services.fanout.delivery.on_record import BEFORE, ours_on
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.settler import Settler
@@ -32,12 +30,6 @@ from services.kernel.fold.taken_over import TakenOver
 from services.kernel.ledger.client import Entry
 from services.kernel.projection.server_time import ServerTime
 from services.kernel.runtime.service import Runtime
-
-PAUSE = 0.5
-"""Seconds between two looks at what is due."""
-
-GIVE_WAY = timedelta(seconds=5)
-"""So long at most a look waits for posts that are under way."""
 
 TRIES = 5
 """How often a look is tried again while its host does not answer."""
@@ -86,10 +78,8 @@ class LaterLooks:
         self._destinations = destinations
         self._settler = settler
         self._conclusion = conclusion
-        self._starts = starts
         self._lease = lease
-        self._due: list[tuple[datetime, int, _Sleeper]] = []
-        self._numbers = itertools.count()
+        self._due = DueLooks[_Sleeper](starts, lease, self._now)
         self._known: set[int] = set()
         self._server_time = ServerTime(runtime.clock)
         for seq, one in runtime.fold.taken_over.items():
@@ -100,12 +90,7 @@ class LaterLooks:
 
     async def run(self) -> None:
         """Look at each when it is due, until cancelled."""
-        few = asyncio.Semaphore(AT_ONCE)
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await few.acquire()
-                sleeper = await self._next()
-                group.create_task(self._one(sleeper)).add_done_callback(lambda _: few.release())
+        await self._due.run(self._one, AT_ONCE)
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
         if applied.void:
@@ -122,20 +107,9 @@ class LaterLooks:
     def _plan(self, sleeper: _Sleeper) -> None:
         """Look at the next of its moments; after the last one its worker counts as dead."""
         if sleeper.looks:
-            heapq.heappush(self._due, (sleeper.looks[0], next(self._numbers), sleeper))
+            self._due.plan(sleeper, sleeper.looks[0])
         else:
             self._known.discard(sleeper.seq)
-
-    async def _next(self) -> _Sleeper:
-        while not self._is_due():  # noqa: ASYNC110 - time is a port here
-            await asyncio.sleep(PAUSE * min(1.0, self._lease / 15.0))
-        return heapq.heappop(self._due)[2]
-
-    def _is_due(self) -> bool:
-        if not self._due:
-            return False
-        wait = GIVE_WAY if self._starts.under_way else timedelta(0)
-        return self._due[0][0] + wait <= self._now()
 
     def _now(self) -> datetime:
         """Return the broker's time at the least, for an attempt's moments are counted from its stamp.

@@ -8,9 +8,6 @@ Nothing is posted again by this: whether it is to be, a person decides.
 
 from __future__ import annotations
 
-import asyncio
-import heapq
-import itertools
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,6 +17,7 @@ from schemas.events.requests import Request
 from services.fanout.connectors.contract import Altered, CannotTell, HandedOver, Posted, ReadBackResult, ReadsBack
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.due_looks import DueLooks
 from services.fanout.delivery.records import Records
 from services.fanout.domain.receipts import altered, unknown_before, vanished
 from services.fanout.domain.settling import settling_of
@@ -33,9 +31,6 @@ from services.kernel.runtime.service import Runtime
 
 AT_ONCE = 8
 TRIES = 5
-PAUSE = 0.5
-GIVE_WAY = timedelta(seconds=5)
-"""So long at most looks wait for posts that are under way: they are never urgent, and those are."""
 
 READ_SECONDS = 5.0
 """So long a request that was read counts as known."""
@@ -81,11 +76,8 @@ class ReadBack:
         self._earlier = earlier
         self._records = records
         self._caller = caller
-        self._starts = starts
-        self._due: list[tuple[datetime, int, _Watched]] = []
-        self._numbers = itertools.count()
+        self._due = DueLooks[_Watched](starts, lease, runtime.clock.now)
         self._seen: set[int] = set()
-        self._gives_way: datetime | None = None
         self._read: dict[str, tuple[float, Request | None]] = {}
 
     def watch(self, receipt: Receipt, seq: int, at: datetime) -> None:
@@ -99,33 +91,12 @@ class ReadBack:
         self._seen.add(seq)
         times = tuple(at + timedelta(seconds=one) for one in (*looks[:1], *settling.later))
         pause = timedelta(seconds=looks[1] - looks[0] if len(looks) > 1 else looks[0])
-        self._plan(_Watched(receipt, seq, times, len(looks), pause), times[0])
+        self._due.plan(_Watched(receipt, seq, times, len(looks), pause), times[0])
 
     async def run(self) -> None:
         """Take up what an earlier process delivered, then look at each post when it is due."""
         await self._take_up()
-        few = asyncio.Semaphore(AT_ONCE)
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await few.acquire()
-                watched = await self._next()
-                group.create_task(self._one(watched)).add_done_callback(lambda _: few.release())
-
-    async def _next(self) -> _Watched:
-        while not self._is_due():  # noqa: ASYNC110 - time is a port here
-            await asyncio.sleep(PAUSE * min(1.0, self._lease / 15.0))
-        return heapq.heappop(self._due)[2]
-
-    def _is_due(self) -> bool:
-        now, under_way = self._runtime.clock.now(), self._starts.under_way
-        if not under_way:
-            self._gives_way = None
-        if not self._due or self._due[0][0] > now:
-            return False
-        if not under_way:
-            return True
-        self._gives_way = self._gives_way or now
-        return now - self._gives_way >= GIVE_WAY
+        await self._due.run(self._one, AT_ONCE)
 
     async def _take_up(self) -> None:
         known = [settling_of(name, self._lease) for name in (*self._destinations.platforms, "")]
@@ -163,7 +134,7 @@ class ReadBack:
             self._later(watched)
             return
         if not watched.booked and (wait := host.quota.read_back(now)) > 0:
-            self._plan(replace(watched, booked=True), self._runtime.clock.now() + timedelta(seconds=wait))
+            self._due.plan(replace(watched, booked=True), self._runtime.clock.now() + timedelta(seconds=wait))
             return
         alone = STANDS_ALONE in receipt.reason
         follows = "" if alone else await self._earlier.follows(request, profile, connector)
@@ -183,11 +154,11 @@ class ReadBack:
         elif isinstance(found, Posted) or (isinstance(found, Altered) and not changes):
             left = [time for time in watched.looks if time > now]
             if left:
-                self._plan(replace(watched, gone=0, failed=0), left[0])
+                self._due.plan(replace(watched, gone=0, failed=0), left[0])
             else:
                 self._seen.discard(watched.seq)
         elif watched.gone + 1 < watched.confirm:
-            self._plan(replace(watched, gone=watched.gone + 1), now + watched.pause)
+            self._due.plan(replace(watched, gone=watched.gone + 1), now + watched.pause)
         else:
             self._seen.discard(watched.seq)
             said = altered(receipt, changes, now) if changes else vanished(receipt, now)
@@ -204,17 +175,14 @@ class ReadBack:
         now = self._runtime.clock.now()
         if watched.failed + 1 < TRIES:
             when = now + timedelta(seconds=self._lease * 2.0**watched.failed)
-            self._plan(replace(watched, failed=watched.failed + 1, booked=False), when)
+            self._due.plan(replace(watched, failed=watched.failed + 1, booked=False), when)
         elif left := [time for time in watched.looks if time > now]:  # given up for now
-            self._plan(replace(watched, gone=0, failed=0, booked=False), left[0])
+            self._due.plan(replace(watched, gone=0, failed=0, booked=False), left[0])
         else:
             self._seen.discard(watched.seq)
             self._runtime.log.warning(
                 "a delivered post could not be read back", profile=watched.receipt.profile, url=watched.receipt.url
             )
-
-    def _plan(self, watched: _Watched, when: datetime) -> None:
-        heapq.heappush(self._due, (when, next(self._numbers), watched))
 
     async def _standing(self, receipt: Receipt, seq: int) -> tuple[int, int]:
         """Return the newest receipt that counts, and the last sequence on its subject."""

@@ -12,7 +12,8 @@ from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.connectors.contract import ReadsBack
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.readback import GIVE_WAY, PAUSE, ReadBack
+from services.fanout.delivery.due_looks import GIVE_WAY, PAUSE
+from services.fanout.delivery.readback import ReadBack
 from services.fanout.domain.settling import SETTLING
 from services.fanout.hosts.starts import Starts
 from services.kernel.base.clock import ManualClock
@@ -46,7 +47,7 @@ class Copy:
         """Return whether the look is taken up by now."""
         try:
             async with asyncio.timeout(10 * PAUSE):
-                await self.read_back._next()
+                await self.read_back._due.next()
         except TimeoutError:
             return False
         return True

@@ -199,8 +199,8 @@ class Copy:
 
     async def next_look(self) -> Any:
         """Return what is due next, at its time."""
-        self.now = self.looks._due[0][0]
-        return await self.looks._next()
+        self.now = self.looks._due.soonest
+        return await self.looks._due.next()
 
     async def all_looks(self) -> list[float]:
         """Look at all that is due, at its time; return the seconds at which the platform was asked."""
@@ -294,12 +294,13 @@ async def test_what_stands_already_is_not_looked_for_at_the_start() -> None:
     assert not looks._due
 
 
-def test_what_stands_already_is_not_looked_for_when_more_is_said_of_it() -> None:
+async def test_what_stands_already_is_not_looked_for_when_more_is_said_of_it() -> None:
     """Another copy found the post, and a read-back found it altered: the doubt is the newer word."""
     copy = Copy()
     fold = copy.looks._runtime.fold
     fold.taken_over = {50: replace(fold.taken_over[50], stands="https://x.example/1")}
-    copy.looks._due.clear()
+    await copy.next_look()
+    assert not copy.looks._due
     copy.looks._known.clear()
     entry: Any = SimpleNamespace(data=DOUBTED.to_bytes())
     copy.looks._on_folded(entry, Applied(62, "receipt"))
@@ -327,7 +328,7 @@ async def test_what_was_said_while_the_platform_was_asked_counts_first(said: dic
     await copy.looks._one(sleeper)
     assert copy.asked == 1
     assert not copy.written
-    assert copy.looks._due[0][0] == copy.now + timedelta(seconds=LEASE), "and it is looked again soon"
+    assert copy.looks._due.soonest == copy.now + timedelta(seconds=LEASE), "and it is looked again soon"
 
 
 @pytest.mark.parametrize(

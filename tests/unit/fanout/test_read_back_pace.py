@@ -102,11 +102,11 @@ class Copy:
         """Make all looks, each at its time; return the waits of a later look that asks at ``moments``."""
         waits, asks = list[float](), list(moments)
         while self.read_back._due:
-            at = self.read_back._due[0][0]
+            at = self.read_back._due.soonest
             while asks and NOW + timedelta(seconds=asks[0]) <= at:
                 waits.append(self._asks(NOW + timedelta(seconds=asks.pop(0))))
             self._goes_on_to(at)
-            watched = await self.read_back._next()
+            watched = await self.read_back._due.next()
             self.wakes += 1
             await self.read_back._one(watched)
         return waits
