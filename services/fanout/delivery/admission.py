@@ -111,7 +111,7 @@ class Admission:
         host.note_answer(profile, result)
         cause = result.cause if isinstance(result, Retryable) else None
         if cause in _CREDENTIAL and isinstance(result, Retryable):
-            self.credentials.lose(profile, result.reason)
+            self.credentials.lose(profile, result.reason, at_post=True)
             return AfterAnswer.LEAVE_IT
         if isinstance(result, Posted | Permanent | Retracted):
             self._let_in(profile, host)
@@ -142,7 +142,8 @@ class Admission:
             return _not_let_in(delay, health.detail)
         if health.cause is not None:
             return Wait(retry.BASE_SECONDS, f"{host.name} does not answer: {health.detail}", shown=True)
-        self._let_in(profile.id, host)
+        if not self.credentials.refused_a_post(profile.id):
+            self._let_in(profile.id, host)
         return None
 
     async def watch_credential_files(self) -> None:

@@ -31,10 +31,12 @@ class _Refused:
     """The platform's words, and the state of the credential's files when they were read for it.
 
     ``fresh_until``: until then nobody asks again; ``due``: then who waits does. In boot-time seconds.
+    ``at_post``: a post was refused; only a post shows that this is over, for a mere question need not meet it.
     """
 
     reason: str
     files: FileState
+    at_post: bool = False
     fresh_until: float = 0.0
     due: float = 0.0
 
@@ -68,10 +70,19 @@ class Credentials:
             return None
         return refused.due - now, refused.reason
 
-    def lose(self, profile: str, reason: str, files: FileState | None = None, again: float = 0.0) -> None:
+    def lose(
+        self,
+        profile: str,
+        reason: str,
+        files: FileState | None = None,
+        again: float = 0.0,
+        *,
+        at_post: bool = False,
+    ) -> None:
         """Note that a profile is not let in.
 
         ``files``: their state before it was asked for, else the present one. ``again``: the seconds to the next look.
+        ``at_post``: that is what a post was answered.
         """
         if self._lost.pop(profile, None) is None:
             self._runtime.log.error(
@@ -82,8 +93,12 @@ class Credentials:
             )
         now = self._runtime.clock.monotonic()
         files = self.files_of(profile) if files is None else files
-        self._lost[profile] = _Refused(reason, files, now + FRESH_SECONDS, now + again)
+        self._lost[profile] = _Refused(reason, files, at_post, now + FRESH_SECONDS, now + again)
         self._report()
+
+    def refused_a_post(self, profile: str) -> bool:
+        """True when a post was what was refused last: nothing but a post shows then that the profile is let in."""
+        return profile in self._lost and self._lost[profile].at_post
 
     def found(self, profile: str) -> bool:
         """Note that a profile is let in; return whether it was not, before."""

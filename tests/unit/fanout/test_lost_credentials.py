@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.fanout.connectors.contract import Cause, Health, Retryable
+from services.fanout.connectors.contract import Cause, Health, Posted, Retryable
 from services.fanout.delivery.admission import FILES_SECONDS, Admission
 from services.fanout.delivery.credentials import FRESH_SECONDS, Credentials
 from services.fanout.domain.step import Wait
@@ -43,7 +43,10 @@ class LockedOut:
         (folder / "secrets" / "live").mkdir(parents=True)
         self.clock, self.signals = LoopsClock(NOW), Signals()
         self.control = control(profiles={name: profile(name) for name in NAMES})
-        quiet = SimpleNamespace(error=lambda *_, **__: None, warning=lambda *_, **__: None)
+        self.said: list[str] = []
+        log = SimpleNamespace(
+            error=lambda what, **_: self.said.append(what), warning=lambda what, **_: self.said.append(what)
+        )
         self.city = SimpleNamespace(realm="live", token_path=lambda name: folder / "secrets" / "live" / f"{name}.token")
         self.health = SimpleNamespace(troubles={})
         runtime: Any = SimpleNamespace(
@@ -51,7 +54,7 @@ class LockedOut:
             control=self.control,
             fold=SimpleNamespace(control=self.control, seq=0),
             projection=SimpleNamespace(signals=self.signals),
-            log=quiet,
+            log=log,
             city=self.city,
             health=self.health,
         )
@@ -76,12 +79,17 @@ class LockedOut:
         connector: Any = None
         return await self.admission.enter(request(), profile(name), connector, self.host, slot)
 
+    def lands(self, name: str) -> float:
+        """Have a post taken; return when."""
+        self.admission.note_answer(name, Posted("https://social.example/1", "1"), self.host)
+        return asyncio.get_running_loop().time()
+
     async def post(self, name: str) -> float:
         """Wait as a post does, woken by its profile's signal; return when it may begin."""
         while (wait := await self.enter(name)) is not None:
             assert wait.hold, "what is let go of is not woken"
             await self.signals.wait([f"@{name}"], wait.delay)
-        return asyncio.get_running_loop().time()
+        return self.lands(name)
 
     async def post_in_line(self, name: str) -> float:
         """The same in the line of the host, where a profile has one at a time."""
@@ -89,7 +97,7 @@ class LockedOut:
             async with self.host.line.slot(name, (0,)):
                 wait = await self.enter(name)
             if wait is None:
-                return asyncio.get_running_loop().time()
+                return self.lands(name)
             assert wait.hold
             await self.signals.wait([f"@{name}"], wait.delay)
 
@@ -228,3 +236,18 @@ async def test_a_profile_that_is_not_posted_to_any_more_keeps_nobody_waiting(loc
 async def test_the_websites_mirror_is_no_profile_and_is_remembered_all_the_same(locked: LockedOut) -> None:
     locked.credentials.lose("website-mirror", "no space left")
     assert len(locked.credentials) == MANY + 1
+
+
+async def test_a_refusal_that_only_a_post_meets_is_told_once_and_not_as_over(locked: LockedOut) -> None:
+    """Each five minutes the log said "let in again", on platforms where a right to post shows in nothing but a post."""
+    name = NAMES[0]
+    locked.mended.add(name)
+    locked.said.clear()
+    for _ in range(3):
+        assert await locked.enter(name) is None, "the question is answered as if all were well"
+        locked.admission.note_answer(name, REFUSED, locked.host)
+        assert name in locked.health.troubles["credentials"]
+    assert locked.said == []
+    locked.lands(name)
+    assert locked.said == ["the platform lets this profile in again"]
+    assert name not in locked.health.troubles["credentials"]
