@@ -1,4 +1,4 @@
-"""Officers' browsers without a screen: they sign in, follow the news, and load their page anew when some came.
+"""Officers' browsers without a screen: they follow the news, and load their page anew when some came.
 
 ``python -m bench.watchers ORIGIN COOKIE,COOKIE,... PATH,PATH,...`` opens one browser for each path until it is stopped.
 """
@@ -6,77 +6,17 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import re
 import sys
 import time
-from typing import Any
 
 import aiohttp
-from yarl import URL
-
-from tests.support.authenticator import Authenticator
 
 THROTTLE = 1.5
 """Seconds between two loads of a page that news asks for (``hx-trigger`` in the pages' template)."""
 
 COOKIE = "onevoice"
-
-
-class BenchBrowser:
-    """One browser with a passkey: enough of a phone to sign in with."""
-
-    def __init__(self, origin: str) -> None:
-        self.origin = origin
-        self.passkey = Authenticator(name="bench", origin=origin, rp_id="localhost")
-
-    async def enroll(self, link: str) -> str:
-        """Use a one-time link; return the number of the proposal that others have to confirm."""
-        async with aiohttp.ClientSession(self.origin) as session:
-            said = await self._sign(session, "/enroll", {"token": link.partition("#")[2], "label": "bench"})
-            async with session.get(str(said["to"])) as answer:
-                page = await answer.text()
-        found = re.search(r"officers confirm ([0-9]+)", page)
-        if found is None:
-            raise RuntimeError(f"the passkey was not taken: {answer.status} at {said['to']}")
-        return found[1]
-
-    async def sign_in(self) -> str:
-        """Return the cookie of a new session."""
-        async with aiohttp.ClientSession(self.origin) as session:
-            await self._sign(session, "/sign-in", {"next": "/"})
-            found = session.cookie_jar.filter_cookies(URL(self.origin)).get(COOKIE)
-        if found is None:
-            raise RuntimeError("nobody was signed in")
-        return str(found.value)
-
-    async def _sign(self, session: aiohttp.ClientSession, path: str, fields: dict[str, str]) -> dict[str, Any]:
-        said = await self._post(session, path, fields)
-        while "then" in said:
-            said = await self._post(session, said["then"], self._answer(said))
-        return said
-
-    def _answer(self, said: dict[str, Any]) -> dict[str, str]:
-        if "create" in said:
-            made = self.passkey.register(_raw(said["create"]["challenge"]))
-            response = made["response"]
-            client, attestation = response["clientDataJSON"], response["attestationObject"]
-            return {"credential": made["rawId"], "client_data": client, "attestation": attestation}
-        answer = self.passkey.answer(_raw(said["get"]["challenge"]))
-        return {name: base64.urlsafe_b64encode(part).decode().rstrip("=") for name, part in vars(answer).items()}
-
-    async def _post(self, session: aiohttp.ClientSession, path: str, fields: dict[str, str]) -> dict[str, Any]:
-        headers = {"Origin": self.origin, "Accept": "application/json"}
-        async with session.post(path, data=fields, headers=headers) as answer:
-            said: dict[str, Any] = await answer.json()
-        if "error" in said:
-            raise RuntimeError(f"{path}: {said['error']['code']}: {said['error']['message']}")
-        return said
-
-
-def _raw(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 async def load(session: aiohttp.ClientSession, path: str, **headers: str) -> float:

@@ -16,7 +16,9 @@ from bench import product
 from bench.city import City
 from bench.context import Bench
 from bench.rows import Row, percentile, row_of
-from bench.watchers import COOKIE, BenchBrowser, load
+from bench.watchers import COOKIE, load
+from services.kernel.base.city import load_city
+from tests.support.phone import Phone, phone
 
 PROFILES, WATCHERS, SESSIONS, RUNS = 1_000, 100, 25, 3
 """A hundred browsers in 25 sessions: signing in is limited, and a stream costs the same in whichever session it is."""
@@ -34,7 +36,7 @@ async def measure(bench: Bench) -> AsyncIterator[Row]:
         city.start_service("web")
         await _served(origin)
         await city.declare_crisis()
-        cookies = await _signed_in(city, origin)
+        cookies = await _signed_in(city)
         alone = [await _post_to_all(city, origin, cookies[0]) for _ in range(RUNS)]
         earlier = alone[-1][1]
         places = ["/", f"/messages/{earlier}", "/live", "/state"]
@@ -67,13 +69,19 @@ async def _served(origin: str) -> None:
     raise RuntimeError("the pages were not served in time")
 
 
-async def _signed_in(city: City, origin: str) -> list[str]:
-    browser = BenchBrowser(origin)
+async def _signed_in(city: City) -> list[str]:
+    """Have a browser enrolled; return the cookies of its sessions."""
     link = json.loads(await asyncio.to_thread(city.command, "passkeys", "link", "pio", "--as", "pio", "--json"))
-    proposal = await browser.enroll(link["link"])
-    await asyncio.to_thread(city.command, "officers", "confirm", proposal, "--as", "cao", "--yes")
-    await asyncio.sleep(3.0)  # until the pages ask again who has which passkey
-    return [await browser.sign_in() for _ in range(SESSIONS)]
+    async with phone(load_city(city.folder), "bench") as browser:
+        proposal = await browser.propose(link["link"].partition("#")[2], "bench")
+        await asyncio.to_thread(city.command, "officers", "confirm", proposal, "--as", "cao", "--yes")
+        return [await _session(browser) for _ in range(SESSIONS)]
+
+
+async def _session(browser: Phone) -> str:
+    browser.session.cookie_jar.clear()
+    await browser.sign_in()
+    return next(one.value for one in browser.session.cookie_jar if one.key == COOKIE)
 
 
 async def _post_to_all(city: City, origin: str, cookie: str) -> tuple[dict[str, float], str]:

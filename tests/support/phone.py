@@ -25,6 +25,7 @@ HOUR = timedelta(hours=1)
 USUAL_ORIGIN = "http://localhost:4225"
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+_PROPOSAL = re.compile(r"officers confirm ([0-9]+)")
 
 
 def raw(text: str) -> bytes:
@@ -131,10 +132,18 @@ class Phone:
             rp_id=place.rp_id,
         )
         assert "error" not in await desk.register(invite)
-        said = await self.sign("/enroll", {"token": token, "label": "a phone"})
-        assert said["to"].startswith("/enroll/done"), said
+        await self.propose(token, "a phone")
         await confirm_all(await mission.desk(confirmer))
         await self.sign_in()
+
+    async def propose(self, token: str, label: str) -> str:
+        """Use a one-time link; return the number of the proposal that others have to confirm."""
+        said = await self.sign("/enroll", {"token": token, "label": label})
+        assert str(said.get("to")).startswith("/enroll/done"), said
+        page = await self.get(said["to"])
+        found = _PROPOSAL.search(page.text)
+        assert found is not None, page.words
+        return found[1]
 
     async def sign_in(self) -> None:
         """Sign in, once the pages know of the passkey."""
