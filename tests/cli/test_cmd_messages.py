@@ -204,17 +204,26 @@ def test_who_may_not_reject_is_told_of_each_request(city: Shell) -> None:
 
 
 def test_what_is_approved_while_a_person_thinks_is_not_rejected_with_the_others(city: Shell) -> None:
-    """It is going out: to stop it is another order, which somebody has to mean."""
-    junk, real = request(city, who="drivebc"), request(city, who="drivebc")
-    typed = ["reject", "--of", "drivebc", "--as", "mcpe", "--reason", "its key was stolen"]
-    leader, process, _said = ask(city, typed, "Go on? [y/N]")
-    assert city.json("approve", real, "--as", "comms-officer", "--yes").status == 0
-    os.write(leader, b"y\n")
-    said = read(leader, PATIENCE, process)
-    assert process.wait(timeout=PATIENCE) == 5, said
-    os.close(leader)
+    """It is going out, here to a profile that nothing can be posted to yet: to stop it is another order."""
+    assert city.folder is not None
+    token, away = city.folder / "secrets" / "live" / "waste-townsquare.token", city.folder / "away.token"
+    token.rename(away)
+    try:
+        junk, real = request(city, who="drivebc"), request(city, "--to", "waste-townsquare", who="drivebc")
+        typed = ["reject", "--of", "drivebc", "--as", "mcpe", "--reason", "its key was stolen"]
+        leader, process, _said = ask(city, typed, "Go on? [y/N]")
+        approved = city.json("approve", real, "--as", "comms-officer", "--yes", "--wait", "0s")
+        assert approved.body["verdict"]["outcome"] == "cleared", approved
+        os.write(leader, b"y\n")
+        said = read(leader, PATIENCE, process)
+        assert process.wait(timeout=PATIENCE) == 5, said
+        assert f"Not {real}: {real} is cleared already" in " ".join(said.split()), said
+        os.close(leader)
+    finally:
+        away.rename(token)
     assert city.json("status", junk).body["verdict"]["outcome"] == "refused"
-    assert city.json("status", real).body["verdict"]["outcome"] == "cleared"
+    landed = city.json("status", real, "--watch")
+    assert (landed.status, landed.body["verdict"]["outcome"]) == (0, "cleared"), landed
 
 
 def test_withdraw_takes_a_request_back(city: Shell) -> None:

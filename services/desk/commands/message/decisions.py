@@ -160,8 +160,9 @@ async def _reject_all(desk: Invocation, author: str, reason: str, as_: str | Non
         await confirm.deed(f"This rejects {count} of {author}, for good.", yes=False)
         for view in waiting:
             deadline.allow(EACH_SECONDS)
-            if why := await _why_not_rejected(here, view, reason):
-                left[view.request.request_id] = why
+            request_id = view.request.request_id
+            if why := await _why_not_rejected(here, request_id, reason):
+                left[request_id] = why
     rejected = [one.request.request_id for one in waiting if one.request.request_id not in left]
 
     def draw(out: Console) -> None:
@@ -175,13 +176,10 @@ async def _reject_all(desk: Invocation, author: str, reason: str, as_: str | Non
     return (Exit.PARTLY if rejected else Exit.REFUSED) if left else Exit.DONE
 
 
-async def _why_not_rejected(here: Session, listed: RequestView, reason: str) -> str:
-    """Reject a request that was listed; return why it is not rejected, or nothing."""
+async def _why_not_rejected(here: Session, request_id: str, reason: str) -> str:
+    """Reject one of many; return why it is not rejected, as what somebody approved meanwhile is not, or nothing."""
     try:
-        view = await fetch(here.link, listed.request.request_id)
-        if not _uncleared(listed.request.author, [view]):  # it may be going out
-            return "it was decided meanwhile; onevoice withdraw stops what is not posted yet"
-        await _decide(here, view, "reject", reason)
+        await _decide(here, await fetch(here.link, request_id), "reject", reason)
     except (BadInput, Refused) as error:
         return error.message
     return ""
