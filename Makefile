@@ -16,8 +16,8 @@ help:
 	@echo "make test        set up and run all tests but the fault suites (some five minutes)"
 	@echo "make test-browser run the officers' pages in a real Chromium (Debian's, or ONEVOICE_CHROMIUM; some three minutes)"
 	@echo "make test-repeat run all that again and again until it fails, at most N=10 times; BUSY=1 keeps every core busy beside it"
-	@echo "make test-newest run the unit tests with the newest Python on this machine"
 	@echo "make coverage    measure branches of the unit tests; fails where a decision is not covered whole"
+	@echo "make test-newest the same with the newest Python on this machine"
 	@echo "make test-platforms run the connectors against real server software (Bluesky's; needs Node 20 to 22 and a C++ compiler)"
 	@echo "make faults-short break each service and the broker in short (some ten minutes)"
 	@echo "make faults      break everything in every way on real parts, and print one table (most of an hour)"
@@ -100,16 +100,6 @@ N ?= 10
 test-repeat: $(VENV)/.dev
 	@$(BIN)/python -m tests.support.repeat $(N) $(if $(filter-out 0,$(BUSY)),--busy) -- $(TESTS)
 
-# The newest Python that is on this machine, beside the oldest that is promised; nothing is downloaded for it but packages.
-NEWEST := .venv-newest
-test-newest: $(VENV)/.dev
-	@python=$$($(BIN)/python -m tests.support.newest); \
-	if [ -z "$$python" ]; then echo "skipped: there is no newer Python on this machine than $$($(BIN)/python -V)"; exit 0; fi; \
-	"$$python" -m venv --clear $(NEWEST) && echo "$$($(NEWEST)/bin/python -V): installing ..." && \
-	$(NEWEST)/bin/pip install --quiet --require-hashes -r requirements-dev.lock && \
-	$(NEWEST)/bin/pip install --quiet --no-deps --no-build-isolation -e . && \
-	$(NEWEST)/bin/pytest -q -n 2 -p no:cacheprovider tests/unit
-
 # What decides whether a post goes out is covered to the last branch: policy, the worker's own check, fan-out's steps.
 DECIDES := services/gatekeeper/policy/*,services/kernel/authority/post_authorization/*,services/fanout/domain/*
 coverage: $(VENV)/.dev
@@ -119,6 +109,19 @@ coverage: $(VENV)/.dev
 	@$(BIN)/coverage report --skip-covered | tail -n 40
 	@echo "What decides, by branches (must be 100 %):"
 	@$(BIN)/coverage report --include '$(DECIDES)' --fail-under 100
+
+# The newest Python that is on this machine, beside the oldest that is promised; nothing is downloaded for it but packages.
+NEWEST := .venv-newest
+test-newest: $(VENV)/.dev
+	@python=$$($(BIN)/python -m tests.support.newest); \
+	if [ -z "$$python" ]; then \
+		echo "There is no newer Python on this machine than $$($(BIN)/python -V): measured with that."; \
+		exec $(MAKE) --no-print-directory coverage; \
+	fi; \
+	"$$python" -m venv --clear $(NEWEST) && echo "$$($(NEWEST)/bin/python -V): installing ..." && \
+	$(NEWEST)/bin/pip install --quiet --require-hashes -r requirements-dev.lock && \
+	$(NEWEST)/bin/pip install --quiet --no-deps --no-build-isolation -e . && \
+	$(MAKE) --no-print-directory coverage BIN=$(NEWEST)/bin
 
 # The platforms' own server software is compiled once a machine, which takes two minutes; name another folder for it.
 PLATFORMS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/onevoice/platforms
