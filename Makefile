@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
 	@echo "make up          leave the demonstration city running for commands from a second terminal"
-	@echo "make test        set up and run all tests but the fault suites (some five minutes)"
+	@echo "make test        set up and run all tests but the fault suites (some nine minutes on two cores)"
 	@echo "make test-browser run the officers' pages in a real Chromium (Debian's, or ONEVOICE_CHROMIUM; some three minutes)"
 	@echo "make test-repeat run all that again and again until it fails, at most N=10 times; BUSY=1 keeps every core busy beside it"
 	@echo "make coverage    measure branches of the unit tests; fails where a decision is not covered whole"
