@@ -144,6 +144,7 @@ def _look_after(
         await admission.look_after_idle_hosts(platforms)
 
     runtime.projection.listen(admission.on_folded, "attempt")
+    runtime.projection.listen(admission.on_receipt, "receipt")
     for upkeep in (look_after_hosts, admission.watch_credential_files, credit.take_up):
         runtime.supervisor.supervise(upkeep)
     for connector in platforms.values():

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
-from schemas.events.deliveries import Attempt
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from services.fanout.connectors.contract import Cause, Connector, Permanent, Posted, PublishResult, Retracted, Retryable
 from services.fanout.delivery.caller import AfterAnswer, Caller
@@ -105,6 +105,16 @@ class Admission:
         weight = weight_of(state.request, profile.platform)
         self._hosts.of(profile).quota.spent(profile.id, at, amount=weight)
         self._credit.note_attempt(attempt, state.request, profile)
+
+    def on_receipt(self, entry: Entry, applied: Applied) -> None:
+        """Note of a profile where a post was refused that a later one is there: another copy's, or found by a look."""
+        if applied.void or not self.credentials:
+            return
+        receipt = parse(Receipt, entry.data)
+        profile = self._runtime.control.profiles.get(receipt.profile)
+        stands = receipt.outcome is ReceiptOutcome.DELIVERED and receipt.resolution_seq is None
+        if stands and profile is not None and self.credentials.refused_a_post(profile.id, receipt.attempt_seq):
+            self._let_in(profile.id, self._hosts.of(profile))
 
     def note_answer(self, profile: str, result: PublishResult, host: Host) -> AfterAnswer:
         """Note what a call says of the host and the credential."""

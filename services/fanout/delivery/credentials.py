@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +32,13 @@ class _Refused:
     """The platform's words, and the state of the credential's files when they were read for it.
 
     ``fresh_until``: until then nobody asks again; ``due``: then who waits does. In boot-time seconds.
-    ``at_post``: a post was refused; only a post shows that this is over, for a mere question need not meet it.
+    ``at_post``: the newest of the ledger when a post was refused; only a later post shows that this is over, for a mere
+    question need not meet it.
     """
 
     reason: str
     files: FileState
-    at_post: bool = False
+    at_post: int | None = None
     fresh_until: float = 0.0
     due: float = 0.0
 
@@ -93,12 +95,14 @@ class Credentials:
             )
         now = self._runtime.clock.monotonic()
         files = self.files_of(profile) if files is None else files
-        self._lost[profile] = _Refused(reason, files, at_post, now + FRESH_SECONDS, now + again)
+        newest = self._runtime.fold.seq if at_post else None
+        self._lost[profile] = _Refused(reason, files, newest, now + FRESH_SECONDS, now + again)
         self._report()
 
-    def refused_a_post(self, profile: str) -> bool:
-        """True when a post was what was refused last: nothing but a post shows then that the profile is let in."""
-        return profile in self._lost and self._lost[profile].at_post
+    def refused_a_post(self, profile: str, before: float = math.inf) -> bool:
+        """True when a post was refused last, before a sequence: only a later post shows that the profile is let in."""
+        refused = self._lost.get(profile)
+        return refused is not None and refused.at_post is not None and refused.at_post < before
 
     def found(self, profile: str) -> bool:
         """Note that a profile is let in; return whether it was not, before."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.connectors.contract import Cause, Health, Posted, Retryable
 from services.fanout.delivery.admission import FILES_SECONDS, Admission
 from services.fanout.delivery.credentials import FRESH_SECONDS, Credentials
@@ -17,9 +18,11 @@ from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.settings.city_platforms import XSection
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.ledger.entry import Entry
 from services.kernel.projection.signals import Signals
 from tests.support.virtual_time import in_virtual_time
-from tests.unit.fanout.world import NOW, control, profile, request
+from tests.unit.fanout.world import NOW, control, profile, receipt, request
 
 MANY = 100
 NAMES = tuple(f"p{number:03}-social" for number in range(MANY))
@@ -52,7 +55,7 @@ class LockedOut:
         runtime: Any = SimpleNamespace(
             clock=self.clock,
             control=self.control,
-            fold=SimpleNamespace(control=self.control, seq=0),
+            fold=SimpleNamespace(control=self.control, seq=60),
             projection=SimpleNamespace(signals=self.signals),
             log=log,
             city=self.city,
@@ -251,3 +254,36 @@ async def test_a_refusal_that_only_a_post_meets_is_told_once_and_not_as_over(loc
     locked.lands(name)
     assert locked.said == ["the platform lets this profile in again"]
     assert name not in locked.health.troubles["credentials"]
+
+
+@pytest.mark.parametrize(
+    ("said", "over"),
+    [
+        ({}, True),
+        ({"attempt_seq": 50}, False),
+        ({"outcome": ReceiptOutcome.UNCONFIRMED}, False),
+        ({"resolution_seq": 70}, False),
+    ],
+    ids=["a later post", "an earlier one", "nobody knows", "an officer's word"],
+)
+async def test_a_later_post_that_another_copy_made_or_a_look_found_is_let_in(
+    locked: LockedOut, said: dict[str, Any], over: bool
+) -> None:
+    """This copy's own post may never come to its call then, and "no way in" would be reported until a restart."""
+    name = NAMES[0]
+    locked.admission.note_answer(name, REFUSED, locked.host)
+    usual: dict[str, Any] = {"profile": name, "outcome": ReceiptOutcome.DELIVERED, "attempt_seq": 61}
+    told = receipt(**(usual | said))
+    entry = Entry(62, "", NOW, told.to_bytes(), {})
+    locked.admission.on_receipt(entry, Applied(62, "receipt", (), "void"))
+    assert name in locked.credentials
+    locked.admission.on_receipt(entry, Applied(62, "receipt"))
+    assert (name in locked.credentials) is not over
+
+
+async def test_a_delivery_says_nothing_of_who_was_refused_when_asked(locked: LockedOut) -> None:
+    name = NAMES[0]
+    assert await locked.enter(name) is not None, "it was asked for, and refused"
+    told = receipt(profile=name, outcome=ReceiptOutcome.DELIVERED, attempt_seq=61)
+    locked.admission.on_receipt(Entry(62, "", NOW, told.to_bytes(), {}), Applied(62, "receipt"))
+    assert name in locked.credentials
