@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 import threading
+from contextvars import copy_context
 
 from services.desk import sent
 
@@ -88,7 +89,14 @@ def _leave(status: int) -> None:
 
 
 def run(args: list[str]) -> int:
-    """Run one command line and return its exit status; raises nothing but an OSError of standard output."""
+    """Run one command line and return its exit status; raises nothing but an OSError of standard output.
+
+    Its realm, zone and deadline end with it: the next one in this process begins without them.
+    """
+    return copy_context().run(_answer, args)
+
+
+def _answer(args: list[str]) -> int:
     sent.begin()
     if args in (["--help"], ["-h"], ["help"]):
         from services.desk.menu import root_help

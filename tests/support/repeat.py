@@ -1,6 +1,8 @@
 """Runs a command until it fails, at most so many times: ``python -m tests.support.repeat 10 [--busy] -- COMMAND ...``.
 
 With ``--busy`` every core has something else to do meanwhile: what passes on a quiet machine only, fails here.
+Each run after the first has a TESTS_ORDER of its own, its number (tests/conftest.py): what leans on the test before it
+fails here, too.
 """
 
 from __future__ import annotations
@@ -35,15 +37,17 @@ def main(words: list[str]) -> int:
     if asked.busy:
         for _ in range(os.cpu_count() or 1):
             multiprocessing.Process(target=burn, args=(os.getpid(),), daemon=True).start()
-    how = f"of {asked.times}{' with every core busy' if asked.busy else ''}"
+    busy = " with every core busy" if asked.busy else ""
     for number in range(1, asked.times + 1):
         began = time.monotonic()
-        status = subprocess.run(asked.command, check=False).returncode
+        order = {"TESTS_ORDER": str(number)} if number > 1 else {}
+        status = subprocess.run(asked.command, env=os.environ | order, check=False).returncode
         took = time.monotonic() - began
+        which = f"run {number} of {asked.times}{busy}{f', TESTS_ORDER={number},' if order else ''}"
         if status:
-            say(f"run {number} {how} FAILED with status {status} after {took:.0f} s")
+            say(f"{which} FAILED with status {status} after {took:.0f} s")
             return status
-        say(f"run {number} {how} passed in {took:.0f} s")
+        say(f"{which} passed in {took:.0f} s")
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.desk.main import run
+from services.desk.views.hints import typed
 
 DESK = Path(__file__).parents[3] / "services" / "desk"
 
@@ -45,3 +46,9 @@ def test_an_errors_hint_names_the_exercise(tmp_path: Path, capsys: pytest.Captur
     live = json.loads(capsys.readouterr().out)["error"]["hint"]
     assert "onevoice " in live
     assert hint == live.replace("onevoice ", "onevoice --realm exercise ")
+
+
+def test_the_next_command_line_knows_nothing_of_the_realm_before_it(tmp_path: Path) -> None:
+    """A process may run several: each names the realm of its own."""
+    run(["--realm", "exercise", "status", "r.1", "--city", str(tmp_path)])
+    assert typed("onevoice top") == "onevoice top"
